@@ -1,0 +1,1 @@
+"""HTTP: our endpoints and others' wire formats, translation only."""

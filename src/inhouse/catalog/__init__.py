@@ -1,0 +1,1 @@
+"""Items, creators and users: what can be shown, and to whom."""

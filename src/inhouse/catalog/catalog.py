@@ -1,0 +1,184 @@
+"""Items and users in the store. A write and the news of it are one transaction."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any, Literal, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from inhouse.catalog.types import Change, Item, Put, User
+from inhouse.core.ids import ItemId, UserId
+from inhouse.store import tables
+from inhouse.store.database import Database
+from inhouse.store.statements import upsert
+
+Entity = Literal["item", "user", "verdict"]
+T = TypeVar("T", Item, User)
+_CHUNK = 500
+
+
+class Catalog:
+    """Reads and writes of items and users."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def submit_items(self, items: Sequence[Item]) -> "Future[Put]":
+        """Create or overwrite items; of an id given twice the last counts. Done once durable."""
+        return self._database.submit(lambda connection: put_items(connection, items))
+
+    def put_items(self, items: Sequence[Item]) -> Put:
+        """As `submit_items`, waiting."""
+        return self.submit_items(items).result()
+
+    def submit_users(self, users: Sequence[User]) -> "Future[Put]":
+        """Create or overwrite users; of an id given twice the last counts. Done once durable."""
+        return self._database.submit(lambda connection: put_users(connection, users))
+
+    def put_users(self, users: Sequence[User]) -> Put:
+        """As `submit_users`, waiting."""
+        return self.submit_users(users).result()
+
+    def items(self, ids: Iterable[str]) -> dict[ItemId, Item]:
+        """The known ones among `ids`."""
+        with self._database.read() as connection:
+            rows = _rows_by_id(connection, tables.items, "item_id", ids)
+        return {item.item_id: item for item in map(item_of_row, rows)}
+
+    def item(self, item_id: str) -> Item | None:
+        """One item, or None."""
+        return self.items([item_id]).get(ItemId(item_id))
+
+    def users(self, ids: Iterable[str]) -> dict[UserId, User]:
+        """The known ones among `ids`."""
+        with self._database.read() as connection:
+            rows = _rows_by_id(connection, tables.users, "user_id", ids)
+        return {user.user_id: user for user in map(_user_of_row, rows)}
+
+    def user(self, user_id: str) -> User | None:
+        """One user, or None."""
+        return self.users([user_id]).get(UserId(user_id))
+
+    def all_items(self, chunk: int = 5_000) -> Iterator[list[Item]]:
+        """Every item by id, in chunks."""
+        for rows in self._all(tables.items, "item_id", chunk):
+            yield [item_of_row(row) for row in rows]
+
+    def all_users(self, chunk: int = 5_000) -> Iterator[list[User]]:
+        """Every user by id, in chunks."""
+        for rows in self._all(tables.users, "user_id", chunk):
+            yield [_user_of_row(row) for row in rows]
+
+    def counts(self) -> tuple[int, int]:
+        """How many items and users there are."""
+        with self._database.read() as connection:
+            both = [
+                connection.execute(sa.select(sa.func.count()).select_from(t)).scalar_one()
+                for t in (tables.items, tables.users)
+            ]
+        return both[0], both[1]
+
+    def changes(self, after: int, limit: int = 10_000) -> list[Change]:
+        """What changed behind an offset, in order."""
+        table = tables.changes
+        query = (
+            sa.select(table)
+            .where(table.c.log_offset > after)
+            .order_by(table.c.log_offset)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [
+                Change(log_offset=row[0], entity=row[1], entity_id=row[2])
+                for row in connection.execute(query)
+            ]
+
+    def last_change(self) -> int:
+        """Offset of the newest change, 0 where none was made."""
+        with self._database.read() as connection:
+            return (
+                connection.execute(sa.select(sa.func.max(tables.changes.c.log_offset))).scalar()
+                or 0
+            )
+
+    def _all(self, table: sa.Table, key: str, chunk: int) -> Iterator[Sequence[Any]]:
+        last = ""
+        while True:
+            query = sa.select(table).where(table.c[key] > last).order_by(table.c[key]).limit(chunk)
+            with self._database.read() as connection:
+                rows = connection.execute(query).all()
+            if not rows:
+                return
+            yield rows
+            last = getattr(rows[-1], key)
+
+
+def put_items(connection: Connection, items: Sequence[Item]) -> Put:
+    """Upsert items in the caller's transaction and tell of those that differ."""
+    last = {item.item_id: item for item in items}
+    known = {
+        i.item_id: i
+        for i in map(item_of_row, _rows_by_id(connection, tables.items, "item_id", last))
+    }
+    return _put(connection, "item", tables.items, last, known)
+
+
+def put_users(connection: Connection, users: Sequence[User]) -> Put:
+    """Upsert users in the caller's transaction and tell of those that differ."""
+    last = {user.user_id: user for user in users}
+    known = {
+        u.user_id: u
+        for u in map(_user_of_row, _rows_by_id(connection, tables.users, "user_id", last))
+    }
+    return _put(connection, "user", tables.users, last, known)
+
+
+def tell(connection: Connection, entity: Entity, ids: Iterable[str]) -> None:
+    """Append to the log of changes, in the caller's transaction."""
+    rows = [{"entity": entity, "entity_id": entity_id} for entity_id in ids]
+    if rows:
+        connection.execute(tables.changes.insert(), rows)
+
+
+def _put(
+    connection: Connection,
+    entity: Entity,
+    table: sa.Table,
+    given: dict[Any, T],
+    known: dict[Any, T],
+) -> Put:
+    differ = [thing for key, thing in given.items() if known.get(key) != thing]
+    upsert(connection, table, [_row(thing) for thing in differ])
+    key = "item_id" if entity == "item" else "user_id"
+    tell(connection, entity, [getattr(thing, key) for thing in differ])
+    created = len(given) - len(known)
+    return Put(created=created, updated=len(differ) - created, unchanged=len(given) - len(differ))
+
+
+def _rows_by_id(connection: Connection, table: sa.Table, key: str, ids: Iterable[str]) -> list[Any]:
+    wanted, rows = list(ids), []
+    for start in range(0, len(wanted), _CHUNK):
+        query = sa.select(table).where(table.c[key].in_(wanted[start : start + _CHUNK]))
+        rows.extend(connection.execute(query).all())
+    return rows
+
+
+def _row(thing: Item | User) -> dict[str, Any]:
+    return {
+        **{f.name: getattr(thing, f.name) for f in dataclasses.fields(thing)},
+        "topics": json.dumps(thing.topics),
+    }
+
+
+def item_of_row(row: Any) -> Item:
+    """An item from a row of its table."""
+    values = dict(row._mapping)
+    return Item(**{**values, "topics": tuple(json.loads(values["topics"]))})
+
+
+def _user_of_row(row: Any) -> User:
+    values = dict(row._mapping)
+    return User(**{**values, "topics": tuple(json.loads(values["topics"]))})

@@ -1,0 +1,59 @@
+"""The nouns of the catalog."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from inhouse.core.ids import ItemId, UserId
+
+ItemKind = Literal["text", "picture", "video"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """A post."""
+
+    item_id: ItemId  # chosen by the app
+    creator_id: UserId  # who posted it
+    kind: ItemKind = "text"  # what it mainly is
+    title: str = ""  # headline, may be empty
+    text: str = ""  # body or caption, may be empty
+    topics: tuple[str, ...] = ()  # the app's own tags, lower case
+    language: str | None = None  # BCP 47, `en`
+    region: str | None = None  # ISO 3166, `DE`
+    media_url: str | None = None  # picture or video, fetched by clients, never trusted
+    duration_ms: int | None = None  # of a video
+    created_ms: int = 0  # when it was posted
+    expires_ms: int | None = None  # from then on it is not shown
+    hidden: bool = False  # withdrawn by the app
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class User:
+    """A person. Someone only seen in events exists too, with nothing but an id."""
+
+    user_id: UserId  # opaque, chosen by the app
+    name: str | None = None  # as shown to others; needed for creators only
+    created_ms: int = 0  # when they joined
+    topics: tuple[str, ...] = ()  # chosen at sign-up, lower case
+    language: str | None = None  # BCP 47
+    region: str | None = None  # ISO 3166
+    birth_year: int | None = None  # for age-gated content; unknown counts as under age
+    is_creator: bool = False  # whether they post
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Put:
+    """What became of a batch."""
+
+    created: int  # ids that were new
+    updated: int  # ids that were known and differ now
+    unchanged: int  # ids that were known and equal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """Something that other processes must hear of."""
+
+    log_offset: int  # place in the log of changes
+    entity: Literal["item", "user", "verdict"]  # which table
+    entity_id: str  # which row

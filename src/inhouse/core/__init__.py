@@ -1,0 +1,1 @@
+"""Ids, clock, errors, settings, randomness and safe files: what every package may use."""

@@ -1,0 +1,74 @@
+"""The one exception tree.
+
+InhouseError
+├── InputError            the caller asked wrongly (HTTP 400, exit code 2)
+│   ├── UnknownError      a named thing does not exist (HTTP 404)
+│   ├── ConflictError     it exists already, or is in a state that forbids this (HTTP 409)
+│   └── SettingError      a setting or a policy file is wrong; all faults are listed
+├── AccessError           no key, a wrong key, or a scope is missing (HTTP 401 or 403)
+├── StoreError            the database or the data folder refused (HTTP 503)
+├── SnapshotError         a model snapshot is missing, torn or of the wrong shape
+└── VendorError           a model provider failed after all retries and fallbacks (HTTP 502)
+
+A message is lower case, names the value, the range allowed and what to do next.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class InhouseError(Exception):
+    """Root of everything inhouse raises on purpose."""
+
+
+class InputError(InhouseError):
+    """The caller asked wrongly; the message says what was expected."""
+
+
+class UnknownError(InputError):
+    """A named thing does not exist."""
+
+
+class ConflictError(InputError):
+    """The thing exists already, or its state forbids the request."""
+
+
+class AccessError(InhouseError):
+    """The key is missing, wrong, or lacks the scope."""
+
+    def __init__(self, message: str, *, known_key: bool = False) -> None:
+        super().__init__(message)
+        self.known_key = known_key
+
+
+class StoreError(InhouseError):
+    """The database or the data folder refused."""
+
+
+class SnapshotError(InhouseError):
+    """A model snapshot is missing, torn or of the wrong shape."""
+
+
+class VendorError(InhouseError):
+    """A model provider failed after all retries and fallbacks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One thing wrong with an input of many parts."""
+
+    field: str  # dotted name of the part, `events[3].kind`
+    value: str  # what was given, shortened
+    expected: str  # what would have been right
+
+    def __str__(self) -> str:
+        return f"{self.field}: got {self.value}, expected {self.expected}"
+
+
+class SettingError(InputError):
+    """Settings or a policy file are wrong; every fault is listed."""
+
+    def __init__(self, message: str, faults: Sequence[Fault] = ()) -> None:
+        lines = [message, *(f"  {fault}" for fault in faults)]
+        super().__init__("\n".join(lines))
+        self.faults = tuple(faults)

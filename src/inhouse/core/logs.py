@@ -1,0 +1,32 @@
+"""Structured logs: stable event names, JSON lines on standard error, nobody's words or ids."""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure_logs(*, role: str, level: str = "info") -> None:
+    """Called once by each process at its start."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(role=role)
+
+
+def logger(name: str) -> structlog.typing.FilteringBoundLogger:
+    """A logger that carries the part's name."""
+    bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(part=name)
+    return bound

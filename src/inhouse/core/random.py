@@ -1,0 +1,16 @@
+"""Randomness: one independent stream per purpose, so that a new draw changes no other."""
+
+import hashlib
+
+import numpy as np
+
+
+def stream(seed: int, *purpose: str | int) -> np.random.Generator:
+    """A generator for one purpose, the same for the same seed and names on every machine.
+
+    >>> bool(stream(1, "taste").random() == stream(1, "taste").random())
+    True
+    """
+    digest = hashlib.blake2b("\x1f".join(map(str, purpose)).encode(), digest_size=16).digest()
+    words = [int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4)]
+    return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=tuple(words)))

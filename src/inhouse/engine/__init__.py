@@ -1,0 +1,1 @@
+"""Run work here or on Ray."""

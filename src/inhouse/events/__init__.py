@@ -1,0 +1,1 @@
+"""The append-only log, its consumers, and the pages that were served."""

@@ -1,0 +1,178 @@
+"""The event log: append durably, read from an offset, remember how far each consumer came."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from inhouse.core.clock import SystemClock
+from inhouse.core.ids import EventId, ItemId, PageId, UserId
+from inhouse.events.types import Appended, Event, EventKind, LoggedEvent
+from inhouse.store import tables
+from inhouse.store.database import Database
+from inhouse.store.statements import insert_new, upsert
+
+_COLUMNS: Final = (
+    "event_id",
+    "at_ms",
+    "received_ms",
+    "kind",
+    "user_id",
+    "item_id",
+    "target",
+    "value",
+    "page_id",
+    "position",
+)
+# The hottest statement of the system goes to the driver as it is.
+_INSERT_SQLITE: Final = f"INSERT OR IGNORE INTO events ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_LOG_LOCK: Final = 724_002
+
+
+class EventLog:
+    """One community's log. Offsets rise in the order of commit, on both databases."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._wall = SystemClock()
+
+    def append(self, events: Sequence[Event]) -> Appended:
+        """Store a batch; returns once it is durable. An id already in the log is counted, not stored."""
+        return self.submit(events).result()
+
+    def submit(self, events: Sequence[Event]) -> "Future[Appended]":
+        """As `append`, without waiting; batches that wait together share one commit."""
+        rows = self._rows(events)
+        return self._database.submit(lambda connection: append_rows(connection, rows))
+
+    def _rows(self, events: Sequence[Event]) -> list[tuple[Any, ...]]:
+        received_ms = self._wall.now_ms()
+        return [
+            (
+                e.event_id,
+                e.at_ms,
+                received_ms,
+                e.kind,
+                e.user_id,
+                e.item_id,
+                e.target,
+                e.value,
+                e.page_id,
+                e.position,
+            )
+            for e in events
+        ]
+
+    def read(self, after: int, limit: int = 10_000) -> list[LoggedEvent]:
+        """Events behind offset `after`, in order, at most `limit`."""
+        with self._database.read() as connection:
+            return [_logged(row) for row in _select(connection, after, limit)]
+
+    def read_all(self, after: int = 0, chunk: int = 50_000) -> Iterator[list[LoggedEvent]]:
+        """The whole rest of the log in chunks."""
+        while batch := self.read(after, chunk):
+            yield batch
+            after = batch[-1].log_offset
+
+    def last_offset(self) -> int:
+        """Offset of the newest event, 0 where the log is empty."""
+        with self._database.read() as connection:
+            return _last_offset(connection)
+
+    def count(self) -> int:
+        """How many events the log holds."""
+        with self._database.read() as connection:
+            return connection.execute(
+                sa.select(sa.func.count()).select_from(tables.events)
+            ).scalar_one()
+
+    def consumer_offset(self, name: str) -> int:
+        """How far the named consumer came; 0 for one never heard of."""
+        query = sa.select(tables.consumers.c.log_offset).where(tables.consumers.c.name == name)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar() or 0
+
+    def commit_offset(self, name: str, offset: int) -> None:
+        """Remember that the named consumer has dealt with everything up to `offset`."""
+        self._database.write(
+            lambda connection: set_consumer(connection, name, offset, self._wall.now_ms())
+        )
+
+
+def append_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> Appended:
+    """Insert log rows in the caller's transaction, ignoring ids the log has already."""
+    if not rows:
+        return Appended(stored=0, repeated=0, last_offset=_last_offset(connection))
+    if connection.dialect.name == "sqlite":
+        cursor = connection.connection.cursor()
+        cursor.executemany(_INSERT_SQLITE, rows)
+        stored = cursor.rowcount
+        cursor.close()
+    else:
+        stored = _insert_postgres(connection, rows)
+    return Appended(
+        stored=stored, repeated=len(rows) - stored, last_offset=_last_offset(connection)
+    )
+
+
+def _insert_postgres(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+    # Appends take turns, so that a reader never sees a later offset before an earlier one.
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOG_LOCK})")
+    return insert_new(
+        connection, tables.events, [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+    )
+
+
+def _last_offset(connection: Connection) -> int:
+    return connection.execute(sa.select(sa.func.max(tables.events.c.log_offset))).scalar() or 0
+
+
+def _select(connection: Connection, after: int, limit: int) -> Sequence[Any]:
+    query = (
+        sa.select(tables.events)
+        .where(tables.events.c.log_offset > after)
+        .order_by(tables.events.c.log_offset)
+        .limit(limit)
+    )
+    return connection.execute(query).all()
+
+
+def _logged(row: Any) -> LoggedEvent:
+    (
+        offset,
+        event_id,
+        at_ms,
+        received_ms,
+        kind,
+        user_id,
+        item_id,
+        target,
+        value,
+        page_id,
+        position,
+    ) = row
+    event = Event(
+        event_id=EventId(event_id),
+        at_ms=at_ms,
+        kind=_kind(kind),
+        user_id=UserId(user_id),
+        item_id=ItemId(item_id) if item_id is not None else None,
+        target=target,
+        value=value,
+        page_id=PageId(page_id) if page_id is not None else None,
+        position=position,
+    )
+    return LoggedEvent(log_offset=offset, received_ms=received_ms, event=event)
+
+
+def _kind(text: str) -> EventKind:
+    return text  # type: ignore[return-value]  # checked when it was written
+
+
+def set_consumer(connection: Connection, name: str, offset: int, now_ms: int) -> None:
+    """Upsert a consumer's offset in the caller's transaction."""
+    upsert(
+        connection, tables.consumers, [{"name": name, "log_offset": offset, "updated_ms": now_ms}]
+    )

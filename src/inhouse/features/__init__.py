@@ -1,0 +1,1 @@
+"""Histories and counters: from the log to arrays."""

@@ -1,0 +1,1 @@
+"""Examples, the taste model, trainers and snapshots."""

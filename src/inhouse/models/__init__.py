@@ -1,0 +1,1 @@
+"""Tasks, providers, routes, the ledger, and the way from rented to owned."""

@@ -1,0 +1,1 @@
+"""Signals, policy, verdicts, review."""

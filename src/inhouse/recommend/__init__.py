@@ -1,0 +1,1 @@
+"""The feed: sources, filters, rank, arrange."""

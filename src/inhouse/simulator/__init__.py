@@ -1,0 +1,1 @@
+"""A community with hidden truth that talks to the server over HTTP."""

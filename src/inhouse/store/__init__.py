@@ -1,0 +1,1 @@
+"""Connections, tables and migrations: one set of queries for SQLite and PostgreSQL."""

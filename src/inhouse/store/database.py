@@ -1,0 +1,223 @@
+"""A database: pooled reads, and one writer that commits many requests at once.
+
+Group commit: callers hand over small write functions; a single thread takes all that wait, runs
+each in a savepoint, commits once, and only then answers them. A function that fails is rolled back
+alone. Durable means flushed: SQLite runs in WAL mode with `synchronous=FULL`.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from inhouse.core.errors import StoreError
+from inhouse.core.settings import setting
+
+T = TypeVar("T")
+Write = Callable[[Connection], T]
+
+_MOST_IN_ONE_COMMIT: Final = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreSettings:
+    """Where the data lives."""
+
+    url: str = setting(
+        "", unit="URL", help="postgresql://… ; empty keeps SQLite in the data folder"
+    )
+    folder: str = setting(
+        "data", unit="path", help="data folder: database, snapshots, models, imports"
+    )
+    busy_ms: int = setting(
+        30_000,
+        unit="ms",
+        help="how long a write waits for another process",
+        least=100,
+        most=600_000,
+    )
+
+
+@dataclass
+class _Waiting(Generic[T]):
+    write: Write[T]
+    answer: "Future[T]"
+
+
+class Database:
+    """Reads from any thread; writes through one thread and one connection."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect.name
+        self._queue: queue.SimpleQueue[_Waiting[Any] | None] = queue.SimpleQueue()
+        self._closed = False
+        self._gate = threading.Lock()
+        self._writer = threading.Thread(
+            target=self._write_forever, name="store-writer", daemon=True
+        )
+        self._writer.start()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading; nothing done on it is kept."""
+        with _as_store_error(), self.engine.connect() as connection:
+            yield connection
+
+    def submit(self, write: Write[T]) -> "Future[T]":
+        """Queue a write; the future is done once it is durable. Raises StoreError after `close`."""
+        answer: Future[T] = Future()
+        with self._gate:
+            if self._closed:
+                raise StoreError("the database is closed; nothing more can be written")
+            self._queue.put(_Waiting(write, answer))
+        return answer
+
+    def write(self, write: Write[T]) -> T:
+        """Do a write and wait until it is durable."""
+        return self.submit(write).result()
+
+    def close(self) -> None:
+        """Finish what waits, then let go of every connection."""
+        with self._gate:
+            already, self._closed = self._closed, True
+        if not already:
+            self._queue.put(None)
+            self._writer.join()
+            self.engine.dispose()
+
+    def _write_forever(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch, ended = self._take(first)
+            self._commit(batch)
+            if ended:
+                return
+
+    def _take(self, first: _Waiting[Any]) -> tuple[list[_Waiting[Any]], bool]:
+        batch = [first]
+        while len(batch) < _MOST_IN_ONE_COMMIT:
+            try:
+                waiting = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, False
+            if waiting is None:
+                return batch, True
+            batch.append(waiting)
+        return batch, False
+
+    def _commit(self, batch: list[_Waiting[Any]]) -> None:
+        """One transaction for the batch; answers are given only after it is durable."""
+        done: list[tuple[Future[Any], Any]] = []
+        try:
+            with _as_store_error(), self.engine.connect() as connection, begin(connection):
+                for waiting in batch:
+                    if waiting.answer.set_running_or_notify_cancel():
+                        _run_one(connection, waiting, done, alone=len(batch) == 1)
+        except StoreError as error:
+            for waiting in batch:
+                if not waiting.answer.done() and not waiting.answer.cancelled():
+                    waiting.answer.set_exception(error)
+            return
+        for answer, value in done:
+            answer.set_result(value)
+
+
+def _run_one(
+    connection: Connection,
+    waiting: _Waiting[Any],
+    done: list[tuple["Future[Any]", Any]],
+    *,
+    alone: bool,
+) -> None:
+    """Run one write in a savepoint; its own fault is its own answer, not its neighbours'."""
+    try:
+        with connection.begin_nested():
+            value = waiting.write(connection)
+    except DBAPIError as error:
+        if error.connection_invalidated or _is_fatal(error):
+            raise
+        waiting.answer.set_exception(_store_error(error))
+    except Exception as error:  # noqa: BLE001 - handed to the caller whose function raised it
+        waiting.answer.set_exception(error)
+    else:
+        done.append((waiting.answer, value))
+
+
+def _is_fatal(error: DBAPIError) -> bool:
+    """Whether the whole transaction is lost (full disk, broken file), not one statement."""
+    text = str(error.orig).lower()
+    return any(
+        sign in text
+        for sign in ("disk is full", "disk i/o", "malformed", "readonly database", "no space")
+    )
+
+
+def _store_error(error: DBAPIError) -> StoreError:
+    return StoreError(f"the database refused: {error.orig}")
+
+
+@contextmanager
+def _as_store_error() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise _store_error(error) from error
+
+
+@contextmanager
+def begin(connection: Connection) -> Iterator[None]:
+    """A write transaction that takes SQLite's write lock at once, so that it cannot fail later."""
+    with connection.begin():
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield
+
+
+def open_database(settings: StoreSettings) -> Database:
+    """Connect; SQLite in `folder` unless a PostgreSQL URL is given. Does not migrate."""
+    if settings.url:
+        return Database(_postgres_engine(settings.url))
+    folder = Path(settings.folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot make the data folder {folder}: {error.strerror}; choose another with INHOUSE_STORE_FOLDER"
+        ) from error
+    return Database(_sqlite_engine(folder / "inhouse.db", settings.busy_ms))
+
+
+def _postgres_engine(url: str) -> Engine:
+    full = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    return sa.create_engine(full, pool_size=8, max_overflow=8, pool_pre_ping=True)
+
+
+def _sqlite_engine(path: Path, busy_ms: int) -> Engine:
+    # The driver's own transactions are off: `begin` above says when one starts.
+    arguments = {"timeout": busy_ms / 1000, "isolation_level": None, "check_same_thread": False}
+    engine = sa.create_engine(
+        f"sqlite:///{path}", connect_args=arguments, pool_size=8, max_overflow=32
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "cache_size=-32000",
+            "mmap_size=268435456",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine

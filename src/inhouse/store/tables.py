@@ -1,0 +1,269 @@
+"""Every table, for both databases. Packages above write their own queries on these.
+
+Log tables (`*_offset` primary keys) are only ever appended to. Times are milliseconds since 1970
+UTC; money is a decimal written as text, exact in both databases.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite gives rowids only to INTEGER; PostgreSQL needs the wide one.
+_Wide = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _log_key() -> "Column[int]":
+    return Column("log_offset", _Wide, primary_key=True, autoincrement=True)
+
+
+def _log(name: str, *columns: "Column[object]", indexes: tuple[Index, ...] = ()) -> Table:
+    """An append-only table: offsets rise, are never reused, and rows are never edited."""
+    return Table(name, metadata, _log_key(), *columns, *indexes, sqlite_autoincrement=True)
+
+
+events = _log(
+    "events",
+    Column("event_id", String(128), nullable=False, unique=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("kind", String(24), nullable=False),
+    Column("user_id", String(128), nullable=False),
+    Column("item_id", String(128)),
+    Column("target", String(160)),
+    Column("value", Float),
+    Column("page_id", String(64)),
+    Column("position", Integer),
+)
+
+served_pages = _log(
+    "served_pages",
+    Column("page_id", String(64), nullable=False, unique=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("user_id", String(128), nullable=False, index=True),
+    Column("surface", String(24), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+consumers = Table(
+    "consumers",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("log_offset", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("item_id", String(128), primary_key=True),
+    Column("creator_id", String(128), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("topics", Text, nullable=False),
+    Column("language", String(16)),
+    Column("region", String(16)),
+    Column("media_url", Text),
+    Column("duration_ms", BigInteger),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger),
+    Column("hidden", Boolean, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("user_id", String(128), primary_key=True),
+    Column("name", Text),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("topics", Text, nullable=False),
+    Column("language", String(16)),
+    Column("region", String(16)),
+    Column("birth_year", Integer),
+    Column("is_creator", Boolean, nullable=False),
+)
+
+# What other processes must hear of: a row of items, users or verdicts changed.
+changes = _log(
+    "changes",
+    Column("entity", String(16), nullable=False),
+    Column("entity_id", String(128), nullable=False),
+)
+
+verdicts = _log(
+    "verdicts",
+    Column("item_id", String(128), nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("decided_by", String(160), nullable=False),
+    Column("policy_version", String(64), nullable=False),
+    Column("model_version", String(96)),
+    Column("note", Text),
+)
+
+reports = _log(
+    "reports",
+    Column("report_id", String(64), nullable=False, unique=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("item_id", String(128), nullable=False, index=True),
+    Column("reporter_id", String(128), nullable=False),
+    Column("category", String(64), nullable=False),
+    Column("note", Text),
+)
+
+review_cases = Table(
+    "review_cases",
+    metadata,
+    Column("case_id", String(64), primary_key=True),
+    Column("item_id", String(128), nullable=False, index=True),
+    Column("queue", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("priority", Float, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("opened_ms", BigInteger, nullable=False),
+    Column("locked_by", String(128)),
+    Column("locked_until_ms", BigInteger),
+    Column("closed_ms", BigInteger),
+    Index("ix_review_cases_state_priority", "state", "priority"),
+)
+
+review_decisions = _log(
+    "review_decisions",
+    Column("decision_id", String(64), nullable=False, unique=True),
+    Column("case_id", String(64), ForeignKey("review_cases.case_id"), nullable=False, index=True),
+    Column("item_id", String(128), nullable=False),
+    Column("reviewer", String(128), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("action", String(24), nullable=False),
+    Column("category", String(64)),
+    Column("note", Text),
+    Column("undoes", String(64)),
+)
+
+appeals = Table(
+    "appeals",
+    metadata,
+    Column("appeal_id", String(64), primary_key=True),
+    Column("item_id", String(128), nullable=False, index=True),
+    Column("user_id", String(128), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("decided_by", String(128)),
+    Column("decided_ms", BigInteger),
+    Column("answer", Text),
+)
+
+# What a teacher (a rented model, a person, a bank) said of an input: the harvest.
+labels = _log(
+    "labels",
+    Column("label_id", String(64), nullable=False, unique=True),
+    Column("task", String(64), nullable=False, index=True),
+    Column("ref", String(128), nullable=False, index=True),
+    Column("input_text", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("source", String(128), nullable=False),
+    Column("terms", String(64), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+# One row per attempt of an AI call: retries, fallbacks and shadows too.
+ledger = _log(
+    "ledger",
+    Column("call_id", String(64), nullable=False),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+    Column("task", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("host", String(64), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("model", String(96), nullable=False),
+    Column("tokens_in", BigInteger, nullable=False),
+    Column("tokens_cached", BigInteger, nullable=False),
+    Column("tokens_out", BigInteger, nullable=False),
+    Column("cost_usd", String(40)),
+    Column("price_version", String(64)),
+    Column("latency_ms", Float, nullable=False),
+    Column("outcome", String(32), nullable=False),
+    Column("simulated", Boolean, nullable=False),
+)
+
+routes = _log(
+    "routes",
+    Column("task", String(64), nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("decided_by", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("version", String(96), primary_key=True),
+    Column("task", String(64), nullable=False, index=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("card", Text, nullable=False),
+    Column("parity", Text),
+)
+
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+)
+
+exposures = _log(
+    "exposures",
+    Column("experiment", String(64), nullable=False),
+    Column("user_id", String(128), nullable=False),
+    Column("arm", String(64), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    indexes=(Index("uq_exposures_who", "experiment", "user_id", "arm", unique=True),),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", String(32), primary_key=True),
+    Column("secret_hash", String(64), nullable=False, unique=True),
+    Column("name", String(128), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+)
+
+# Long work that resumes: imports, re-scans.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_id", String(128), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("cursor", Text, nullable=False),
+    Column("counts", Text, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+)

@@ -1,0 +1,18 @@
+"""Fixtures every package's tests may use."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from inhouse.store.database import Database, StoreSettings, open_database
+from inhouse.store.migrate import migrate
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """A migrated SQLite database of its own."""
+    opened = open_database(StoreSettings(folder=str(tmp_path / "data")))
+    migrate(opened)
+    yield opened
+    opened.close()

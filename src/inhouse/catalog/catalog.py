@@ -159,7 +159,8 @@ def _put(
 
 
 def _rows_by_id(connection: Connection, table: sa.Table, key: str, ids: Iterable[str]) -> list[Any]:
-    wanted, rows = list(ids), []
+    wanted = list(ids)
+    rows: list[Any] = []
     for start in range(0, len(wanted), _CHUNK):
         query = sa.select(table).where(table.c[key].in_(wanted[start : start + _CHUNK]))
         rows.extend(connection.execute(query).all())

@@ -39,7 +39,7 @@ class EventLog:
         self._wall = SystemClock()
 
     def append(self, events: Sequence[Event]) -> Appended:
-        """Store a batch; returns once it is durable. An id already in the log is counted, not stored."""
+        """Store a batch and wait until it is durable; ids the log has already are only counted."""
         return self.submit(events).result()
 
     def submit(self, events: Sequence[Event]) -> "Future[Appended]":

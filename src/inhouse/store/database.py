@@ -190,7 +190,8 @@ def open_database(settings: StoreSettings) -> Database:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"cannot make the data folder {folder}: {error.strerror}; choose another with INHOUSE_STORE_FOLDER"
+            f"cannot make the data folder {folder}: {error.strerror}; "
+            "choose another with INHOUSE_STORE_FOLDER"
         ) from error
     return Database(_sqlite_engine(folder / "inhouse.db", settings.busy_ms))
 

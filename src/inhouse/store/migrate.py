@@ -35,5 +35,6 @@ def check_current(database: Database) -> None:
         found = MigrationContext.configure(connection).get_current_revision()
     if found != newest:
         raise StoreError(
-            f"the database is at version {found}, this program needs {newest}; run `inhouse doctor --migrate`"
+            f"the database is at version {found}, this program needs {newest}; "
+            "run `inhouse doctor --migrate`"
         )

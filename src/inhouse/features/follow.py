@@ -1,0 +1,88 @@
+"""Keep a state up to date with the store: read what is new, then fold it in."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from inhouse.catalog.catalog import Catalog
+from inhouse.core.clock import Clock
+from inhouse.core.ids import ItemId
+from inhouse.events.log import EventLog
+from inhouse.events.pages import PageLog
+from inhouse.features.state import LiveState
+
+_CHUNK: Final = 20_000
+# What was shown longer ago needs no remembering: who saw what is told by the impressions.
+_PAGES_REMEMBERED: Final = 20_000
+
+
+class Follower:
+    """Tails the catalog's changes, the event log and the pages into one state.
+
+    Events are read before changes and folded in after them: an event's item was committed before
+    the event, so it is always known by then.
+    """
+
+    def __init__(
+        self,
+        state: LiveState,
+        catalog: Catalog,
+        log: EventLog,
+        pages: PageLog,
+        clock: Clock,
+        on_verdicts: Callable[[Sequence[ItemId]], None] = lambda items: None,
+    ) -> None:
+        self.state = state
+        self._catalog, self._log, self._pages, self._clock = catalog, log, pages, clock
+        self._on_verdicts = on_verdicts
+
+    def rebuild(self) -> None:
+        """Load everything; called once before serving."""
+        self.state.change_offset = self._catalog.last_change()
+        for users in self._catalog.all_users():
+            self.state.apply_users(users)
+        ids: list[ItemId] = []
+        for items in self._catalog.all_items():
+            self.state.apply_items(items)
+            ids.extend(item.item_id for item in items)
+        self._on_verdicts(ids)
+        self.state.page_offset = max(0, self._pages.last_offset() - _PAGES_REMEMBERED)
+        while self.catch_up():
+            pass
+
+    def catch_up(self) -> int:
+        """Fold in what is new, at most one chunk of each log; returns how many entries that was."""
+        events = self._log.read(self.state.log_offset, _CHUNK)
+        changed = self._follow_changes()
+        self.state.apply_events(events)
+        pages = self._pages.read(self.state.page_offset, _CHUNK // 10)
+        for offset, page in pages:
+            self.state.apply_page(offset, page)
+        if events:
+            self._clock.advance(self.state.last_event_ms)
+        return len(events) + changed + len(pages)
+
+    def _follow_changes(self) -> int:
+        done = 0
+        while changes := self._catalog.changes(self.state.change_offset, _CHUNK):
+            named = {
+                kind: [c.entity_id for c in changes if c.entity == kind]
+                for kind in ("item", "user", "verdict")
+            }
+            if named["user"]:
+                self.state.apply_users(self._catalog.users(named["user"]).values())
+            if named["item"]:
+                self._take_items(named["item"])
+            if named["verdict"]:
+                self._on_verdicts([ItemId(name) for name in dict.fromkeys(named["verdict"])])
+            self.state.change_offset = changes[-1].log_offset
+            done += len(changes)
+        return done
+
+    def _take_items(self, names: Sequence[str]) -> None:
+        found = self._catalog.items(names)
+        self.state.apply_items(
+            item for name in dict.fromkeys(names) if (item := found.get(ItemId(name))) is not None
+        )
+        for name in names:
+            if name not in found:
+                self.state.items.withdraw(ItemId(name))

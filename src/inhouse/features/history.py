@@ -1,0 +1,35 @@
+"""A person's recent actions as arrays: the one path for training and for serving."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inhouse.features.people import Person
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HistoryArrays:
+    """The latest `count` actions, newest last, left-padded to a fixed length L."""
+
+    items: NDArray[np.int32]  # [L] index in the item table, -1 where padded
+    kinds: NDArray[np.int8]  # [L] code of the action, -1 where padded
+    ages_ms: NDArray[np.int64]  # [L] before the request, at least 0
+    values: NDArray[np.float32]  # [L] dwell or watch in ms
+    count: int  # how many places are filled
+
+
+def history_arrays(person: Person, now_ms: int, length: int = 64) -> HistoryArrays:
+    """The person's last `length` actions as of `now_ms`."""
+    recent = list(person.recent)[-length:]
+    count = len(recent)
+    items = np.full(length, -1, dtype=np.int32)
+    kinds = np.full(length, -1, dtype=np.int8)
+    ages_ms = np.zeros(length, dtype=np.int64)
+    values = np.zeros(length, dtype=np.float32)
+    if count:
+        items[-count:] = [action.item for action in recent]
+        kinds[-count:] = [action.kind for action in recent]
+        ages_ms[-count:] = [max(0, now_ms - action.at_ms) for action in recent]
+        values[-count:] = [action.value for action in recent]
+    return HistoryArrays(items=items, kinds=kinds, ages_ms=ages_ms, values=values, count=count)

@@ -1,0 +1,189 @@
+"""Every item as columns: the index of an item is a small number, the order of its arrival."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inhouse.catalog.types import Item
+from inhouse.core.clock import DAY_MS, HOUR_MS
+from inhouse.core.ids import ItemId
+from inhouse.features.content import CONTENT_DIMS, content_vector, word_hash, words_of
+
+TOPICS_KEPT: Final = 4
+NEVER_MS: Final = np.iinfo(np.int64).max
+HEAT_HALF_LIFE_MS: Final = 12 * HOUR_MS
+SLOW_HALF_LIFE_MS: Final = 7 * DAY_MS
+_KINDS: Final = {"text": 0, "picture": 1, "video": 2}
+# name -> (dtype, columns; 0 for a plain vector, value of an untouched row)
+_COLUMNS: Final[dict[str, tuple[Any, int, float]]] = {
+    "creator": (np.int32, 0, -1),
+    "created_ms": (np.int64, 0, 0),
+    "expires_ms": (np.int64, 0, NEVER_MS),
+    "kind": (np.int8, 0, 0),
+    "duration_ms": (np.int32, 0, 0),
+    "language": (np.int16, 0, -1),
+    "region": (np.int16, 0, -1),
+    "hidden": (np.bool_, 0, 0),
+    "topics": (np.int16, TOPICS_KEPT, -1),
+    "content": (np.float32, CONTENT_DIMS, 0),
+    "impressions": (np.float64, 0, 0),
+    "clicks": (np.float64, 0, 0),
+    "likes": (np.float64, 0, 0),
+    "hides": (np.float64, 0, 0),
+    "reports": (np.float64, 0, 0),
+    "dwell_ms_sum": (np.float64, 0, 0),
+    "heat": (np.float64, 0, 0),
+    "heat_slow": (np.float64, 0, 0),
+    "heat_ms": (np.int64, 0, 0),
+}
+
+
+class Names:
+    """Names and their small numbers, in order of first use."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._codes: dict[str, int] = {}
+
+    def code(self, name: str) -> int:
+        """The number of a name, a new one if need be."""
+        code = self._codes.get(name)
+        if code is None:
+            code = self._codes[name] = len(self.names)
+            self.names.append(name)
+        return code
+
+    def find(self, name: str | None) -> int:
+        """The number of a name, -1 where it is unknown or None."""
+        return -1 if name is None else self._codes.get(name, -1)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+class ItemTable:
+    """Columns over all items. Arrays are longer than `count`: use `[: table.count]`."""
+
+    creator: NDArray[np.int32]
+    created_ms: NDArray[np.int64]
+    expires_ms: NDArray[np.int64]
+    kind: NDArray[np.int8]
+    duration_ms: NDArray[np.int32]
+    language: NDArray[np.int16]
+    region: NDArray[np.int16]
+    hidden: NDArray[np.bool_]
+    topics: NDArray[np.int16]
+    content: NDArray[np.float32]
+    impressions: NDArray[np.float64]
+    clicks: NDArray[np.float64]
+    likes: NDArray[np.float64]
+    hides: NDArray[np.float64]
+    reports: NDArray[np.float64]
+    dwell_ms_sum: NDArray[np.float64]
+    heat: NDArray[np.float64]
+    heat_slow: NDArray[np.float64]
+    heat_ms: NDArray[np.int64]
+
+    def __init__(self, capacity: int = 1024) -> None:
+        self.count = 0
+        self.version = 0  # rises with every change of an item's own facts
+        self.ids: list[ItemId] = []
+        self.index: dict[ItemId, int] = {}
+        self.creators = Names()
+        self.topic_names = Names()
+        self.languages = Names()
+        self.regions = Names()
+        self._words: list[NDArray[np.uint32]] = []
+        for name, (dtype, width, empty) in _COLUMNS.items():
+            setattr(self, name, _filled(capacity, dtype, width, empty))
+
+    def upsert(self, item: Item) -> int:
+        """Take an item in, or take its newer form over; its counters stay."""
+        i = self.index.get(item.item_id)
+        if i is None:
+            i = self._new_row(item.item_id)
+        self.creator[i] = self.creators.code(item.creator_id)
+        self.created_ms[i] = item.created_ms
+        self.expires_ms[i] = NEVER_MS if item.expires_ms is None else item.expires_ms
+        self.kind[i] = _KINDS[item.kind]
+        self.duration_ms[i] = min(item.duration_ms or 0, np.iinfo(np.int32).max)
+        self.language[i] = -1 if item.language is None else self.languages.code(item.language)
+        self.region[i] = -1 if item.region is None else self.regions.code(item.region)
+        self.hidden[i] = item.hidden
+        self.topics[i] = -1
+        for k, topic in enumerate(item.topics[:TOPICS_KEPT]):
+            self.topics[i, k] = self.topic_names.code(topic)
+        self.content[i] = content_vector(item)
+        words = {word_hash(word) for word in words_of(item.title) + words_of(item.text)}
+        self._words[i] = np.fromiter(sorted(words), dtype=np.uint32, count=len(words))
+        self.version += 1
+        return i
+
+    def withdraw(self, item_id: ItemId) -> None:
+        """Hide an item that was deleted; its row stays, since histories point to it."""
+        i = self.index.get(item_id)
+        if i is not None:
+            self.hidden[i] = True
+            self._words[i] = np.empty(0, dtype=np.uint32)
+            self.version += 1
+
+    def has_any_word(
+        self, items: NDArray[np.int32], hashes: NDArray[np.uint32]
+    ) -> NDArray[np.bool_]:
+        """bool[n]: which of the items hold one of the words (`content.word_hash`)."""
+        return np.fromiter(
+            (bool(np.isin(hashes, self._words[i]).any()) for i in items),
+            dtype=np.bool_,
+            count=len(items),
+        )
+
+    def warm(self, i: int, at_ms: int, weight: float) -> None:
+        """Add to an item's heat what one wanted event is worth."""
+        elapsed = max(0, at_ms - int(self.heat_ms[i]))
+        self.heat[i] = self.heat[i] * 0.5 ** (elapsed / HEAT_HALF_LIFE_MS) + weight
+        self.heat_slow[i] = self.heat_slow[i] * 0.5 ** (elapsed / SLOW_HALF_LIFE_MS) + weight
+        self.heat_ms[i] = max(at_ms, int(self.heat_ms[i]))
+
+    def heat_at(self, now_ms: int, items: NDArray[np.int32] | None = None) -> NDArray[np.float32]:
+        """float32[n]: wanted events, each halved for every 12 h since."""
+        return self._decayed(self.heat, HEAT_HALF_LIFE_MS, now_ms, items)
+
+    def slow_heat_at(
+        self, now_ms: int, items: NDArray[np.int32] | None = None
+    ) -> NDArray[np.float32]:
+        """float32[n]: wanted events, each halved for every 7 days since."""
+        return self._decayed(self.heat_slow, SLOW_HALF_LIFE_MS, now_ms, items)
+
+    def _decayed(
+        self,
+        heat: NDArray[np.float64],
+        half_life_ms: int,
+        now_ms: int,
+        items: NDArray[np.int32] | None,
+    ) -> NDArray[np.float32]:
+        rows: Any = slice(0, self.count) if items is None else items
+        elapsed = np.maximum(now_ms - self.heat_ms[rows], 0)
+        decayed: NDArray[np.float32] = (heat[rows] * np.exp2(-elapsed / half_life_ms)).astype(
+            np.float32
+        )
+        return decayed
+
+    def _new_row(self, item_id: ItemId) -> int:
+        i = self.count
+        if i == len(self.creator):
+            self._grow()
+        self.ids.append(item_id)
+        self.index[item_id] = i
+        self._words.append(np.empty(0, dtype=np.uint32))
+        self.count += 1
+        return i
+
+    def _grow(self) -> None:
+        for name, (dtype, width, empty) in _COLUMNS.items():
+            old = getattr(self, name)
+            setattr(self, name, np.concatenate([old, _filled(len(old), dtype, width, empty)]))
+
+
+def _filled(rows: int, dtype: Any, width: int, empty: float) -> NDArray[Any]:
+    return np.full((rows, width) if width else rows, empty, dtype=dtype)

@@ -1,0 +1,158 @@
+"""The state of a community in memory: a pure fold over the catalog and the log.
+
+Replaying the same log gives the same state. Nothing here reads a clock, a file or a database.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeVar
+
+from inhouse.catalog.types import Item, User
+from inhouse.core.ids import UserId
+from inhouse.events.types import (
+    ITEM_KINDS,
+    TARGET_KINDS,
+    TIMED_KINDS,
+    Event,
+    EventKind,
+    LoggedEvent,
+    ServedPage,
+)
+from inhouse.features.items import ItemTable
+from inhouse.features.outcomes import KIND_CODES, STRENGTH, is_positive
+from inhouse.features.people import Action, Person
+
+M = TypeVar("M")
+
+_MERGE_LOOKBACK: Final = 12
+_CODE_STRENGTH: Final = {KIND_CODES[kind]: abs(strength) for kind, strength in STRENGTH.items()}
+
+
+class LiveState:
+    """Items, people and counters; the three offsets say how much of each log is in it."""
+
+    def __init__(self) -> None:
+        self.items = ItemTable()
+        self.people: dict[UserId, Person] = {}
+        self.log_offset = 0
+        self.change_offset = 0
+        self.page_offset = 0
+        self.last_event_ms = 0
+
+    def person(self, user_id: UserId) -> Person:
+        """What is known of someone; a stranger is empty and is not remembered for asking."""
+        return self.people.get(user_id) or Person(user_id=user_id)
+
+    def apply_items(self, items: Iterable[Item]) -> None:
+        """Take new or changed items in."""
+        for item in items:
+            self.items.upsert(item)
+
+    def apply_users(self, users: Iterable[User]) -> None:
+        """Take new or changed users in."""
+        for user in users:
+            person = self._known(user.user_id)
+            person.topics = tuple(self.items.topic_names.code(topic) for topic in user.topics)
+            person.region, person.language = user.region, user.language
+            person.birth_year, person.created_ms = user.birth_year, user.created_ms
+
+    def apply_events(self, events: Sequence[LoggedEvent]) -> None:
+        """Take events in, in the order of the log; one that is in already is passed over."""
+        for logged in events:
+            if logged.log_offset > self.log_offset:
+                self._apply(logged.event)
+                self.log_offset = logged.log_offset
+
+    def apply_page(self, offset: int, page: ServedPage) -> None:
+        """Remember what was shown to whom, so that it is not shown again at once."""
+        if offset <= self.page_offset:
+            return
+        self.page_offset = offset
+        person = self._known(page.user_id)
+        person.pages += 1
+        person.last_page_items = tuple(shown.item_id for shown in page.items)
+        for shown in page.items:
+            i = self.items.index.get(shown.item_id)
+            if i is not None:
+                person.served.append((i, int(self.items.creator[i])))
+
+    def _known(self, user_id: UserId) -> Person:
+        person = self.people.get(user_id)
+        if person is None:
+            person = self.people[user_id] = Person(user_id=user_id)
+        return person
+
+    def _apply(self, event: Event) -> None:
+        person = self._known(event.user_id)
+        person.first_ms = person.first_ms or event.at_ms
+        person.last_ms = max(person.last_ms, event.at_ms)
+        self.last_event_ms = max(self.last_event_ms, event.at_ms)
+        if event.kind in ITEM_KINDS:
+            self._apply_to_item(person, event)
+        elif event.kind in TARGET_KINDS and event.target is not None:
+            self._apply_to_target(person, event.kind, event.target)
+        elif event.kind == "reset":
+            person.recent.clear()
+
+    def _apply_to_item(self, person: Person, event: Event) -> None:
+        i = self.items.index.get(event.item_id) if event.item_id is not None else None
+        if i is None:  # deleted since
+            return
+        person.seen.add(i)
+        self._count(i, event)
+        if event.kind != "impression":
+            _remember(person, Action(i, KIND_CODES[event.kind], event.at_ms, event.value or 0.0))
+
+    def _count(self, i: int, event: Event) -> None:
+        items, kind = self.items, event.kind
+        if kind == "impression":
+            items.impressions[i] += 1
+        elif kind == "click":
+            items.clicks[i] += 1
+        elif kind == "hide":
+            items.hides[i] += 1
+        elif kind == "report":
+            items.reports[i] += 1
+        elif kind in TIMED_KINDS:
+            items.dwell_ms_sum[i] += event.value or 0.0
+        else:
+            items.likes[i] += 1
+        if is_positive(kind, event.value, int(items.duration_ms[i])):
+            items.warm(i, event.at_ms, STRENGTH[kind])
+
+    def _apply_to_target(self, person: Person, kind: EventKind, target: str) -> None:
+        sort, _, name = target.partition(":")
+        if sort == "creator":
+            self._relate(person, kind, name)
+        elif sort == "topic" and kind in ("mute", "unmute"):
+            _change(person.muted_topics, self.items.topic_names.code(name), add=kind == "mute")
+        elif sort == "word" and kind in ("mute", "unmute"):
+            _change(person.muted_words, name.lower(), add=kind == "mute")
+
+    def _relate(self, person: Person, kind: EventKind, creator_id: str) -> None:
+        creator = self.items.creators.code(creator_id)
+        if kind in ("follow", "unfollow"):
+            _change(person.follows, creator, add=kind == "follow")
+        elif kind in ("mute", "unmute"):
+            _change(person.muted_creators, creator, add=kind == "mute")
+        else:
+            _change(person.blocked_creators, creator, add=kind == "block")
+            other = self._known(UserId(creator_id))
+            _change(other.blocked_by, self.items.creators.code(person.user_id), add=kind == "block")
+
+
+def _change(members: set[M], member: M, *, add: bool) -> None:
+    (members.add if add else members.discard)(member)
+
+
+def _remember(person: Person, action: Action) -> None:
+    """Append to the history, or strengthen what the person just did with the same item."""
+    recent = person.recent
+    for back in range(1, min(_MERGE_LOOKBACK, len(recent)) + 1):
+        known = recent[-back]
+        if known.item == action.item:
+            if _CODE_STRENGTH[action.kind] >= _CODE_STRENGTH[known.kind]:
+                known.kind = action.kind
+            known.value = max(known.value, action.value)
+            known.at_ms = max(known.at_ms, action.at_ms)
+            return
+    recent.append(action)

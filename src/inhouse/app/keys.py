@@ -1,0 +1,137 @@
+"""API keys: shown once, stored as a hash, checked from memory."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import sqlalchemy as sa
+
+from inhouse.core.clock import SystemClock
+from inhouse.core.errors import AccessError, InputError, UnknownError
+from inhouse.core.ids import new_id
+from inhouse.store import tables
+from inhouse.store.database import Database
+
+SCOPES: Final = {
+    "items": "post and withdraw items",
+    "users": "create and read users",
+    "events": "send events and reports",
+    "feed": "ask for feeds and explanations",
+    "moderation": "read verdicts, review, appeals",
+    "experiments": "read and change experiments",
+    "insight": "read engagement metrics and the bill",
+    "models": "call models through the gateway",
+}
+_PREFIX: Final = "inh_"
+_RECHECK_MS: Final = 2_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApiKey:
+    """What is known of a key; the secret itself is nowhere."""
+
+    key_id: str  # names it in lists and logs
+    name: str  # what it is for
+    scopes: frozenset[str]  # what it may do
+    created_ms: int  # when
+    revoked_ms: int | None  # since when it is void
+
+
+class Keys:
+    """Creates, checks and revokes keys. A revocation reaches every process within two seconds."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._clock = SystemClock()
+        self._checked: dict[str, tuple[int, ApiKey]] = {}
+
+    def create(self, name: str, scopes: Iterable[str]) -> tuple[ApiKey, str]:
+        """A new key and its secret, which cannot be shown again."""
+        wanted = frozenset(scopes)
+        unknown = sorted(wanted - SCOPES.keys())
+        if unknown or not wanted:
+            given = ", ".join(unknown) or "none"
+            raise InputError(f"scopes: got {given}, expected some of {', '.join(SCOPES)}")
+        secret = _PREFIX + secrets.token_urlsafe(32)
+        key = ApiKey(
+            key_id=new_id("key")[:24],
+            name=name,
+            scopes=wanted,
+            created_ms=self._clock.now_ms(),
+            revoked_ms=None,
+        )
+        row = {
+            "key_id": key.key_id,
+            "secret_hash": _hash(secret),
+            "name": name,
+            "scopes": " ".join(sorted(wanted)),
+            "created_ms": key.created_ms,
+        }
+        self._database.write(lambda connection: connection.execute(tables.api_keys.insert(), row))
+        return key, secret
+
+    def require(self, secret: str | None, scope: str) -> ApiKey:
+        """The key behind a secret. Raises AccessError where it is unknown, void or too narrow."""
+        key = self._find(secret) if secret else None
+        if key is None or key.revoked_ms is not None:
+            raise AccessError(
+                "no valid API key; send `Authorization: Bearer inh_…`, "
+                "made by `inhouse keys create`"
+            )
+        if scope not in key.scopes:
+            raise AccessError(
+                f"key {key.name!r} lacks the scope {scope!r}, "
+                f"it has {', '.join(sorted(key.scopes))}",
+                known_key=True,
+            )
+        return key
+
+    def list(self) -> list[ApiKey]:
+        """Every key, newest first."""
+        query = sa.select(tables.api_keys).order_by(tables.api_keys.c.created_ms.desc())
+        with self._database.read() as connection:
+            return [_key(row) for row in connection.execute(query)]
+
+    def revoke(self, key_id: str) -> None:
+        """Make a key void. Raises UnknownError."""
+        now_ms = self._clock.now_ms()
+        update = (
+            tables.api_keys.update()
+            .where(tables.api_keys.c.key_id == key_id)
+            .values(revoked_ms=now_ms)
+        )
+        if self._database.write(lambda connection: connection.execute(update).rowcount) == 0:
+            raise UnknownError(f"no key {key_id!r}; `inhouse keys list` shows them")
+
+    def _find(self, secret: str) -> ApiKey | None:
+        digest = _hash(secret)
+        at_ms, key = self._checked.get(digest, (0, None))
+        if key is not None and self._clock.now_ms() - at_ms < _RECHECK_MS:
+            return key
+        query = sa.select(tables.api_keys).where(tables.api_keys.c.secret_hash == digest)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            self._checked.pop(digest, None)
+            return None
+        found = _key(row)
+        self._checked[digest] = (self._clock.now_ms(), found)
+        return found
+
+
+def _hash(secret: str) -> str:
+    # The secret has 256 random bits, so a plain fast hash is as safe as a slow one.
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _key(row: sa.Row[tuple[object, ...]]) -> ApiKey:
+    values = row._mapping
+    return ApiKey(
+        key_id=values["key_id"],
+        name=values["name"],
+        scopes=frozenset(values["scopes"].split()),
+        created_ms=values["created_ms"],
+        revoked_ms=values["revoked_ms"],
+    )

@@ -1,0 +1,114 @@
+"""Settings of the processes themselves, and the loading of everybody's."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from inhouse.core.settings import SettingRow, load, read_file, rows, setting
+from inhouse.store.database import StoreSettings
+
+SETTINGS_FILE: Final = "inhouse.toml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppSettings:
+    """How the processes run."""
+
+    clock: str = setting(
+        "system",
+        unit="name",
+        help="system, or log: time follows the latest event (replays, simulated communities)",
+        choices=("system", "log"),
+    )
+    log_level: str = setting(
+        "info",
+        unit="name",
+        help="least level logged",
+        choices=("debug", "info", "warning", "error"),
+    )
+    follow_ms: int = setting(
+        100,
+        unit="ms",
+        help="how often a server looks for other processes' news",
+        least=10,
+        most=5_000,
+    )
+    worker_pause_ms: int = setting(
+        300, unit="ms", help="how long the worker rests when nothing waits", least=10, most=60_000
+    )
+    learn_every_s: float = setting(
+        5.0, unit="s", help="how often the learner looks for new behaviour", least=0.1, most=3_600
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiSettings:
+    """The HTTP server."""
+
+    host: str = setting("127.0.0.1", unit="address", help="where the API listens")
+    port: int = setting(8700, unit="port", help="where the API listens", least=0, most=65_535)
+    workers: int = setting(1, unit="processes", help="API processes on one port", least=1, most=64)
+    most_body_bytes: int = setting(
+        8_000_000, unit="bytes", help="largest request body", least=1_000, most=1_000_000_000
+    )
+    most_rows: int = setting(
+        10_000, unit="rows", help="largest batch of items, users or events", least=1, most=1_000_000
+    )
+    public_origin: str = setting(
+        "", unit="URL", help="origin of a browser app that may call the API; empty allows none"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsoleSettings:
+    """The staff's pages and the reference feed page."""
+
+    host: str = setting("127.0.0.1", unit="address", help="where the console listens")
+    port: int = setting(8701, unit="port", help="where the console listens", least=0, most=65_535)
+    password: str = setting(
+        "", unit="text", help="asked of staff at the door; empty lets in only this machine"
+    )
+
+
+SECTIONS: Final[Mapping[str, type]] = {
+    "app": AppSettings,
+    "api": ApiSettings,
+    "console": ConsoleSettings,
+    "store": StoreSettings,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One table a package; each part receives only its own."""
+
+    app: AppSettings
+    api: ApiSettings
+    console: ConsoleSettings
+    store: StoreSettings
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return Path(self.store.folder)
+
+
+def load_settings(
+    environment: Mapping[str, str] | None = None, file: Path = Path(SETTINGS_FILE)
+) -> Settings:
+    """From the environment, then `inhouse.toml`, then the defaults. Raises SettingError."""
+    given = os.environ if environment is None else environment
+    sections = read_file(file)
+    return Settings(
+        app=load("app", AppSettings, given, sections),
+        api=load("api", ApiSettings, given, sections),
+        console=load("console", ConsoleSettings, given, sections),
+        store=load("store", StoreSettings, given, sections),
+    )
+
+
+def all_rows() -> list[SettingRow]:
+    """Every setting there is, package by package."""
+    return [row for package, table in SECTIONS.items() for row in rows(package, table)]

@@ -6,6 +6,7 @@ A value is taken from the environment (`INHOUSE_<PACKAGE>_<NAME>`), then from `i
 """
 
 import dataclasses
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,11 +75,19 @@ def read_file(path: Path) -> Mapping[str, Mapping[str, object]]:
     if not path.exists():
         return {}
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        sections = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(
             f"cannot read {path}: {error}; mend the line or remove the file"
         ) from error
+    faults = [
+        Fault(field=name, value=repr(value)[:80], expected=f"a section, [{name}], with settings")
+        for name, value in sections.items()
+        if not isinstance(value, dict)
+    ]
+    if faults:
+        raise SettingError(f"{path} holds settings outside of a section", faults)
+    return sections
 
 
 def load(
@@ -129,9 +138,10 @@ def _parse(given: object, kind: type) -> Scalar | None:
     if kind is str:
         return text
     try:
-        return int(text.replace("_", "")) if kind is int else float(text)
+        number = int(text) if kind is int else float(text)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def _fault(

@@ -3,6 +3,9 @@
 Group commit: callers hand over small write functions; a single thread takes all that wait, runs
 each in a savepoint, commits once, and only then answers them. A function that fails is rolled back
 alone. Durable means flushed: SQLite runs in WAL mode with `synchronous=FULL`.
+
+Write transactions of all processes take turns, on both databases. So the offsets of every log rise
+in the order of commit: a reader that tails one never sees a later row before an earlier one.
 """
 
 import queue
@@ -16,7 +19,8 @@ from typing import Any, Final, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from inhouse.core.errors import StoreError
 from inhouse.core.settings import setting
@@ -25,6 +29,7 @@ T = TypeVar("T")
 Write = Callable[[Connection], T]
 
 _MOST_IN_ONE_COMMIT: Final = 512
+_WRITE_LOCK: Final = 724_002
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +75,8 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A connection for reading; nothing done on it is kept."""
         with _as_store_error(), self.engine.connect() as connection:
+            if self.dialect == "sqlite":
+                connection.exec_driver_sql("BEGIN")
             yield connection
 
     def submit(self, write: Write[T]) -> "Future[T]":
@@ -120,10 +127,10 @@ class Database:
             with _as_store_error(), self.engine.connect() as connection, begin(connection):
                 for waiting in batch:
                     if waiting.answer.set_running_or_notify_cancel():
-                        _run_one(connection, waiting, done, alone=len(batch) == 1)
-        except StoreError as error:
+                        _run_one(connection, waiting, done)
+        except (StoreError, SQLAlchemyError) as error:
             for waiting in batch:
-                if not waiting.answer.done() and not waiting.answer.cancelled():
+                if not waiting.answer.done():
                     waiting.answer.set_exception(error)
             return
         for answer, value in done:
@@ -131,22 +138,25 @@ class Database:
 
 
 def _run_one(
-    connection: Connection,
-    waiting: _Waiting[Any],
-    done: list[tuple["Future[Any]", Any]],
-    *,
-    alone: bool,
+    connection: Connection, waiting: _Waiting[Any], done: list[tuple["Future[Any]", Any]]
 ) -> None:
-    """Run one write in a savepoint; its own fault is its own answer, not its neighbours'."""
+    """Run one write in a savepoint; its own fault is its own answer, not its neighbours'.
+
+    Raises DBAPIError where the whole transaction is lost with it: where the fault says so, or where
+    the savepoint is gone because the database has rolled everything back by itself.
+    """
+    savepoint = connection.begin_nested()
     try:
-        with connection.begin_nested():
-            value = waiting.write(connection)
-    except DBAPIError as error:
-        if error.connection_invalidated or _is_fatal(error):
+        value = waiting.write(connection)
+        savepoint.commit()
+    except Exception as error:
+        # Handed to the caller whose function raised it.
+        if isinstance(error, DBAPIError) and _is_fatal(error):
             raise
-        waiting.answer.set_exception(_store_error(error))
-    except Exception as error:  # noqa: BLE001 - handed to the caller whose function raised it
-        waiting.answer.set_exception(error)
+        savepoint.rollback()
+        waiting.answer.set_exception(
+            _store_error(error) if isinstance(error, DBAPIError) else error
+        )
     else:
         done.append((waiting.answer, value))
 
@@ -154,7 +164,7 @@ def _run_one(
 def _is_fatal(error: DBAPIError) -> bool:
     """Whether the whole transaction is lost (full disk, broken file), not one statement."""
     text = str(error.orig).lower()
-    return any(
+    return error.connection_invalidated or any(
         sign in text
         for sign in ("disk is full", "disk i/o", "malformed", "readonly database", "no space")
     )
@@ -170,14 +180,20 @@ def _as_store_error() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise _store_error(error) from error
+    except NoConnectionError as error:
+        raise StoreError("the database is busy: no free connection; try again later") from error
 
 
 @contextmanager
 def begin(connection: Connection) -> Iterator[None]:
-    """A write transaction that takes SQLite's write lock at once, so that it cannot fail later."""
+    """A write transaction that waits for its turn at once, so that it cannot fail for it later."""
+    turn = (
+        "BEGIN IMMEDIATE"
+        if connection.dialect.name == "sqlite"
+        else f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})"
+    )
     with connection.begin():
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql(turn)
         yield
 
 

@@ -21,8 +21,6 @@ def migrate(database: Database) -> None:
     """Apply every migration that is missing; does nothing where none is. Safe to run at once
     from several processes: the second waits for the first and finds its work done."""
     with database.engine.connect() as connection, begin(connection):
-        if database.dialect == "postgresql":
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(724_001)")
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -1,0 +1,114 @@
+"""From the exception tree to HTTP: status, code and one documented shape."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from inhouse.api.wire import ErrorBody, ErrorFacts, answer
+from inhouse.core.errors import (
+    AccessError,
+    ConflictError,
+    InhouseError,
+    InputError,
+    SettingError,
+    StoreError,
+    UnknownError,
+    VendorError,
+)
+from inhouse.core.logs import logger
+
+# The first row whose type fits decides, so the narrow ones come first.
+_TABLE: Final[tuple[tuple[type[InhouseError], int, str], ...]] = (
+    (UnknownError, 404, "unknown"),
+    (ConflictError, 409, "conflict"),
+    (SettingError, 400, "bad_setting"),
+    (InputError, 400, "bad_request"),
+    (StoreError, 503, "store_refused"),
+    (VendorError, 502, "vendor_failed"),
+    (InhouseError, 500, "internal"),
+)
+_CODES: Final = {404: "unknown", 405: "method_not_allowed", 413: "too_large"}
+_LOG: Final = logger("api")
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the app answer in the one shape."""
+    app.add_exception_handler(InhouseError, _inhouse)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def error_answer(status: int, facts: ErrorFacts) -> Response:
+    """An error's response."""
+    response = answer(ErrorBody(error=facts), status)
+    if status == 401:
+        response.headers["www-authenticate"] = "Bearer"
+    return response
+
+
+def request_id(request: Request) -> str | None:
+    """The id that the middleware gave the request."""
+    found: str | None = getattr(request.state, "request_id", None)
+    return found
+
+
+async def _inhouse(request: Request, error: Exception) -> Response:
+    if isinstance(error, AccessError):
+        status, code = (403, "forbidden") if error.known_key else (401, "no_key")
+    else:
+        status, code = next((s, c) for kind, s, c in _TABLE if isinstance(error, kind))
+    if status >= 500:
+        _LOG.error(
+            "request_failed", code=code, kind=type(error).__name__, request_id=request_id(request)
+        )
+    facts = ErrorFacts(code=code, message=str(error), request_id=request_id(request))
+    return error_answer(status, facts)
+
+
+async def _validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    expected = str(first["msg"])
+    given = repr(first.get("input"))[:100]
+    facts = ErrorFacts(
+        code="bad_request",
+        message=f"{field}: got {given}, expected {expected[:1].lower()}{expected[1:]}",
+        field=field,
+        value=given,
+        expected=expected,
+        request_id=request_id(request),
+    )
+    return error_answer(400, facts)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    message = str(error.detail).lower()
+    if error.status_code == 404:
+        message = f"no endpoint {request.method} {request.url.path}; /docs lists them"
+    facts = ErrorFacts(
+        code=_CODES.get(error.status_code, "bad_request"),
+        message=message,
+        request_id=request_id(request),
+    )
+    return error_answer(error.status_code, facts)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    _LOG.error(
+        "request_crashed", kind=type(error).__name__, request_id=request_id(request), exc_info=error
+    )
+    facts = ErrorFacts(
+        code="internal",
+        message="something broke on our side; the log has it under this request id",
+        request_id=request_id(request),
+    )
+    return error_answer(500, facts)
+
+
+Next = Callable[[Request], Awaitable[Response]]

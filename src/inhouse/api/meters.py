@@ -1,0 +1,71 @@
+"""Prometheus metrics of an API process."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+_SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_MILLISECONDS: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
+
+
+class Meters:
+    """One registry an app, so that two apps in one process do not collide."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._requests = Histogram(
+            "inhouse_http_request_seconds",
+            "time to answer",
+            ("method", "path", "status"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._stages = Histogram(
+            "inhouse_feed_stage_ms",
+            "time of each stage of a feed",
+            ("stage",),
+            buckets=_MILLISECONDS,
+            registry=self.registry,
+        )
+        self._events = Counter(
+            "inhouse_events_total", "events by fate", ("fate",), registry=self.registry
+        )
+        self._served = Counter(
+            "inhouse_feed_items_total",
+            "items served by source",
+            ("source",),
+            registry=self.registry,
+        )
+        self._state = Gauge(
+            "inhouse_state", "the state in memory by fact", ("fact",), registry=self.registry
+        )
+
+    def request(self, method: str, path: str, status: int, seconds: float) -> None:
+        """One request answered."""
+        self._requests.labels(method, path, str(status)).observe(seconds)
+
+    def events(self, *, stored: int, repeated: int, rejected: int) -> None:
+        """One batch dealt with."""
+        for fate, count in (("stored", stored), ("repeated", repeated), ("rejected", rejected)):
+            if count:
+                self._events.labels(fate).inc(count)
+
+    def page(self, took_ms: dict[str, float], sources: list[str]) -> None:
+        """One page served."""
+        for stage, ms in took_ms.items():
+            self._stages.labels(stage).observe(ms)
+        for source in sources:
+            self._served.labels(source).inc()
+
+    def state(self, facts: dict[str, float]) -> None:
+        """Sizes and offsets, set when asked for."""
+        for fact, value in facts.items():
+            self._state.labels(fact).set(value)
+
+    def text(self) -> bytes:
+        """The exposition format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,83 @@
+"""What every request passes through: an id, a bound on its body, a measurement."""
+
+import time
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from inhouse.api.meters import Meters
+from inhouse.api.wire import ErrorBody, ErrorFacts, answer
+from inhouse.core.ids import is_valid_id, new_id
+
+
+class BodyTooLargeError(Exception):
+    """The body went over the bound while it was read."""
+
+
+class Gate:
+    """Raw ASGI, so that it costs microseconds."""
+
+    def __init__(self, app: ASGIApp, most_body_bytes: int, meters: Meters) -> None:
+        self._app = app
+        self._most = most_body_bytes
+        self._meters = meters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = time.perf_counter()
+        status = 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message.setdefault("headers", []).append((b"x-request-id", request_id.encode()))
+            await send(message)
+
+        try:
+            await self._bounded(scope, receive, sending)
+        finally:
+            route = scope.get("route")
+            path = getattr(route, "path", "unmatched")
+            self._meters.request(scope["method"], path, status, time.perf_counter() - started)
+
+    async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        read = 0
+
+        async def receiving() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self._most:
+                raise BodyTooLargeError
+            return message
+
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self._most:
+            await self._refuse(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receiving, send)
+        except BodyTooLargeError:
+            await self._refuse(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        facts = ErrorFacts(
+            code="too_large",
+            message=f"the body is larger than {self._most} bytes; send smaller batches",
+            expected=f"at most {self._most} bytes",
+            request_id=scope["state"]["request_id"],
+        )
+        await answer(ErrorBody(error=facts), 413)(scope, receive, send)
+
+
+_HEADER: Final = b"x-request-id"
+
+
+def _request_id(scope: Scope) -> str:
+    given = dict(scope["headers"]).get(_HEADER, b"").decode("latin-1")
+    return given if is_valid_id(given) else new_id("req")

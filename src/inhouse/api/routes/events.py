@@ -1,0 +1,46 @@
+"""/v1/events"""
+
+import asyncio
+import dataclasses
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from inhouse.api.context import meters_of, needs, services_of
+from inhouse.api.meters import Meters
+from inhouse.api.wire import EventsAnswer, answer, documented, takes
+from inhouse.app.build import Services
+from inhouse.events.types import Event
+
+router = APIRouter(prefix="/v1/events", tags=["events"], dependencies=[Depends(needs("events"))])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class EventsBody:
+    """A batch of events."""
+
+    events: list[Event]
+
+
+@router.post("", responses=documented(EventsAnswer), openapi_extra=takes(EventsBody))
+async def append_events(
+    request: Request,
+    use: Annotated[Services, Depends(services_of)],
+    meters: Annotated[Meters, Depends(meters_of)],
+) -> Response:
+    """Append what people did. Once answered it is durable, and the next feed reflects it.
+
+    Send a batch again after any failure: an id that was stored before is counted as repeated.
+    """
+    batch = use.event_rows.read(await request.body(), use.event_fault)
+    appended = await asyncio.wrap_future(use.log.submit(batch.good))
+    use.feeds.follower.catch_up()
+    meters.events(stored=appended.stored, repeated=appended.repeated, rejected=len(batch.rejected))
+    return answer(
+        EventsAnswer(
+            stored=appended.stored,
+            repeated=appended.repeated,
+            rejected=batch.rejected,
+            last_offset=appended.last_offset,
+        )
+    )

@@ -1,0 +1,109 @@
+"""Feeds for people: a state that follows the log, a model that is swapped in, logged pages."""
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from inhouse.core.clock import Clock
+from inhouse.core.ids import ItemId, UserId
+from inhouse.core.logs import logger
+from inhouse.engagement.experiments.store import Experiments
+from inhouse.events.pages import PageLog
+from inhouse.events.types import ServedPage
+from inhouse.features.follow import Follower
+from inhouse.learning.snapshot import SnapshotStore
+from inhouse.recommend.pipeline import Feed
+from inhouse.recommend.types import FeedQuery, Surface
+
+_SNAPSHOT_EVERY_S = 2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeedRequest:
+    """What a client may ask for."""
+
+    user_id: UserId  # whose feed; a stranger's is a cold start
+    surface: Surface = "for_you"  # which feed
+    n: int = 20  # how many items
+    exclude: tuple[ItemId, ...] = ()  # never these, in this request
+    item_id: ItemId | None = None  # for `similar`: to which
+
+
+class FeedService:
+    """One process's feed. Not thread-safe: the API calls it from its event loop alone."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        follower: Follower,
+        pages: PageLog,
+        experiments: Experiments,
+        snapshots: SnapshotStore,
+        clock: Clock,
+    ) -> None:
+        self.feed = feed
+        self.follower = follower
+        self._pages = pages
+        self._experiments = experiments
+        self._snapshots = snapshots
+        self._clock = clock
+        self._looked_s = 0.0
+        self._log = logger("serving")
+
+    def start(self) -> None:
+        """Load state and model; afterwards the service answers."""
+        self.follower.rebuild()
+        self.swap_model()
+
+    def serve(self, request: FeedRequest) -> tuple[ServedPage, "Future[None]"]:
+        """A page, and the future that is done once the page is in the log."""
+        arms = self._experiments.arms_for(request.user_id)
+        now_ms = self._clock.now_ms()
+        query = FeedQuery(
+            user_id=request.user_id,
+            surface=request.surface,
+            n=request.n,
+            now_ms=now_ms,
+            exclude=request.exclude,
+            arms=arms,
+            settings=self._experiments.settings_for(arms),
+            item_id=request.item_id,
+            seed=_seed(request.user_id, self.follower.state.page_offset, now_ms),
+        )
+        page = self.feed.serve(query)
+        self._experiments.expose(request.user_id, arms, now_ms)
+        return page, self._pages.submit(page)
+
+    def catch_up(self) -> int:
+        """Fold in what this and other processes wrote, and look for a newer model now and then."""
+        done = self.follower.catch_up()
+        if time.monotonic() - self._looked_s > _SNAPSHOT_EVERY_S:
+            self.swap_model()
+        return done
+
+    def swap_model(self) -> bool:
+        """Serve from the newest good snapshot; keeps the old one where there is none newer."""
+        self._looked_s = time.monotonic()
+        current = self._snapshots.current()
+        if current is None or current == self.feed.snapshot_id:
+            return False
+        snapshot = self._snapshots.load(current)
+        self.feed.use(snapshot)
+        self._log.info("snapshot_swapped", snapshot=snapshot.snapshot_id)
+        return True
+
+
+def _seed(user_id: UserId, offset: int, now_ms: int) -> int:
+    """Differs from request to request, and is logged with the page."""
+    return hash((user_id, offset, now_ms, time.perf_counter_ns())) & 0x7FFF_FFFF
+
+
+def titles_of(found: Mapping[ItemId, object], ids: Sequence[ItemId]) -> dict[ItemId, str]:
+    """What to call items in sentences: the title, else the first words, else the id."""
+    return {item_id: _title(found.get(item_id), item_id) for item_id in ids}
+
+
+def _title(item: object, item_id: ItemId) -> str:
+    title = str(getattr(item, "title", "") or getattr(item, "text", ""))
+    return title[:60] if title else item_id

@@ -1,0 +1,146 @@
+"""Starts the roles as processes of their own, restarts what dies, stops them all cleanly.
+
+The supervisor shares nothing with its children but the store: any of them may be killed at any
+moment. A child that loses its supervisor stops by itself (`stop_with_parent`).
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from inhouse.core.logs import logger
+
+_PARENT: Final = "INHOUSE_PARENT_PID"
+_POLL_S: Final = 0.2
+_FIRST_PAUSE_S: Final = 0.2
+_MOST_PAUSE_S: Final = 10.0
+_STEADY_S: Final = 30.0
+_GRACE_S: Final = 15.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Program:
+    """A process to keep alive."""
+
+    name: str  # role, shown in logs
+    arguments: Sequence[str]  # of the Python interpreter
+    environment: Mapping[str, str] = field(default_factory=dict)  # beside our own
+    restart: bool = True  # whether its end is a fault; a finished simulator is none
+    output: int | None = None  # a file descriptor for standard output, None shares ours
+
+
+@dataclass
+class _Child:
+    program: Program
+    process: "subprocess.Popen[bytes]"
+    started_s: float
+    pause_s: float = _FIRST_PAUSE_S
+    restart_at_s: float | None = None
+
+
+class Supervisor:
+    """Keeps programs running until told to stop."""
+
+    def __init__(self, programs: Sequence[Program], environment: Mapping[str, str]) -> None:
+        self._programs = programs
+        self._environment = dict(environment)
+        self._children: list[_Child] = []
+        self._stop = threading.Event()
+        self._log = logger("supervisor")
+
+    def start(self) -> None:
+        """Start every program."""
+        for program in self._programs:
+            self._children.append(self._spawn(program))
+
+    def stop(self) -> None:
+        """Ask for the end; `run` returns soon after. Safe to call from a signal handler."""
+        self._stop.set()
+
+    def run(self, each: Callable[[], None] = lambda: None) -> None:
+        """Watch until stopped, calling `each` a few times a second; then stop every child."""
+        try:
+            while not self._stop.wait(_POLL_S):
+                for child in self._children:
+                    self._watch(child)
+                each()
+        finally:
+            self._end()
+
+    def pids(self) -> dict[str, int]:
+        """Process ids by role, of those that run."""
+        return {c.program.name: c.process.pid for c in self._children if c.process.poll() is None}
+
+    def _spawn(self, program: Program) -> _Child:
+        environment = {
+            **os.environ,
+            **self._environment,
+            **program.environment,
+            _PARENT: str(os.getpid()),
+        }
+        process = subprocess.Popen(
+            [sys.executable, *program.arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=program.output,
+            start_new_session=True,
+        )
+        self._log.info("role_started", name=program.name, pid=process.pid)
+        return _Child(program=program, process=process, started_s=time.monotonic())
+
+    def _watch(self, child: _Child) -> None:
+        now_s = time.monotonic()
+        if child.restart_at_s is not None:
+            if now_s >= child.restart_at_s:
+                fresh = self._spawn(child.program)
+                child.process, child.started_s, child.restart_at_s = fresh.process, now_s, None
+            return
+        code = child.process.poll()
+        if code is None or not child.program.restart:
+            return
+        if now_s - child.started_s > _STEADY_S:
+            child.pause_s = _FIRST_PAUSE_S
+        self._log.warning(
+            "role_died", name=child.program.name, code=code, restart_in_s=child.pause_s
+        )
+        child.restart_at_s = now_s + child.pause_s
+        child.pause_s = min(child.pause_s * 2, _MOST_PAUSE_S)
+
+    def _end(self) -> None:
+        alive = [child.process for child in self._children if child.process.poll() is None]
+        for process in alive:
+            process.send_signal(signal.SIGTERM)
+        until_s = time.monotonic() + _GRACE_S
+        for process in alive:
+            try:
+                process.wait(max(0.1, until_s - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._log.info("all_stopped")
+
+
+def stop_with_parent(stop: Callable[[], None]) -> None:
+    """Call `stop` when the supervisor that started this process is gone, even by `kill -9`."""
+    parent = os.environ.get(_PARENT)
+    if parent is None:
+        return
+
+    def watch() -> None:
+        while os.getppid() == int(parent):
+            time.sleep(1.0)
+        stop()
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def on_signals(stop: Callable[[], None]) -> None:
+    """Call `stop` at SIGTERM and SIGINT."""
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda _number, _frame: stop())

@@ -1,0 +1,57 @@
+"""How commands speak: tables for people, JSON for programs, exit codes for both."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, is_dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+FAILED: Final = 1
+ASKED_WRONGLY: Final = 2
+console: Final = Console()
+complaints: Final = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="print JSON for a program to read")]
+
+
+def show(
+    rows: Sequence[Any],
+    columns: Sequence[tuple[str, Callable[[Any], object]]],
+    *,
+    as_json: bool,
+    title: str = "",
+) -> None:
+    """Print rows as a table, or the whole rows as JSON."""
+    if as_json:
+        print_json(rows)
+        return
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    for name, _ in columns:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*(str(read(row)) for _, read in columns))
+    console.print(table)
+
+
+def print_json(value: object) -> None:
+    """Print anything made of dataclasses, sequences, mappings and decimals."""
+    json.dump(plain(value), sys.stdout, ensure_ascii=False, indent=2)
+    sys.stdout.write("\n")
+
+
+def plain(value: object) -> object:
+    """The same in JSON's own types."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(inner) for inner in value]
+    if isinstance(value, Decimal):
+        return str(value)
+    return value

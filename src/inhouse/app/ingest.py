@@ -138,4 +138,4 @@ def _shown(value: object) -> str:
 
 def _plain(error: Exception) -> str:
     text = str(error)
-    return text[:1].lower() + text[1:]
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]

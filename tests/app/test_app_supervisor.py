@@ -1,0 +1,88 @@
+"""The supervisor: what dies is restarted, what is told to stop stops."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from inhouse.app.supervisor import Program, Supervisor
+
+_SLEEPER = "import time\nwhile True: time.sleep(0.05)"
+
+
+def _until(true: Callable[[], bool], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_a_killed_role_is_restarted_and_all_stop_together() -> None:
+    """After kill -9 another process takes the role; after stop none is left."""
+    supervisor = Supervisor([Program(name="a", arguments=("-c", _SLEEPER))], {})
+    supervisor.start()
+    first = supervisor.pids()["a"]
+    seen = {first}
+    killed = False
+
+    def each() -> None:
+        nonlocal killed
+        if not killed:
+            os.kill(first, signal.SIGKILL)
+            killed = True
+        seen.update(supervisor.pids().values())
+        if len(seen) > 1:
+            supervisor.stop()
+
+    supervisor.run(each)
+
+    assert len(seen) == 2
+    assert supervisor.pids() == {}
+
+
+def test_a_program_that_may_end_is_not_restarted() -> None:
+    """A finished program with restart=False stays finished."""
+    supervisor = Supervisor([Program(name="once", arguments=("-c", "pass"), restart=False)], {})
+    supervisor.start()
+    looks = 0
+
+    def each() -> None:
+        nonlocal looks
+        looks += not supervisor.pids()
+        if looks > 3:
+            supervisor.stop()
+
+    supervisor.run(each)
+
+    assert supervisor.pids() == {}
+
+
+def test_children_stop_when_the_supervisor_is_killed(tmp_path: Path) -> None:
+    """Even kill -9 of the supervisor leaves no role behind."""
+    child = (
+        "import threading\nfrom inhouse.app.supervisor import stop_with_parent\n"
+        "done = threading.Event()\nstop_with_parent(done.set)\ndone.wait()\n"
+    )
+    pid_file = tmp_path / "pid"
+    parent = (
+        "from pathlib import Path\nfrom inhouse.app.supervisor import Program, Supervisor\n"
+        f"s = Supervisor([Program(name='a', arguments=('-c', {child!r}))], {{}})\ns.start()\n"
+        f"Path({str(pid_file)!r}).write_text(str(s.pids()['a']))\ns.run()\n"
+    )
+    process = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-c", parent])
+    _until(lambda: pid_file.exists() and pid_file.read_text() != "")
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    pid = int(pid_file.read_text())
+
+    _until(lambda: not _alive(pid))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"

@@ -1,0 +1,85 @@
+"""A server of our own to measure: one API process on a free port, in a folder of its own."""
+
+import http.client
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from inhouse.app.build import open_services
+
+from benchmarks.common import program, wait_until
+from inhouse.app.settings import load_settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """Where it is and how to call it."""
+
+    port: int
+    secret: str
+    pid: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.secret}"}
+
+    def memory_mb(self) -> float:
+        """Resident memory of the server's process."""
+        return float(psutil.Process(self.pid).memory_info().rss) / 1e6
+
+    def get(self, path: str) -> object:
+        """One answer, decoded."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", path, headers=self.headers)
+        return json.loads(connection.getresponse().read())
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def make_key(folder: Path) -> str:
+    """A key with every scope in that folder's database."""
+    settings = load_settings({"INHOUSE_STORE_FOLDER": str(folder)}, folder / "none.toml")
+    with open_services(settings) as services:
+        return services.keys.create("benchmark", ["items", "users", "events", "feed"])[1]
+
+
+@contextmanager
+def api_server(folder: Path, core: int | None = None) -> Iterator[Server]:
+    """One API process on `folder`, pinned to `core` if given; ready when the block starts."""
+    secret, port = make_key(folder), free_port()
+    environment = {
+        "INHOUSE_STORE_FOLDER": str(folder),
+        "INHOUSE_API_PORT": str(port),
+        "INHOUSE_APP_CLOCK": "log",
+        "INHOUSE_APP_LOG_LEVEL": "warning",
+    }
+    with program(["-m", "inhouse.cli.main", "up", "--role", "api"], environment) as process:
+        if core is not None:
+            os.sched_setaffinity(process.pid, {core})
+        server = Server(port=port, secret=secret, pid=process.pid)
+        wait_until(lambda: is_ready(server), 300, "the API's readiness")
+        yield server
+
+
+def is_ready(server: Server) -> bool:
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+        connection.request("GET", "/v1/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False

@@ -1,7 +1,7 @@
 """Every table, for both databases. Packages above write their own queries on these.
 
 Log tables (`*_offset` primary keys) are only ever appended to. Times are milliseconds since 1970
-UTC; money is a decimal written as text, exact in both databases.
+UTC.
 """
 
 from sqlalchemy import (
@@ -187,23 +187,40 @@ labels = _log(
     Column("at_ms", BigInteger, nullable=False),
 )
 
-# One row per attempt of an AI call: retries, fallbacks and shadows too.
+# A question that an owned and a rented model both answered: how far they agree on live traffic.
+comparisons = _log(
+    "comparisons",
+    Column("task", String(64), nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("ref", String(128), nullable=False),
+    Column("student", String(96), nullable=False),
+    Column("teacher", String(128), nullable=False),
+    Column("student_scores", Text, nullable=False),
+    Column("teacher_scores", Text, nullable=False),
+)
+
+# One row per attempt of an AI call: retries, fallbacks and shadows too. Money is in whole
+# millionths of a millionth of a dollar, so that the database adds it up exactly; null is unknown.
 ledger = _log(
     "ledger",
     Column("call_id", String(64), nullable=False),
     Column("at_ms", BigInteger, nullable=False, index=True),
     Column("task", String(64), nullable=False),
     Column("role", String(16), nullable=False),
+    Column("deployment", String(96), nullable=False),
     Column("host", String(64), nullable=False),
     Column("owner", String(64), nullable=False),
     Column("model", String(96), nullable=False),
-    Column("tokens_in", BigInteger, nullable=False),
-    Column("tokens_cached", BigInteger, nullable=False),
-    Column("tokens_out", BigInteger, nullable=False),
-    Column("cost_usd", String(40)),
-    Column("price_version", String(64)),
+    Column("inputs", Integer, nullable=False),
+    Column("answered", Integer, nullable=False),
+    Column("tokens_in", BigInteger),
+    Column("tokens_cached", BigInteger),
+    Column("tokens_out", BigInteger),
+    Column("cost_pico_usd", BigInteger),
+    Column("price_version", String(96)),
     Column("latency_ms", Float, nullable=False),
     Column("outcome", String(32), nullable=False),
+    Column("spillover", String(96)),
     Column("simulated", Boolean, nullable=False),
 )
 

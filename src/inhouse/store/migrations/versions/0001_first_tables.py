@@ -161,6 +161,27 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_labels_task"), ["task"], unique=False)
 
     op.create_table(
+        "comparisons",
+        sa.Column(
+            "log_offset",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("task", sa.String(length=64), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("ref", sa.String(length=128), nullable=False),
+        sa.Column("student", sa.String(length=96), nullable=False),
+        sa.Column("teacher", sa.String(length=128), nullable=False),
+        sa.Column("student_scores", sa.Text(), nullable=False),
+        sa.Column("teacher_scores", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("log_offset", name=op.f("pk_comparisons")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("comparisons", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_comparisons_task"), ["task"], unique=False)
+
+    op.create_table(
         "ledger",
         sa.Column(
             "log_offset",
@@ -172,16 +193,20 @@ def upgrade() -> None:
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.Column("task", sa.String(length=64), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("deployment", sa.String(length=96), nullable=False),
         sa.Column("host", sa.String(length=64), nullable=False),
         sa.Column("owner", sa.String(length=64), nullable=False),
         sa.Column("model", sa.String(length=96), nullable=False),
-        sa.Column("tokens_in", sa.BigInteger(), nullable=False),
-        sa.Column("tokens_cached", sa.BigInteger(), nullable=False),
-        sa.Column("tokens_out", sa.BigInteger(), nullable=False),
-        sa.Column("cost_usd", sa.String(length=40), nullable=True),
-        sa.Column("price_version", sa.String(length=64), nullable=True),
+        sa.Column("inputs", sa.Integer(), nullable=False),
+        sa.Column("answered", sa.Integer(), nullable=False),
+        sa.Column("tokens_in", sa.BigInteger(), nullable=True),
+        sa.Column("tokens_cached", sa.BigInteger(), nullable=True),
+        sa.Column("tokens_out", sa.BigInteger(), nullable=True),
+        sa.Column("cost_pico_usd", sa.BigInteger(), nullable=True),
+        sa.Column("price_version", sa.String(length=96), nullable=True),
         sa.Column("latency_ms", sa.Float(), nullable=False),
         sa.Column("outcome", sa.String(length=32), nullable=False),
+        sa.Column("spillover", sa.String(length=96), nullable=True),
         sa.Column("simulated", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("log_offset", name=op.f("pk_ledger")),
         sqlite_autoincrement=True,
@@ -379,6 +404,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_ledger_at_ms"))
 
     op.drop_table("ledger")
+    with op.batch_alter_table("comparisons", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_comparisons_task"))
+
+    op.drop_table("comparisons")
     with op.batch_alter_table("labels", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_labels_task"))
         batch_op.drop_index(batch_op.f("ix_labels_ref"))

@@ -1,1 +1,1 @@
-"""Metrics over the log, and experiments."""
+"""Whether people come back: metrics over the log, and experiments."""

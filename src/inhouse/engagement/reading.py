@@ -1,0 +1,89 @@
+"""The log as columns, and dense codes for the ids in it."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import polars as pl
+import sqlalchemy as sa
+
+from inhouse.store import tables
+from inhouse.store.database import Database
+
+CHUNK: Final = 200_000
+_SCHEMA: Final = {
+    "log_offset": pl.Int64(),
+    "at_ms": pl.Int64(),
+    "kind": pl.String(),
+    "user_id": pl.String(),
+    "item_id": pl.String(),
+    "value": pl.Float64(),
+}
+_COLUMNS: Final = [tables.events.c[name] for name in _SCHEMA]
+
+
+def last_offset(database: Database) -> int:
+    """Offset of the newest event, 0 where the log is empty."""
+    with database.read() as connection:
+        query = sa.select(sa.func.max(tables.events.c.log_offset))
+        return connection.execute(query).scalar() or 0
+
+
+def event_chunks(database: Database, after: int, until: int) -> Iterator[pl.DataFrame]:
+    """Events behind offset `after` up to and with `until`, in order, at most CHUNK at a time.
+
+    Columns: log_offset, at_ms, kind, user_id, item_id, value; nothing else is read.
+    """
+    while after < until:
+        frame = _read(database, after, until)
+        if frame.is_empty():
+            return
+        yield frame
+        after = int(frame["log_offset"][-1])
+
+
+def _read(database: Database, after: int, until: int) -> pl.DataFrame:
+    offset = tables.events.c.log_offset
+    query = (
+        sa.select(*_COLUMNS).where(offset > after, offset <= until).order_by(offset).limit(CHUNK)
+    )
+    with database.read() as connection:
+        rows = connection.execute(query).all()
+    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+
+
+class Codes:
+    """Dense integers for ids, in order of first sight."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._codes: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def of(self, ids: pl.Series) -> pl.Series:
+        """Codes of a column of ids, new ones added; null stays null."""
+        distinct = ids.drop_nulls().unique(maintain_order=True)
+        codes = [self.code(name) for name in distinct]
+        return ids.replace_strict(
+            distinct, pl.Series(codes, dtype=pl.UInt32), default=None, return_dtype=pl.UInt32
+        )
+
+    def code(self, name: str) -> int:
+        """The code of one id, added where it is new."""
+        code = self._codes.get(name)
+        if code is None:
+            code = self._codes[name] = len(self.names)
+            self.names.append(name)
+        return code
+
+    def known(self, ids: pl.Series) -> pl.Series:
+        """Codes of a column of ids; null for those never added."""
+        distinct = [name for name in ids.drop_nulls().unique() if name in self._codes]
+        codes = [self._codes[name] for name in distinct]
+        return ids.replace_strict(
+            pl.Series(distinct, dtype=pl.String),
+            pl.Series(codes, dtype=pl.UInt32),
+            default=None,
+            return_dtype=pl.UInt32,
+        )

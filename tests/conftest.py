@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from postgres import any_database, migrated_template, postgres_cluster, store_settings
 
 from inhouse.store.database import Database, StoreSettings, open_database
 from inhouse.store.migrate import migrate
+from postgres import any_database, migrated_template, postgres_cluster, store_settings
 
 __all__ = ["any_database", "migrated_template", "postgres_cluster", "store_settings"]
 

@@ -70,10 +70,9 @@ def _target_fault(event: Event) -> Fault | None:
     target = event.target or ""
     if event.kind in ("mute", "unmute"):
         right = target.startswith(TARGET_PREFIXES) and len(target) <= MOST_TARGET_CHARS
+        name = target.partition(":")[2].strip()
         return (
-            None
-            if right and target.partition(":")[2].strip()
-            else _fault("target", event.target, forms)
+            None if right and name and "\x00" not in name else _fault("target", event.target, forms)
         )
     if target.startswith("creator:") and is_valid_id(target.removeprefix("creator:")):
         return None

@@ -9,7 +9,9 @@ in the order of commit: a reader that tails one never sees a later row before an
 """
 
 import queue
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -227,8 +229,8 @@ def _sqlite_engine(path: Path, busy_ms: int) -> Engine:
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
+        _enter_wal(cursor, busy_ms)
         for pragma in (
-            "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
             "cache_size=-32000",
@@ -238,3 +240,17 @@ def _sqlite_engine(path: Path, busy_ms: int) -> Engine:
         cursor.close()
 
     return engine
+
+
+def _enter_wal(cursor: sqlite3.Cursor, busy_ms: int) -> None:
+    """Turn the write-ahead log on. Where several processes open a fresh file at once this pragma,
+    unlike every other statement, answers "locked" without waiting."""
+    deadline_s = time.monotonic() + busy_ms / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline_s:
+                raise
+        time.sleep(0.01)

@@ -1,0 +1,131 @@
+"""Served pages: written whole, read whole, on both databases."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from inhouse.core.errors import StoreError
+from inhouse.core.ids import ItemId, PageId, UserId
+from inhouse.events.pages import PageLog
+from inhouse.events.types import PageItem, RemovedItem, ServedPage
+from inhouse.store.database import Database, StoreSettings, open_database
+
+_PAGE = ServedPage(
+    page_id=PageId("p1"),
+    at_ms=1_767_000_000_000,
+    user_id=UserId("u"),
+    surface="for_you",
+    items=(
+        PageItem(
+            item_id=ItemId("i1"),
+            position=0,
+            source="taste",
+            sources=("taste", "fresh"),
+            value=0.25,
+            predicted={"p_click": 0.5, "watch_ms": 3_000.0},
+            propensity=0.75,
+            explored=True,
+            because=(ItemId("i7"),),
+            notes=("moved down for its creator",),
+        ),
+    ),
+    removed=(RemovedItem(item_id=ItemId("i2"), stage="seen", reason="seen"),),
+    reserve=(ItemId("i3"),),
+    arms={"feed": "learning"},
+    snapshot_id="s1",
+    policy_version="v1",
+    seed=7,
+    log_offset=12,
+    took_ms={"rank": 1.5},
+)
+
+
+@pytest.fixture
+def pages(any_database: Database) -> PageLog:
+    """An empty page log."""
+    return PageLog(any_database)
+
+
+def _store(pages: PageLog, *wanted: ServedPage) -> None:
+    for page in wanted:
+        pages.submit(page).result(30)
+
+
+def _page(name: str, user_id: str = "u") -> ServedPage:
+    return replace(_PAGE, page_id=PageId(name), user_id=UserId(user_id))
+
+
+def test_a_page_is_read_as_it_was_written(pages: PageLog) -> None:
+    """Candidates, scores, propensities, arms and versions all come back."""
+    _store(pages, _PAGE)
+
+    assert pages.page(PageId("p1")) == _PAGE
+    assert pages.read(0) == [(1, _PAGE)]
+
+
+def test_no_pages(pages: PageLog) -> None:
+    """An empty log answers with nothing."""
+    nothing = (pages.page(PageId("none")), pages.pages_of(UserId("u")), pages.read(0))
+
+    assert nothing == (None, [], [])
+    assert pages.last_offset() == 0
+
+
+def test_a_persons_pages_come_newest_first(pages: PageLog) -> None:
+    """Only their own, at most so many."""
+    _store(pages, _page("a"), _page("b", "other"), _page("c"), _page("d"))
+
+    assert [page.page_id for page in pages.pages_of(UserId("u"), limit=2)] == ["d", "c"]
+    assert [page.page_id for page in pages.pages_of(UserId("other"))] == ["b"]
+
+
+def test_reading_goes_on_behind_an_offset(pages: PageLog) -> None:
+    """Pages come in the order they were served."""
+    _store(pages, *(_page(name) for name in "abcde"))
+
+    assert [page.page_id for _, page in pages.read(2, limit=2)] == ["c", "d"]
+    assert pages.last_offset() == 5
+
+
+def test_a_page_is_written_once(pages: PageLog) -> None:
+    """A second page of the same id is refused; the first stays."""
+    _store(pages, _PAGE)
+    error = pages.submit(replace(_PAGE, surface="latest")).exception(30)
+
+    assert isinstance(error, StoreError)
+    assert pages.page(PageId("p1")) == _PAGE
+
+
+def test_a_tailing_reader_skips_no_page(store_settings: StoreSettings) -> None:
+    """While three processes serve, a reader that goes on from its last offset sees every page."""
+    databases = [open_database(store_settings) for _ in range(4)]
+    reader, *writers = [PageLog(database) for database in databases]
+    ended = threading.Event()
+    read: list[int] = []
+
+    def serve(log: PageLog, name: int) -> None:
+        for i in range(60):
+            _store(log, _page(f"{name}-{i}"))
+
+    def tail() -> None:
+        while True:
+            last_round = ended.is_set()
+            read.extend(offset for offset, _ in reader.read(read[-1] if read else 0))
+            if last_round:
+                return
+
+    tailing = threading.Thread(target=tail)
+    serving = [threading.Thread(target=serve, args=(log, n)) for n, log in enumerate(writers)]
+    for thread in (tailing, *serving):
+        thread.start()
+    for thread in serving:
+        thread.join()
+    ended.set()
+    tailing.join()
+    everything = [offset for offset, _ in reader.read(0)]
+    for database in databases:
+        database.close()
+
+    assert read == everything
+    assert len(read) == 180

@@ -1,0 +1,94 @@
+"""Migrations arrive at the tables that the program declares."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from inhouse.core.errors import StoreError
+from inhouse.store import tables
+from inhouse.store.database import Database, StoreSettings, open_database
+from inhouse.store.migrate import check_current, migrate
+from postgres import Cluster
+
+_MIGRATE = """
+import sys
+from inhouse.store.database import StoreSettings, open_database
+from inhouse.store.migrate import check_current, migrate
+database = open_database(StoreSettings(url=sys.argv[1], folder=sys.argv[2]))
+print("ready", flush=True)
+sys.stdin.readline()
+migrate(database)
+check_current(database)
+database.close()
+"""
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def empty_settings(request: pytest.FixtureRequest, tmp_path: Path) -> StoreSettings:
+    """Settings of a database without tables."""
+    if request.param == "sqlite":
+        return StoreSettings(folder=str(tmp_path / "data"))
+    cluster: Cluster = request.getfixturevalue("postgres_cluster")
+    return StoreSettings(url=cluster.new_database(), folder=str(tmp_path))
+
+
+def test_migrations_end_at_the_declared_tables(any_database: Database) -> None:
+    """Alembic finds no difference between the migrated database and `tables.metadata`."""
+    with any_database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def test_migrating_again_changes_nothing(any_database: Database) -> None:
+    """What is stored stays."""
+    row = {"name": "a", "log_offset": 7, "updated_ms": 0}
+    any_database.write(lambda c: c.execute(tables.consumers.insert(), row))
+    migrate(any_database)
+    with any_database.read() as connection:
+        rows = connection.execute(sa.select(tables.consumers)).mappings().all()
+
+    assert [dict(found) for found in rows] == [row]
+
+
+def test_processes_may_migrate_at_once(empty_settings: StoreSettings) -> None:
+    """Four processes start on an empty database together; each finds it current afterwards."""
+    arguments = [sys.executable, "-c", _MIGRATE, empty_settings.url, empty_settings.folder]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    started = [subprocess.Popen(arguments, text=True, **pipes) for _ in range(4)]
+    assert [process.stdout.readline() for process in started] == ["ready\n"] * 4
+    for process in started:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+
+    assert [process.communicate(timeout=60) for process in started] == [("", "")] * 4
+    assert [process.returncode for process in started] == [0] * 4
+
+
+def test_a_database_without_tables_is_not_current(empty_settings: StoreSettings) -> None:
+    """A program that does not migrate refuses to work on missing tables, and says what to do."""
+    database = open_database(empty_settings)
+    with pytest.raises(StoreError) as caught:
+        check_current(database)
+
+    assert str(caught.value) == (
+        "the database is at version None, this program needs 0001; run `inhouse doctor --migrate`"
+    )
+    migrate(database)
+    check_current(database)
+    database.close()
+
+
+def test_a_newer_database_is_not_current(any_database: Database) -> None:
+    """An old program does not touch the tables of a newer one."""
+    any_database.write(
+        lambda c: c.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    )
+
+    with pytest.raises(StoreError, match="the database is at version 9999"):
+        check_current(any_database)

@@ -32,7 +32,7 @@ _COMMON: Final = frozenset(
 
 
 def words_of(text: str) -> list[str]:
-    """Lower-case words of two letters or more in order, at most 96, common English ones left out."""
+    """Lower-case words of two letters or more in order, at most 96, without common English ones."""
     found = _WORD.findall(text.lower())[: 2 * _MOST_WORDS]
     return [word for word in found if word not in _COMMON][:_MOST_WORDS]
 

@@ -36,18 +36,25 @@ class Follower:
         self._on_verdicts = on_verdicts
 
     def rebuild(self) -> None:
-        """Load everything; called once before serving."""
+        """Bring the state up to now; called once before serving.
+
+        A state from a checkpoint goes on from its own offsets, an empty one loads everything.
+        """
+        if self.state.change_offset == 0:
+            self._load_catalog()
+        self._on_verdicts(list(self.state.items.ids))
+        self.state.page_offset = max(
+            self.state.page_offset, self._pages.last_offset() - _PAGES_REMEMBERED
+        )
+        while self.catch_up():
+            pass
+
+    def _load_catalog(self) -> None:
         self.state.change_offset = self._catalog.last_change()
         for users in self._catalog.all_users():
             self.state.apply_users(users)
-        ids: list[ItemId] = []
         for items in self._catalog.all_items():
             self.state.apply_items(items)
-            ids.extend(item.item_id for item in items)
-        self._on_verdicts(ids)
-        self.state.page_offset = max(0, self._pages.last_offset() - _PAGES_REMEMBERED)
-        while self.catch_up():
-            pass
 
     def catch_up(self) -> int:
         """Fold in what is new, at most one chunk of each log; returns how many entries that was."""

@@ -16,7 +16,7 @@ HEAT_HALF_LIFE_MS: Final = 12 * HOUR_MS
 SLOW_HALF_LIFE_MS: Final = 7 * DAY_MS
 _KINDS: Final = {"text": 0, "picture": 1, "video": 2}
 # name -> (dtype, columns; 0 for a plain vector, value of an untouched row)
-_COLUMNS: Final[dict[str, tuple[Any, int, float]]] = {
+COLUMNS: Final[dict[str, tuple[Any, int, float]]] = {
     "creator": (np.int32, 0, -1),
     "created_ms": (np.int64, 0, 0),
     "expires_ms": (np.int64, 0, NEVER_MS),
@@ -95,7 +95,7 @@ class ItemTable:
         self.languages = Names()
         self.regions = Names()
         self._words: list[NDArray[np.uint32]] = []
-        for name, (dtype, width, empty) in _COLUMNS.items():
+        for name, (dtype, width, empty) in COLUMNS.items():
             setattr(self, name, _filled(capacity, dtype, width, empty))
 
     def upsert(self, item: Item) -> int:
@@ -137,6 +137,17 @@ class ItemTable:
             dtype=np.bool_,
             count=len(items),
         )
+
+    def word_lists(self) -> list[NDArray[np.uint32]]:
+        """The sorted hashes of each item's words."""
+        return self._words
+
+    def restore(self, ids: list[ItemId], words: list[NDArray[np.uint32]]) -> None:
+        """Take over the rows of an earlier table; their columns are set by the caller."""
+        self.ids = ids
+        self.index = {item_id: i for i, item_id in enumerate(ids)}
+        self.count = len(ids)
+        self._words = words
 
     def warm(self, i: int, at_ms: int, weight: float) -> None:
         """Add to an item's heat what one wanted event is worth."""
@@ -180,7 +191,7 @@ class ItemTable:
         return i
 
     def _grow(self) -> None:
-        for name, (dtype, width, empty) in _COLUMNS.items():
+        for name, (dtype, width, empty) in COLUMNS.items():
             old = getattr(self, name)
             setattr(self, name, np.concatenate([old, _filled(len(old), dtype, width, empty)]))
 

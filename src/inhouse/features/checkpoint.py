@@ -1,0 +1,186 @@
+"""A state on disk, so that a process starts from there and not from the first event ever.
+
+A checkpoint is a shortcut, never a truth: it names the offsets it was folded to, and the log goes
+on from them. One that is torn, of another format or newer than the log is passed over.
+"""
+
+import hashlib
+from collections import deque
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from inhouse.core.files import write_atomically
+from inhouse.core.ids import ItemId, UserId
+from inhouse.features.items import COLUMNS, ItemTable, Names
+from inhouse.features.people import HISTORY_KEPT, SERVED_KEPT, Action, Person
+from inhouse.features.state import LiveState
+
+FORMAT: Final = 1
+_DIGEST_BYTES: Final = 32
+
+
+class _Columns(msgspec.Struct, array_like=True):
+    """One column: raw bytes of its first `count` rows."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+class _Someone(msgspec.Struct, array_like=True):
+    """A person, without what says the same twice."""
+
+    user_id: str
+    seen: bytes  # int32 sorted
+    recent: list[tuple[int, int, int, float]]
+    served: list[tuple[int, int]]
+    relations: tuple[list[int], list[int], list[int], list[int], list[int]]
+    words: list[str]
+    topics: tuple[int, ...]
+    about: tuple[str | None, str | None, int | None, int, int, int, int]
+    page: tuple[str, ...]
+
+
+class _Saved(msgspec.Struct):
+    """The whole file."""
+
+    format: int
+    offsets: tuple[int, int, int, int]  # log, changes, pages, latest event's time
+    ids: list[str]
+    names: list[list[str]]  # creators, topics, languages, regions
+    words: _Columns
+    word_ends: _Columns
+    columns: dict[str, _Columns]
+    people: list[_Someone]
+
+
+def save(state: LiveState, path: Path) -> None:
+    """Write the state; the file is whole or the old one stays. Raises StoreError."""
+    table = state.items
+    lists = table.word_lists()
+    ends = np.cumsum([len(words) for words in lists], dtype=np.int64)
+    saved = _Saved(
+        format=FORMAT,
+        offsets=(state.log_offset, state.change_offset, state.page_offset, state.last_event_ms),
+        ids=list(table.ids),
+        names=[names.names for names in _name_lists(table)],
+        words=_packed(np.concatenate(lists) if lists else np.empty(0, np.uint32)),
+        word_ends=_packed(ends),
+        columns={name: _packed(getattr(table, name)[: table.count]) for name in COLUMNS},
+        people=[_packed_person(person) for person in state.people.values()],
+    )
+    body = msgspec.msgpack.encode(saved)
+    write_atomically(path, hashlib.sha256(body).digest() + body)
+
+
+def load(path: Path) -> LiveState | None:
+    """The state in the file; None where there is none that can be used."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    digest, body = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+    if hashlib.sha256(body).digest() != digest:
+        return None
+    try:
+        saved = msgspec.msgpack.decode(body, type=_Saved)
+    except msgspec.MsgspecError:
+        return None
+    return _restored(saved) if saved.format == FORMAT else None
+
+
+def _restored(saved: _Saved) -> LiveState:
+    state = LiveState()
+    state.items = _restored_items(saved)
+    state.people = {UserId(someone.user_id): _person(someone) for someone in saved.people}
+    state.log_offset, state.change_offset, state.page_offset, state.last_event_ms = saved.offsets
+    return state
+
+
+def _restored_items(saved: _Saved) -> ItemTable:
+    count = len(saved.ids)
+    table = ItemTable(capacity=max(1024, count + count // 4))
+    for names, known in zip(_name_lists(table), saved.names, strict=True):
+        for name in known:
+            names.code(name)
+    words, ends = _unpacked(saved.words), _unpacked(saved.word_ends)
+    starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]]) if count else ends
+    table.restore(
+        [ItemId(item_id) for item_id in saved.ids],
+        [words[start:end] for start, end in zip(starts, ends, strict=True)],
+    )
+    for name in COLUMNS:
+        getattr(table, name)[:count] = _unpacked(saved.columns[name])
+    return table
+
+
+def _name_lists(table: ItemTable) -> tuple[Names, Names, Names, Names]:
+    return table.creators, table.topic_names, table.languages, table.regions
+
+
+def _packed(array: NDArray[Any]) -> _Columns:
+    return _Columns(dtype=array.dtype.str, shape=array.shape, data=array.tobytes())
+
+
+def _unpacked(column: _Columns) -> NDArray[Any]:
+    return np.frombuffer(column.data, dtype=np.dtype(column.dtype)).reshape(column.shape)
+
+
+def _packed_person(person: Person) -> _Someone:
+    relations = (
+        person.follows,
+        person.muted_creators,
+        person.blocked_creators,
+        person.blocked_by,
+        person.muted_topics,
+    )
+    follows, muted, blocked, blocked_by, topics = (sorted(members) for members in relations)
+    return _Someone(
+        user_id=person.user_id,
+        seen=np.array(sorted(person.seen), dtype=np.int32).tobytes(),
+        recent=[(a.item, a.kind, a.at_ms, a.value) for a in person.recent],
+        served=list(person.served),
+        relations=(follows, muted, blocked, blocked_by, topics),
+        words=sorted(person.muted_words),
+        topics=person.topics,
+        about=(
+            person.region,
+            person.language,
+            person.birth_year,
+            person.created_ms,
+            person.first_ms,
+            person.last_ms,
+            person.pages,
+        ),
+        page=person.last_page_items,
+    )
+
+
+def _person(someone: _Someone) -> Person:
+    region, language, birth_year, created_ms, first_ms, last_ms, pages = someone.about
+    follows, muted, blocked, blocked_by, muted_topics = map(set, someone.relations)
+    return Person(
+        user_id=UserId(someone.user_id),
+        seen=set(np.frombuffer(someone.seen, dtype=np.int32).tolist()),
+        recent=deque((Action(*action) for action in someone.recent), maxlen=HISTORY_KEPT),
+        served=deque(someone.served, maxlen=SERVED_KEPT),
+        follows=follows,
+        muted_creators=muted,
+        blocked_creators=blocked,
+        blocked_by=blocked_by,
+        muted_topics=muted_topics,
+        muted_words=set(someone.words),
+        topics=someone.topics,
+        region=region,
+        language=language,
+        birth_year=birth_year,
+        created_ms=created_ms,
+        first_ms=first_ms,
+        last_ms=last_ms,
+        pages=pages,
+        last_page_items=tuple(ItemId(item_id) for item_id in someone.page),
+    )

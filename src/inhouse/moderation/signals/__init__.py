@@ -1,0 +1,1 @@
+"""What a text shows before any model reads it: terms, links, personal data, disguises."""

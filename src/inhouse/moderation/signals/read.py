@@ -1,0 +1,96 @@
+"""Every signal of a text in one reading."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from inhouse.moderation.signals.links import find_links
+from inhouse.moderation.signals.normalise import Forms, read_forms
+from inhouse.moderation.signals.personal import find_personal
+from inhouse.moderation.signals.terms import TermBank, TermHit, TermIndex
+from inhouse.moderation.types import Hit, Label
+
+# What a policy may ask about, and how its sentences call one and many of it. Beside these there
+# is `terms.CATEGORY` for every category.
+SIGNALS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "links": ("link", "links"),
+        "domains": ("linked site", "different linked sites"),
+        "shorteners": ("link through a shortener", "links through shorteners"),
+        "emails": ("e-mail address", "e-mail addresses"),
+        "phones": ("telephone number", "telephone numbers"),
+        "cards": ("payment card number", "payment card numbers"),
+        "disguised": ("listed term in disguise", "listed terms in disguise"),
+        "invisible": ("word split by invisible characters", "words split by invisible characters"),
+        "mixed": ("word mixing alphabets", "words mixing alphabets"),
+    }
+)
+TERMS: Final = "terms."
+_MOST: Final = 60_000  # counts are kept in 16 bits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """What one text shows."""
+
+    hits: tuple[Hit, ...]  # places in the original, in order
+    labels: tuple[Label, ...]  # what the term banks say, the strongest term of each bank
+    signals: Mapping[str, int]  # counts that are not zero
+    unmasked: tuple[str, ...]  # the text's readings without disguise where it wears one
+
+
+class SignalReader:
+    """Reads texts against a set of term banks."""
+
+    def __init__(self, banks: Sequence[TermBank]) -> None:
+        self._index = TermIndex(banks)
+        self.version = "+".join(sorted(bank.version for bank in banks))
+
+    def read(self, text: str) -> Reading:
+        """All signals of a text."""
+        forms = read_forms(text)
+        terms = self._index.find(forms)
+        links = find_links(forms.plain)
+        # Figures and at-signs inside an address of a page are nobody's number.
+        personal = [hit for hit in find_personal(forms.plain) if not _inside(hit, links)]
+        hits = sorted((*(t.hit for t in terms), *links, *personal), key=lambda h: (h.start, h.end))
+        return Reading(
+            hits=tuple(hits),
+            labels=_labels(terms),
+            signals=_counts(forms, hits),
+            unmasked=_unmasked(forms),
+        )
+
+
+def _inside(hit: Hit, others: Sequence[Hit]) -> bool:
+    return any(hit.start < other.end and other.start < hit.end for other in others)
+
+
+def _labels(terms: Sequence[TermHit]) -> tuple[Label, ...]:
+    strongest: dict[tuple[str, str], float] = {}
+    for found in terms:
+        key = found.term.category, found.bank
+        strongest[key] = max(found.term.p, strongest.get(key, 0.0))
+    return tuple(
+        Label(category=category, p=p, source=f"terms:{bank}")
+        for (category, bank), p in sorted(strongest.items())
+    )
+
+
+def _counts(forms: Forms, hits: Sequence[Hit]) -> Mapping[str, int]:
+    counts = Counter(hit.signal for hit in hits)
+    counts["domains"] = len({h.detail for h in hits if h.signal in ("links", "shorteners")})
+    counts["links"] += counts["shorteners"]
+    counts["disguised"] = sum(h.signal.startswith(TERMS) and h.form != "plain" for h in hits)
+    counts["invisible"] = forms.invisible
+    counts["mixed"] = forms.mixed
+    return {name: min(count, _MOST) for name, count in sorted(counts.items()) if count}
+
+
+def _unmasked(forms: Forms) -> tuple[str, ...]:
+    """What to score beside the original: nothing, but where somebody hid something."""
+    if not (forms.invisible or forms.mixed or forms.swapped or forms.leet.seams):
+        return ()
+    return tuple(dict.fromkeys((forms.leet.text, forms.leet_alt.text)))

@@ -1,0 +1,49 @@
+"""The nouns of arranging. A row is a candidate's rank by value, 0 the best."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inhouse.recommend.types import Mask, Removal, Rows
+
+# Why a candidate was passed over when its turn had come by value.
+HELD: Final = ("", "creator_neighbour", "creator_cap", "creator_spread", "like_those_above")
+NEIGHBOUR, CAP, SPREAD, ALIKE = 1, 2, 3, 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Allowed:
+    """Who may stand on a place."""
+
+    mask: Mask  # [rows]
+    strict: bool  # whether every rule about creators holds for them, or some had to give way
+    held: NDArray[np.uint8]  # [rows] for those left but not allowed: which rule, a code of HELD
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """Who stands on a place."""
+
+    row: int
+    propensity: float = 1.0  # probability of this choice given the candidates and the places above
+    explored: bool = False  # by chance
+    note: str = ""  # how, where it was not by value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placed:
+    """A place of the page."""
+
+    choice: Choice
+    notes: tuple[str, ...]  # see docs/packages/recommend.md
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arranged:
+    """The page, what is left for later, and what was taken out; together all candidates."""
+
+    places: tuple[Placed, ...]  # in order
+    reserve: Rows  # items beyond the page's end, best first
+    removed: tuple[Removal, ...]  # by the creator cap

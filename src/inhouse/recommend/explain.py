@@ -1,0 +1,204 @@
+"""Why this post, and why not that one: read from the logged page alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from inhouse.core.ids import ItemId
+from inhouse.events.types import PageItem, RemovedItem, ServedPage
+from inhouse.recommend.types import Why
+
+__all__ = ["REMOVED_WORDS", "SOURCE_WORDS", "Why", "explain"]
+
+Titles = Mapping[ItemId, str]
+
+SOURCE_WORDS: Final[Mapping[str, str]] = {
+    "taste": "It fits what you tend to want.",
+    "similar": "It is like something you wanted lately.",
+    "following": "You follow its creator.",
+    "trending": "Many people want it right now.",
+    "fresh": "It is new.",
+    "explore": "Few people have seen it yet.",
+    "popular": "It is popular with everybody.",
+}
+_SURFACE_WORDS: Final[Mapping[str, str]] = {
+    "following": "This page shows the creators you follow, newest first.",
+    "latest": "This page shows the newest posts first and uses nothing of what you did.",
+    "trending": "This page shows what many people want right now.",
+    "similar": "This page shows what is like the post you looked at.",
+}
+REMOVED_WORDS: Final[Mapping[str, str]] = {
+    "hidden": "The app has withdrawn it.",
+    "expired": "Its time is over.",
+    "verdict_allow": "Moderation's decision does not let it be shown here.",
+    "verdict_limit": "Moderation limits it to people who follow its creator.",
+    "verdict_warn": "Moderation's decision does not let it be shown here.",
+    "verdict_age_gate": "It is for adults, and we do not know that you are one.",
+    "verdict_review": "A person of the moderation team has yet to look at it.",
+    "verdict_remove": "Moderation has removed it.",
+    "verdict_awaited": "Moderation has not looked at it yet.",
+    "blocked_creator": "You have blocked its creator.",
+    "blocked_by_creator": "Its creator has chosen not to share posts with you.",
+    "muted_creator": "You have muted its creator.",
+    "muted_topic": "You have muted one of its topics.",
+    "muted_word": "It contains a word you have muted.",
+    "own_post": "It is your own post.",
+    "other_region": "It is meant for another region.",
+    "excluded": "This request asked to leave it out.",
+    "seen": "You have seen it already.",
+    "served_lately": "One of your last pages showed it.",
+    "creator_cap": "Its creator has enough places on this page and the ones before it.",
+}
+_HELD_WORDS: Final[Mapping[str, str]] = {
+    "creator_neighbour": "the post above it was by the same creator",
+    "creator_cap": "its creator had several places already",
+    "creator_spread": "posts by the same creators had to be kept apart",
+    "like_those_above": "it is like posts above it",
+}
+_LABEL_WORDS: Final[Mapping[str, str]] = {
+    "warn": "Moderation has put a warning on it.",
+    "age_gate": "It is marked as being for adults.",
+}
+_MOVED_FROM: Final = 3  # places; less is nothing to speak of
+
+
+def explain(page: ServedPage, item_id: ItemId, titles: Titles) -> Why:
+    """Why `item_id` is on the page or not, in sentences and for programs.
+
+    `titles` says what to call items; one without a title is called by its id. Nothing but the page
+    is consulted, so the answer for a page served last month is the one it had then.
+    """
+    for shown in page.items:
+        if shown.item_id == item_id:
+            return _why(page, _shown_sentences(page, shown, titles), _shown_detail(shown))
+    for removed in page.removed:
+        if removed.item_id == item_id:
+            return _why(page, _removed_sentences(removed), _removed_detail(removed))
+    if item_id in page.reserve:
+        return _reserved(page, item_id)
+    return _why(page, [_never(page)], {"outcome": "never_candidate"})
+
+
+def _why(page: ServedPage, sentences: Sequence[str], detail: dict[str, object]) -> Why:
+    facts: dict[str, object] = {
+        "surface": page.surface,
+        "at_ms": page.at_ms,
+        "arms": dict(page.arms),
+        "snapshot_id": page.snapshot_id,
+        "policy_version": page.policy_version,
+        "seed": page.seed,
+        "log_offset": page.log_offset,
+    }
+    return Why(
+        shown=detail["outcome"] == "shown",
+        page_id=page.page_id,
+        sentences=tuple(sentences),
+        detail={**detail, "page": facts},
+    )
+
+
+def _shown_detail(shown: PageItem) -> dict[str, object]:
+    return {
+        "outcome": "shown",
+        "position": shown.position,
+        "source": shown.source,
+        "sources": list(shown.sources),
+        "value": shown.value,
+        "predicted": dict(shown.predicted),
+        "propensity": shown.propensity,
+        "explored": shown.explored,
+        "because": list(shown.because),
+        "notes": list(shown.notes),
+    }
+
+
+def _shown_sentences(page: ServedPage, shown: PageItem, titles: Titles) -> list[str]:
+    notes = dict(note.partition(":")[::2] for note in shown.notes)
+    return [
+        sentence
+        for sentence in (
+            _SURFACE_WORDS.get(page.surface, ""),
+            *_source_sentences(shown, titles),
+            _expected(shown.predicted),
+            _by_chance(shown, notes),
+            _moved(shown, notes),
+            _LABEL_WORDS.get(notes.get("label", ""), ""),
+        )
+        if sentence
+    ]
+
+
+def _source_sentences(shown: PageItem, titles: Titles) -> list[str]:
+    named = [f"“{titles.get(item_id, item_id)}”" for item_id in shown.because]
+    sentences = [SOURCE_WORDS.get(source, f"It came from {source}.") for source in shown.sources]
+    if named:
+        sentences.append(f"Of what you wanted lately, {' and '.join(named)} weighed most for it.")
+    return sentences
+
+
+def _expected(predicted: Mapping[str, float]) -> str:
+    if not predicted:
+        return ""
+    return (
+        f"We expected that of 100 people like you {_in_100(predicted['p_click'])} would open it, "
+        f"{_in_100(predicted['p_like'])} would like it, {_in_100(predicted['p_hide'])} would hide "
+        f"it, and that you would spend about {predicted['dwell_ms'] / 1_000:.0f} seconds on it."
+    )
+
+
+def _in_100(p: float) -> str:
+    return f"{100 * p:.0f}" if p >= 0.095 or p == 0 else f"{100 * p:.1f}"
+
+
+def _by_chance(shown: PageItem, notes: Mapping[str, str]) -> str:
+    if shown.explored:
+        return (
+            f"This place is kept for posts that few have seen; chance chose this one among "
+            f"{notes.get('explored', 'several')}, with probability {shown.propensity:.2f}."
+        )
+    if "new_creator" in notes:
+        return "This place is kept for creators whom few have met yet."
+    return ""
+
+
+def _moved(shown: PageItem, notes: Mapping[str, str]) -> str:
+    rank = int(notes.get("value_rank", shown.position + 1))
+    place = shown.position + 1
+    if abs(rank - place) < _MOVED_FROM or shown.explored or "new_creator" in notes:
+        return ""
+    if rank < place:
+        reason = _HELD_WORDS.get(notes.get("held", ""), "of the places kept for others")
+        return (
+            f"By value alone it would stand at place {rank}; it stands at {place}, since {reason}."
+        )
+    return (
+        f"By value alone it would stand at place {rank}; it stands at {place}, since it is "
+        f"different from the posts above it."
+    )
+
+
+def _removed_sentences(removed: RemovedItem) -> list[str]:
+    words = REMOVED_WORDS.get(removed.reason, f"The stage {removed.stage} took it out.")
+    return ["It was a candidate for this page but is not on it.", words]
+
+
+def _removed_detail(removed: RemovedItem) -> dict[str, object]:
+    return {"outcome": "removed", "stage": removed.stage, "reason": removed.reason}
+
+
+def _reserved(page: ServedPage, item_id: ItemId) -> Why:
+    beyond = page.reserve.index(item_id) + 1
+    sentence = (
+        f"It was a candidate for this page; {len(page.items)} others were placed before it, "
+        f"and it was number {beyond} of those left for later."
+    )
+    return _why(page, [sentence], {"outcome": "reserve", "reserve_rank": beyond})
+
+
+def _never(page: ServedPage) -> str:
+    if page.surface in ("following", "latest", "trending", "similar"):
+        return f"It was not among the candidates for this page. {_SURFACE_WORDS[page.surface]}"
+    return (
+        "It was not among the candidates for this page: it was not near enough to your taste, not "
+        "new or wanted enough, and not by a creator you follow, or the page's log has no room for "
+        "it."
+    )

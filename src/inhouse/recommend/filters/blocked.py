@@ -1,0 +1,18 @@
+"""Blocks, in both directions."""
+
+from inhouse.recommend.filters.base import Reasons, when
+from inhouse.recommend.moment import Moment, mask_of
+from inhouse.recommend.types import Rows
+
+
+class BlockedFilter:
+    """Removes posts by creators the person blocked, and by those who blocked the person."""
+
+    reasons = ("blocked_creator", "blocked_by_creator")
+
+    def judge(self, moment: Moment, items: Rows) -> Reasons:
+        """The person's own block is named first, where both hold."""
+        creators, size = moment.table.creator[items], len(moment.table.creators)
+        blocked = mask_of(moment.person.blocked_creators, size)[creators]
+        blocking = mask_of(moment.person.blocked_by, size)[creators]
+        return when(blocked, 1) + when(blocking & ~blocked, 2)

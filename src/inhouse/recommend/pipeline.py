@@ -1,0 +1,129 @@
+"""The feed, from a question to a page."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inhouse.core.logs import logger
+from inhouse.events.types import ServedPage
+from inhouse.features.state import LiveState
+from inhouse.recommend.arrange import Arranged, arrange
+from inhouse.recommend.filters import FILTERS, Filter, Filtered, run
+from inhouse.recommend.moment import PART_FAULTS, Moment, read_moment
+from inhouse.recommend.page import written
+from inhouse.recommend.ports import Decisions, TasteModel
+from inhouse.recommend.rank import rank
+from inhouse.recommend.settings import RecommendSettings
+from inhouse.recommend.sources import SOURCES, Source
+from inhouse.recommend.sources.merge import merge
+from inhouse.recommend.tuning import tuning_of
+from inhouse.recommend.types import Candidates, FeedQuery, Offer
+
+_LOG = logger("feed")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trace:
+    """A page with what each stage handed to the next, for tests and for whoever looks closer."""
+
+    page: ServedPage
+    candidates: Candidates  # all that the sources offered
+    filtered: Filtered  # kept and removed add up to the candidates
+    ranked: Candidates  # the kept ones, best first
+    arranged: Arranged  # places, reserve and removed add up to the ranked
+
+
+class Feed:
+    """One community's feed over a live state. Not thread-safe: one thread serves and folds."""
+
+    def __init__(
+        self,
+        state: LiveState,
+        board: Decisions,
+        settings: RecommendSettings | None = None,
+        *,
+        sources: Sequence[Source] = SOURCES,
+        filters: Sequence[Filter] = FILTERS,
+    ) -> None:
+        self._state = state
+        self._board = board
+        self._settings = settings or RecommendSettings()
+        self._sources = sources
+        self._filters = filters
+        self._model: TasteModel | None = None
+
+    @property
+    def snapshot_id(self) -> str | None:
+        """Of the model in use; None before the first."""
+        return None if self._model is None else self._model.snapshot_id
+
+    def use(self, model: TasteModel | None) -> None:
+        """Serve from this model from the next request on; None serves from content alone."""
+        self._model = model
+
+    def serve(self, query: FeedQuery) -> ServedPage:
+        """A page. The same state and query give the same page but for its id and times.
+
+        An empty catalogue gives an empty page. One source or model that fails is logged and left
+        out; only where every source that was asked fails is its error raised. Raises UnknownError
+        for `similar` to an unknown item.
+        """
+        return self.trace(query).page
+
+    def trace(self, query: FeedQuery) -> Trace:
+        """As `serve`, with what each stage handed to the next."""
+        watch = Stopwatch()
+        tuning = tuning_of(self._settings, query.settings)
+        moment = read_moment(self._state, self._board, self._model, query, tuning)
+        watch.lap("read")
+        candidates = merge(self._offers(moment, watch))
+        watch.lap("merge")
+        filtered = run(self._filters, moment, candidates)
+        watch.lap("filter")
+        ranked = rank(moment, filtered.kept)
+        watch.lap("rank")
+        arranged = arrange(moment, ranked)
+        watch.lap("arrange")
+        page = written(moment, ranked, arranged, filtered.removed, self._settings.removed_logged)
+        watch.lap("write")
+        return Trace(
+            page=dataclasses.replace(page, took_ms=watch.took_ms),
+            candidates=candidates,
+            filtered=filtered,
+            ranked=ranked,
+            arranged=arranged,
+        )
+
+    def _offers(self, moment: Moment, watch: "Stopwatch") -> dict[str, Offer]:
+        """What each source of the plan offers; those that fail are left out."""
+        offers: dict[str, Offer] = {}
+        faults: list[Exception] = []
+        asked = [source for source in self._sources if source.name in moment.plan.quotas]
+        for source in asked:
+            try:
+                offer = source.offer(moment, moment.plan.quotas[source.name])
+            except PART_FAULTS as fault:
+                _LOG.warning("source_failed", source=source.name, exc_info=True)
+                faults.append(fault)
+                continue
+            if offer is not None:
+                offers[source.name] = offer
+            watch.lap(f"source_{source.name}")
+        if faults and len(faults) == len(asked):
+            raise faults[0]
+        return offers
+
+
+class Stopwatch:
+    """Milliseconds between laps."""
+
+    def __init__(self) -> None:
+        self.took_ms: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """The time since the last lap belongs to `stage`."""
+        now = time.perf_counter()
+        self.took_ms[stage] = round((now - self._since) * 1_000, 3)
+        self._since = now

@@ -1,0 +1,43 @@
+"""What many want right now: everywhere, on the person's topics, and in their region."""
+
+import numpy as np
+
+from inhouse.core.clock import DAY_MS
+from inhouse.recommend.moment import Moment, topic_mask
+from inhouse.recommend.picking import NEAR_MISSES, top
+from inhouse.recommend.types import Mask, Offer
+
+_WANTED_WITHIN_MS = 3 * DAY_MS  # six half-lives of heat: what is older is below two per cent
+_POOL = 1_000  # the hottest, from which each part takes its share
+
+
+class TrendingSource:
+    """The hottest by decayed wanted events: a third everywhere, by topic and by region each.
+
+    A part that has nothing to go by leaves its share to the hottest everywhere.
+    """
+
+    name = "trending"
+
+    def offer(self, moment: Moment, quota: int) -> Offer | None:
+        """Nothing where nobody wanted anything lately."""
+        table, now_ms = moment.table, moment.query.now_ms
+        recent = table.heat_ms[: moment.count] > now_ms - _WANTED_WITHIN_MS
+        rows = np.flatnonzero(recent & (table.heat[: moment.count] > 0)).astype(np.int32)
+        if not len(rows):
+            return None
+        rows = rows[top(table.heat_at(now_ms, rows), _POOL)]
+        heat = table.heat_at(now_ms, rows)
+        wanted = moment.worthwhile[rows]
+        share = quota // 3
+        chosen = np.zeros(len(rows), dtype=np.bool_)
+        for part in (topic_mask(table, rows, moment.interests), self._region(moment, rows)):
+            chosen[top(heat, share, part & wanted & ~chosen)] = True
+        chosen[top(heat, quota - int(chosen.sum()), wanted & ~chosen)] = True
+        chosen[top(heat, NEAR_MISSES, ~wanted)] = True
+        return Offer(items=rows[chosen], scores=heat[chosen])
+
+    def _region(self, moment: Moment, rows: "np.typing.NDArray[np.int32]") -> Mask:
+        code = moment.table.regions.find(moment.person.region)
+        region: Mask = (moment.table.region[rows] == code) & (code >= 0)
+        return region

@@ -7,6 +7,7 @@ InhouseError
 │   └── SettingError      a setting or a policy file is wrong; all faults are listed
 ├── AccessError           no key, a wrong key, or a scope is missing (HTTP 401 or 403)
 ├── StoreError            the database or the data folder refused (HTTP 503)
+├── WorkError             a piece of work handed to an executor failed; names which
 ├── SnapshotError         a model snapshot is missing, torn or of the wrong shape
 └── VendorError           a model provider failed after all retries and fallbacks (HTTP 502)
 
@@ -43,6 +44,17 @@ class AccessError(InhouseError):
 
 class StoreError(InhouseError):
     """The database or the data folder refused."""
+
+
+class WorkError(InhouseError):
+    """A piece of work handed to an executor failed."""
+
+    def __init__(self, index: int, cause: BaseException) -> None:
+        super().__init__(
+            f"item {index} of the work failed: {type(cause).__name__}: {cause};"
+            " mend the item or the function, then start again"
+        )
+        self.index = index
 
 
 class SnapshotError(InhouseError):

@@ -126,9 +126,10 @@ def test_a_csv_bank_reads_as_the_text_bank_does() -> None:
     """Columns stand for directives; keep=no makes a do-not-match phrase."""
     table = "term,category,language,p,keep\nfoo bar,spam,en,0.7,yes\nfoo bar club,,en,,no\n"
     bank = read_bank("x", "x.csv", table)
-    assert [
-        (t.text, t.p, t.matches) for t in bank.terms
-    ] == [("foo bar", 0.7, True), ("foo bar club", 0.8, False)]
+    assert [(t.text, t.p, t.matches) for t in bank.terms] == [
+        ("foo bar", 0.7, True),
+        ("foo bar club", 0.8, False),
+    ]
     using = SignalReader([bank])
     assert found("foo bar and the foo bar club", using) == ["foo bar"]
 

@@ -1,0 +1,225 @@
+"""From a policy file to a policy, or to every fault in it."""
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, cast
+
+import yaml
+
+from inhouse.core.errors import SettingError
+from inhouse.moderation.faults import FileFault, did_you_mean, refuse
+from inhouse.moderation.policy.nodes import YamlFile, kind_of
+from inhouse.moderation.policy.types import MISSING, Condition, Kind, Policy, Rule, version_of
+from inhouse.moderation.signals.read import SIGNALS, TERMS
+from inhouse.moderation.types import ACTIONS, P_SCALE, SURFACES, Action, Surface
+
+DEFAULT_POLICY: Final = Path(__file__).parent / "default.yaml"
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,47}")
+_NAME_HINT: Final = "expected 1 to 48 of a-z 0-9 _, a letter first"
+_EVERYWHERE: Final = "everywhere"
+_BOUNDS: Final = ("at_least", "below")
+# How a bound is written: what it is multiplied with, the largest result, and the hint.
+_SCALES: Final[Mapping[Kind, tuple[int, int, str]]] = MappingProxyType(
+    {
+        "p": (P_SCALE, P_SCALE, "expected a probability above 0 and at most 1, to four decimals"),
+        "count": (1, 10_000, "expected a whole number from 1 to 10000"),
+    }
+)
+_TOP: Final = ("policy", "categories", "rules")
+_RULE: Final = ("rule", "category", "when", "actions", "minors", "why")
+
+
+def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
+    """The policy in a file. Raises SettingError that shows every fault with file and line."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"cannot read the policy {path}: {error}") from error
+    return read_policy(str(path), text)
+
+
+def read_policy(file: str, text: str) -> Policy:
+    """As `load_policy`, from a text."""
+    policy, faults = check_policy(file, text)
+    if policy is None:
+        raise refuse(f"the policy {file}", faults)
+    return policy
+
+
+def check_policy(file: str, text: str) -> tuple[Policy | None, list[FileFault]]:
+    """The policy, or None and all that is wrong with it."""
+    source = YamlFile(name=file, text=text)
+    root = source.root()
+    if root is None:
+        return None, source.faults
+    fields = source.fields(root, "the policy", _TOP, _TOP)
+    name = _name(source, fields.get("policy"), "the policy's name") or ""
+    categories = _categories(source, fields.get("categories"))
+    rules = _Rules(source, categories).read(fields.get("rules"))
+    if source.faults:
+        return None, source.faults
+    policy = Policy(
+        name=name,
+        categories=categories,
+        rules=rules,
+        version=version_of(name, categories, rules),
+    )
+    return policy, []
+
+
+def _name(source: YamlFile, node: yaml.Node | None, what: str) -> str | None:
+    if node is None:
+        return None
+    text = source.text_of(node, what)
+    if text is not None and not _NAME.fullmatch(text):
+        source.fault(node, f"{what} is `{text}`", _NAME_HINT)
+        return None
+    return text
+
+
+def _categories(source: YamlFile, node: yaml.Node | None) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for key, value in source.mapping(node, "categories") if node is not None else []:
+        name = _name(source, key, "a category")
+        if name in SIGNALS:
+            source.fault(key, f"the category `{name}` has a signal's name", "choose another name")
+        words = source.text_of(value, f"the meaning of `{key.value}`")
+        if name is not None and words is not None:
+            found[name] = words
+    if node is not None and not found and not source.faults:
+        source.fault(node, "there are no categories", "name at least one: `hate: attacks on …`")
+    return MappingProxyType(found)
+
+
+class _Rules:
+    """Reads the list of rules; the names a condition may use depend on the categories."""
+
+    def __init__(self, source: YamlFile, categories: Mapping[str, str]) -> None:
+        self._source = source
+        self._categories = categories
+        self._signals = {*SIGNALS, *(TERMS + name for name in categories)}
+
+    def read(self, node: yaml.Node | None) -> tuple[Rule, ...]:
+        if node is None:
+            return ()
+        lines: dict[str, int] = {}
+        rules = []
+        for element in self._source.items(node, "rules"):
+            rule = self._rule(element)
+            if rule is None:
+                continue
+            line = element.start_mark.line + 1
+            if rule.name in lines:
+                hint = f"give this one or the one in line {lines[rule.name]} another name"
+                self._source.fault(element, f"two rules are called `{rule.name}`", hint)
+            lines.setdefault(rule.name, line)
+            rules.append(rule)
+        return tuple(rules)
+
+    def _rule(self, node: yaml.Node) -> Rule | None:
+        source, before = self._source, len(self._source.faults)
+        fields = source.fields(node, "a rule", _RULE, ("rule", "category", "when", "actions"))
+        name = _name(source, fields.get("rule"), "the rule's name")
+        category = self._category(fields.get("category"))
+        when = self._when(fields["when"]) if "when" in fields else ()
+        adult = self._actions(fields["actions"], "actions") if "actions" in fields else {}
+        minor = (
+            {**adult, **self._actions(fields["minors"], "minors")} if "minors" in fields else adult
+        )
+        why = source.text_of(fields["why"], "why") if "why" in fields else None
+        if name is None or category is None or len(source.faults) > before:
+            return None
+        return Rule(
+            name=name,
+            category=category,
+            when=when,
+            adult=MappingProxyType(adult),
+            minor=MappingProxyType(minor),
+            why=why,
+        )
+
+    def _category(self, node: yaml.Node | None) -> str | None:
+        text = self._source.text_of(node, "category") if node is not None else None
+        if node is not None and text is not None and text not in self._categories:
+            hint = did_you_mean(text, self._categories)
+            self._source.fault(node, f"unknown category `{text}`", hint)
+        return text
+
+    def _when(self, node: yaml.Node) -> tuple[tuple[Condition, ...], ...]:
+        """A mapping (all must hold) or a list of mappings (any of them)."""
+        before = len(self._source.faults)
+        groups = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        found = tuple(self._group(group) for group in groups)
+        if len(self._source.faults) == before and not (found and all(found)):
+            self._source.fault(node, "`when` asks for nothing", "add a condition as `hate: 0.9`")
+        return found
+
+    def _group(self, node: yaml.Node) -> tuple[Condition, ...]:
+        conditions = []
+        for key, value in self._source.mapping(node, "when"):
+            if key.value in self._categories:
+                conditions.append(self._condition("p", key.value, value))
+            elif key.value in self._signals:
+                conditions.append(self._condition("count", key.value, value))
+            else:
+                hint = did_you_mean(key.value, {*self._categories, *self._signals})
+                self._source.fault(key, f"unknown category or signal `{key.value}`", hint)
+        return tuple(conditions)
+
+    def _condition(self, kind: Kind, name: str, node: yaml.Node) -> Condition:
+        before = len(self._source.faults)
+        bounds: Mapping[str, yaml.Node] = {"at_least": node}
+        if isinstance(node, yaml.MappingNode):
+            bounds = self._source.fields(node, f"`{name}`", _BOUNDS, ())
+        limit = {bound: self._limit(kind, name, value) for bound, value in bounds.items()}
+        low, high = limit.get("at_least", 0), limit.get("below", MISSING)
+        if len(self._source.faults) == before:
+            if not bounds:
+                self._source.fault(node, f"`{name}` has no bound", "give at_least, below or both")
+            elif low >= high:
+                hint = "at_least must be smaller than below"
+                self._source.fault(node, f"`{name}` can never hold", hint)
+        return Condition(kind=kind, name=name, low=low, high=high)
+
+    def _limit(self, kind: Kind, name: str, node: yaml.Node) -> int:
+        """A bound as a whole number; 0 after a fault."""
+        number = self._source.number_of(node)
+        scale, most, expected = _SCALES[kind]
+        scaled = round(number * scale) if number is not None and math.isfinite(number) else 0
+        if not 0 < scaled <= most or number != scaled / scale:
+            self._source.fault(node, f"the bound of `{name}` is {kind_of(node)}", expected)
+            return 0
+        return scaled
+
+    def _actions(self, node: yaml.Node, what: str) -> dict[Surface, Action]:
+        """Surface -> action; `everywhere` stands for the surfaces that are not named. One action
+        alone means everywhere."""
+        source = self._source
+        if isinstance(node, yaml.ScalarNode):
+            action = self._action(node)
+            return dict.fromkeys(SURFACES, action) if action else {}
+        given: dict[str, Action] = {}
+        for key, value in source.mapping(node, what):
+            action = self._action(value)
+            if key.value not in (*SURFACES, _EVERYWHERE):
+                hint = did_you_mean(key.value, (*SURFACES, _EVERYWHERE))
+                source.fault(key, f"unknown surface `{key.value}`", hint)
+            elif action is not None:
+                given[key.value] = action
+        if isinstance(node, yaml.MappingNode) and not node.value:
+            source.fault(node, f"`{what}` is empty", "name a surface, as `everywhere: remove`")
+        rest = given.pop(_EVERYWHERE, None)
+        named = {surface: given.get(surface, rest) for surface in SURFACES}
+        return {surface: action for surface, action in named.items() if action is not None}
+
+    def _action(self, node: yaml.Node) -> Action | None:
+        text = node.value if isinstance(node, yaml.ScalarNode) else None
+        if text in ACTIONS:
+            return cast("Action", text)
+        hint = did_you_mean(text or "", ACTIONS)
+        self._source.fault(node, f"unknown action {kind_of(node)}", hint)
+        return None

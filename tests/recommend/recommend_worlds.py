@@ -24,12 +24,17 @@ ME = UserId("me")
 
 
 @dataclass
+class BoardPolicy:
+    version: str = "policy-1"
+
+
+@dataclass
 class Board:
     """Decisions by hand: what is not named is allowed."""
 
     by_row: dict[int, str] = field(default_factory=dict)
     rest: str = "allow"
-    policy_version: str = "policy-1"
+    policy: BoardPolicy = field(default_factory=BoardPolicy)
 
     def actions(
         self, items: NDArray[np.int32], surface: Surface, viewer: Viewer

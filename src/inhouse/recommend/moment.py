@@ -109,7 +109,7 @@ def read_moment(
         anchors=positives[:ANCHORS] if query.item_id is None else _row(table, query),
         interests=interests_of(table, person, positives),
         actions=actions,
-        policy_version=board.policy_version,
+        policy_version=board.policy.version,
         live=live,
         seen=seen,
         served=served,

@@ -7,7 +7,7 @@ import numpy as np
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.types import Floats, Mask, Offer, Rows
 
-_SAMPLE: Final = 2_048
+_SAMPLE: Final = 1_024
 NEAR_MISSES: Final = 12
 
 
@@ -19,7 +19,7 @@ def top(scores: Floats, k: int, among: Mask | None = None) -> Rows:
     """
     if k <= 0 or not len(scores):
         return np.empty(0, dtype=np.int32)
-    above = scores > _floor(scores, k)
+    above = (scores > _floor(scores, k)) & (scores < np.inf)
     rows = np.flatnonzero(above if among is None else above & among)
     if len(rows) < k:
         finite = np.isfinite(scores)
@@ -29,7 +29,7 @@ def top(scores: Floats, k: int, among: Mask | None = None) -> Rows:
         # Everything as good as the k-th, so that ties are broken by row and not by chance.
         kept = found >= np.partition(found, len(rows) - k)[len(rows) - k]
         rows, found = rows[kept], found[kept]
-    order = np.lexsort((rows, -found))[:k]
+    order = np.argsort(-found, kind="stable")[:k]
     return rows[order].astype(np.int32)
 
 
@@ -51,8 +51,11 @@ def pick(moment: Moment, scores: Floats, quota: int) -> Offer:
     the catalogue; what is not finite is never offered.
     """
     best = top(scores, quota, moment.worthwhile)
-    missed = top(scores, NEAR_MISSES, ~moment.worthwhile)
-    if len(best) == quota:
-        missed = missed[scores[missed] > scores[best[-1]]]
-    rows = np.concatenate([best, missed])
+    rows = np.concatenate([best, _missed(scores, best, quota, moment.worthwhile)])
     return Offer(items=rows, scores=scores[rows])
+
+
+def _missed(scores: Floats, best: Rows, quota: int, worthwhile: Mask) -> Rows:
+    last = scores[best[-1]] if len(best) == quota else -np.inf
+    rows = np.flatnonzero((scores > last) & ~worthwhile)
+    return rows[top(scores[rows], NEAR_MISSES)].astype(np.int32)

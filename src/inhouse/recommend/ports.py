@@ -44,11 +44,19 @@ class TasteModel(Protocol):
         """For float32[n, F] in the order of `features.candidates.FEATURE_NAMES`."""
 
 
+class PolicyInForce(Protocol):
+    """The rules by which is decided."""
+
+    @property
+    def version(self) -> str:
+        """Logged with every page."""
+
+
 class Decisions(Protocol):
     """What may be shown to whom, as codes of `moderation.types.ACTIONS` or AWAITING."""
 
     @property
-    def policy_version(self) -> str:
+    def policy(self) -> PolicyInForce:
         """The policy in force."""
 
     def actions(

@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 
 from inhouse.moderation.types import CODES
 from inhouse.recommend.arrange.base import (
-    ALIKE,
     CAP,
     HELD,
     Allowed,
@@ -72,8 +71,8 @@ def _as_ranked(moment: Moment, ranked: Candidates, length: int) -> Arranged:
 def _note_passed(held: NDArray[np.uint8], left: Mask, allowed: Allowed, row: int) -> None:
     """Write down, once for each, why those of higher value did not get this place."""
     passed = left[:row] & (held[:row] == 0)
-    reasons = np.where(allowed.mask[:row], np.uint8(ALIKE), allowed.held[:row])
-    held[:row][passed] = reasons[passed]
+    if passed.any():
+        held[:row][passed] = allowed.reasons(row)[passed]
 
 
 def _notes(

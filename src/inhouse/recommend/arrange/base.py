@@ -19,7 +19,15 @@ class Allowed:
 
     mask: Mask  # [rows]
     strict: bool  # whether every rule about creators holds for them, or some had to give way
-    held: NDArray[np.uint8]  # [rows] for those left but not allowed: which rule, a code of HELD
+    apart: Mask  # [rows] not by the creator of the place above
+    uncapped: Mask  # [rows] their creator is below the cap
+
+    def reasons(self, rows: int) -> NDArray[np.uint8]:
+        """uint8[rows], for the first rows: why each that is left does not get this place."""
+        forbidden = np.where(
+            ~self.apart[:rows], NEIGHBOUR, np.where(~self.uncapped[:rows], CAP, SPREAD)
+        )
+        return np.where(self.mask[:rows], ALIKE, forbidden).astype(np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

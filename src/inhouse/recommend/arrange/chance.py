@@ -8,7 +8,7 @@ from inhouse.recommend.moment import Moment
 from inhouse.recommend.posterior import beta_of
 from inhouse.recommend.types import SOURCE_BIT, Candidates, Mask
 
-DRAWS = 64
+DRAWS = 32
 UNIFORM_SHARE = 0.2
 _MOST_IN_POOL = 64
 _FEW_IMPRESSIONS = 200
@@ -17,7 +17,7 @@ _FEW_IMPRESSIONS = 200
 class Chance:
     """Fills a fixed share of the places by Thompson sampling mixed with uniform choice.
 
-    For those of the pool that may stand on the place, S = 64 joint draws are made from the Beta
+    For those of the pool that may stand on the place, S = 32 joint draws are made from the Beta
     posteriors of their click rates; q(i) is the share of draws in which i is highest. The place is
     then drawn from
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from inhouse.recommend.arrange.base import CAP, NEIGHBOUR, SPREAD, Allowed
+from inhouse.recommend.arrange.base import Allowed
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.types import Candidates, Mask
 
@@ -30,8 +30,9 @@ class CreatorRule:
         self._crowd = _counts(known, served[-_PAGES_BACK * moment.query.n :])
         self._remaining = np.bincount(self._who, minlength=len(known))
         self._left = np.ones(len(ranked), dtype=np.bool_)
-        self._length = length
         self._cap = moment.tuning.creator_cap
+        self._uncapped = (self._crowd < self._cap)[self._who]
+        self._length = length
         last = served[-1] if served else -1
         self._previous = int(np.searchsorted(known, last)) if last in known else -1
 
@@ -42,18 +43,18 @@ class CreatorRule:
 
     def allowed(self, place: int) -> Allowed:
         """The strictest rules that leave anybody; what gives way first is the cap."""
-        left = self._left
-        apart = self._who != self._previous
-        uncapped = (self._crowd < self._cap)[self._who]
-        keeps = self._keeps_apart(self._length - place - 1)[self._who]
-        held = np.where(~apart, NEIGHBOUR, np.where(~uncapped, CAP, SPREAD)).astype(np.uint8)
-        strict = left & apart & uncapped & keeps
-        if strict.any():
-            return Allowed(mask=strict, strict=True, held=held)
-        for rule in (apart & keeps, keeps if place == 0 else apart, apart):
-            if (left & rule).any():
-                return Allowed(mask=left & rule, strict=False, held=held)
-        return Allowed(mask=left.copy(), strict=False, held=held)
+        left, apart = self._left, self._who != self._previous
+        keeps = self._keeps_apart(self._length - place - 1)
+        rules = (
+            apart & keeps & self._uncapped,
+            apart & keeps,
+            keeps if place == 0 else apart,  # only the page before can be the trouble there
+            apart,
+            np.bool_(True),
+        )
+        masks = (left & rule for rule in rules)
+        found = next((i, mask) for i, mask in enumerate(masks) if mask.any())
+        return Allowed(mask=found[1], strict=found[0] == 0, apart=apart, uncapped=self._uncapped)
 
     def take(self, row: int) -> None:
         """Remember who was placed."""
@@ -61,16 +62,19 @@ class CreatorRule:
         self._left[row] = False
         self._remaining[who] -= 1
         self._crowd[who] += 1
+        if self._crowd[who] == self._cap:
+            self._uncapped &= self._who != who
         self._previous = who
 
-    def _keeps_apart(self, to_come: int) -> NDArray[np.bool_]:
-        """bool[creators]: after whom the places to come can be filled without neighbours."""
+    def _keeps_apart(self, to_come: int) -> Mask | np.bool_:
+        """bool[rows]: after whom the places to come can be filled without neighbours."""
         if np.count_nonzero(self._remaining) > to_come:
-            return np.ones(len(self._remaining), dtype=np.bool_)
+            return np.bool_(True)
         usable = np.minimum(self._remaining, (to_come + 1) // 2)
         own = np.minimum(self._remaining - 1, to_come // 2)
-        fillable: NDArray[np.bool_] = usable.sum() - usable + own >= to_come
-        return fillable
+        fillable = usable.sum() - usable + own >= to_come
+        mask: Mask = fillable[self._who]
+        return mask
 
 
 def _counts(known: NDArray[np.int32], served: list[int]) -> NDArray[np.int64]:

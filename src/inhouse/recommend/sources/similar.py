@@ -43,7 +43,7 @@ def _nearest(spaces: list[Floats], anchors: Rows, among: Mask, each: int) -> Row
     rows = [
         top(products, each, among)
         for space in spaces
-        for products in np.ascontiguousarray((space @ space[anchors].T).T)
+        for products in np.ascontiguousarray((space @ space[anchors].T).T)  # [k, count]
     ]
     return np.unique(np.concatenate(rows))
 

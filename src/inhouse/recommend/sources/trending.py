@@ -26,8 +26,9 @@ class TrendingSource:
         rows = np.flatnonzero(recent & (table.heat[: moment.count] > 0)).astype(np.int32)
         if not len(rows):
             return None
-        rows = rows[top(table.heat_at(now_ms, rows), _POOL)]
         heat = table.heat_at(now_ms, rows)
+        hottest = top(heat, _POOL)
+        rows, heat = rows[hottest], heat[hottest]
         wanted = moment.worthwhile[rows]
         share = quota // 3
         chosen = np.zeros(len(rows), dtype=np.bool_)

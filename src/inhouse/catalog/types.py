@@ -1,5 +1,6 @@
 """The nouns of the catalog."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,3 +58,15 @@ class Change:
     log_offset: int  # place in the log of changes
     entity: Literal["item", "user", "verdict"]  # which table
     entity_id: str  # which row
+
+
+def post_text(title: str, text: str) -> str:
+    """The text that is judged and that spans point into: the title, a blank line, the body."""
+    return f"{title}\n\n{text}" if title and text else title or text
+
+
+def text_key(title: str, text: str) -> str:
+    """Names a text: 15 hex digits, so that it fits a signed 64-bit integer too."""
+    return hashlib.blake2b(
+        post_text(title, text).encode("utf-8", "surrogatepass"), digest_size=8
+    ).hexdigest()[:15]

@@ -19,7 +19,7 @@ from inhouse.features.items import COLUMNS, ItemTable, Names
 from inhouse.features.people import HISTORY_KEPT, SERVED_KEPT, Action, Person
 from inhouse.features.state import LiveState
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _DIGEST_BYTES: Final = 32
 
 

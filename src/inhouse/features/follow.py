@@ -30,10 +30,11 @@ class Follower:
         pages: PageLog,
         clock: Clock,
         on_verdicts: Callable[[Sequence[ItemId]], None] = lambda items: None,
+        on_items: Callable[[Sequence[int]], None] = lambda items: None,
     ) -> None:
         self.state = state
         self._catalog, self._log, self._pages, self._clock = catalog, log, pages, clock
-        self._on_verdicts = on_verdicts
+        self._on_verdicts, self._on_items = on_verdicts, on_items
 
     def rebuild(self) -> None:
         """Bring the state up to now; called once before serving.
@@ -42,6 +43,7 @@ class Follower:
         """
         if self.state.change_offset == 0:
             self._load_catalog()
+        self._on_items(range(self.state.items.count))
         self._on_verdicts(list(self.state.items.ids))
         self.state.page_offset = max(
             self.state.page_offset, self._pages.last_offset() - _PAGES_REMEMBERED
@@ -90,6 +92,7 @@ class Follower:
         self.state.apply_items(
             item for name in dict.fromkeys(names) if (item := found.get(ItemId(name))) is not None
         )
+        self._on_items([self.state.items.index[item_id] for item_id in found])
         for name in names:
             if name not in found:
                 self.state.items.withdraw(ItemId(name))

@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inhouse.catalog.types import Item
+from inhouse.catalog.types import Item, text_key
 from inhouse.core.clock import DAY_MS, HOUR_MS
 from inhouse.core.ids import ItemId
 from inhouse.features.content import CONTENT_DIMS, content_vector, word_hash, words_of
@@ -25,6 +25,7 @@ COLUMNS: Final[dict[str, tuple[Any, int, float]]] = {
     "language": (np.int16, 0, -1),
     "region": (np.int16, 0, -1),
     "hidden": (np.bool_, 0, 0),
+    "text_key": (np.int64, 0, 0),
     "topics": (np.int16, TOPICS_KEPT, -1),
     "content": (np.float32, CONTENT_DIMS, 0),
     "impressions": (np.float64, 0, 0),
@@ -73,6 +74,7 @@ class ItemTable:
     language: NDArray[np.int16]
     region: NDArray[np.int16]
     hidden: NDArray[np.bool_]
+    text_key: NDArray[np.int64]
     topics: NDArray[np.int16]
     content: NDArray[np.float32]
     impressions: NDArray[np.float64]
@@ -111,6 +113,7 @@ class ItemTable:
         self.language[i] = -1 if item.language is None else self.languages.code(item.language)
         self.region[i] = -1 if item.region is None else self.regions.code(item.region)
         self.hidden[i] = item.hidden
+        self.text_key[i] = int(text_key(item.title, item.text), 16)
         self.topics[i] = -1
         for k, topic in enumerate(item.topics[:TOPICS_KEPT]):
             self.topics[i, k] = self.topic_names.code(topic)

@@ -18,6 +18,7 @@ from inhouse.features import checkpoint
 from inhouse.features.content import word_hash
 from inhouse.features.follow import Follower
 from inhouse.features.items import COLUMNS
+from inhouse.features.ports import Logs
 from inhouse.features.state import LiveState
 from inhouse.store.database import Database
 
@@ -78,7 +79,8 @@ def test_a_harmed_checkpoint_is_passed_over(tmp_path: Path, harm: str) -> None:
 
 def test_a_follower_goes_on_from_a_checkpoint(database: Database, tmp_path: Path) -> None:
     """A state from a checkpoint and one built from nothing agree once both have caught up."""
-    catalog, log, pages = Catalog(database), EventLog(database), PageLog(database)
+    catalog, log = Catalog(database), EventLog(database)
+    logs = Logs(catalog=catalog, events=log, pages=PageLog(database))
     catalog.put_users([User(user_id=UserId("u0"), topics=("t1",))])
     catalog.put_items([Item(item_id=ItemId(f"i{i}"), creator_id=UserId("c")) for i in range(3)])
 
@@ -92,7 +94,7 @@ def test_a_follower_goes_on_from_a_checkpoint(database: Database, tmp_path: Path
         )
 
     def caught_up(state: LiveState) -> LiveState:
-        Follower(state, catalog, log, pages, FollowingClock()).rebuild()
+        Follower(state, logs, FollowingClock()).rebuild()
         return state
 
     log.append([like(1), like(2)])

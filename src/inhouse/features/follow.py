@@ -1,13 +1,11 @@
 """Keep a state up to date with the store: read what is new, then fold it in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from inhouse.catalog.catalog import Catalog
 from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId
-from inhouse.events.log import EventLog
-from inhouse.events.pages import PageLog
+from inhouse.features.ports import Listener, Logs, Nobody
 from inhouse.features.state import LiveState
 
 _CHUNK: Final = 20_000
@@ -23,18 +21,12 @@ class Follower:
     """
 
     def __init__(
-        self,
-        state: LiveState,
-        catalog: Catalog,
-        log: EventLog,
-        pages: PageLog,
-        clock: Clock,
-        on_verdicts: Callable[[Sequence[ItemId]], None] = lambda items: None,
-        on_items: Callable[[Sequence[int]], None] = lambda items: None,
+        self, state: LiveState, logs: Logs, clock: Clock, listener: Listener | None = None
     ) -> None:
         self.state = state
-        self._catalog, self._log, self._pages, self._clock = catalog, log, pages, clock
-        self._on_verdicts, self._on_items = on_verdicts, on_items
+        self._catalog, self._log, self._pages = logs.catalog, logs.events, logs.pages
+        self._clock = clock
+        self._listener = listener or Nobody()
 
     def rebuild(self) -> None:
         """Bring the state up to now; called once before serving.
@@ -43,8 +35,8 @@ class Follower:
         """
         if self.state.change_offset == 0:
             self._load_catalog()
-        self._on_items(range(self.state.items.count))
-        self._on_verdicts(list(self.state.items.ids))
+        self._listener.items_changed(range(self.state.items.count))
+        self._listener.verdicts_changed(list(self.state.items.ids))
         self.state.page_offset = max(
             self.state.page_offset, self._pages.last_offset() - _PAGES_REMEMBERED
         )
@@ -82,7 +74,9 @@ class Follower:
             if named["item"]:
                 self._take_items(named["item"])
             if named["verdict"]:
-                self._on_verdicts([ItemId(name) for name in dict.fromkeys(named["verdict"])])
+                self._listener.verdicts_changed(
+                    [ItemId(name) for name in dict.fromkeys(named["verdict"])]
+                )
             self.state.change_offset = changes[-1].log_offset
             done += len(changes)
         return done
@@ -92,7 +86,7 @@ class Follower:
         self.state.apply_items(
             item for name in dict.fromkeys(names) if (item := found.get(ItemId(name))) is not None
         )
-        self._on_items([self.state.items.index[item_id] for item_id in found])
+        self._listener.items_changed([self.state.items.index[item_id] for item_id in found])
         for name in names:
             if name not in found:
                 self.state.items.withdraw(ItemId(name))

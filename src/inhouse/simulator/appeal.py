@@ -1,9 +1,10 @@
 """How much a post truly satisfies a person, and how much it draws them: two different things.
 
-Both are log-odds, linear in the match of person and post. A lure (`bait`) draws and disappoints, harm
-draws a little and costs a lot, tiredness lowers both: chocolate and kale, with the sign the right way.
+Both are log-odds, linear in the match of person and post. A lure (`bait`) draws and disappoints,
+harm draws a little and costs a lot, tiredness lowers both: chocolate and kale, signs the right way.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,15 +45,32 @@ class Fatigue:
     topic: Floats  # [topics]
     creator: Floats  # [creators]
 
-    def cost(self, topics: Ints, creators: Ints) -> Floats:
+    def costs(self, topics: Ints, creators: Ints) -> Floats:
         """Log-odds lost on posts of these topics and creators."""
         tired = TOPIC_FATIGUE * self.topic[topics] + CREATOR_FATIGUE * self.creator[creators]
         return np.minimum(tired, FATIGUE_LIMIT)
+
+    def cost(self, topic: int, creator: int) -> float:
+        """The same of one post."""
+        tired = TOPIC_FATIGUE * self.topic[topic] + CREATOR_FATIGUE * self.creator[creator]
+        return min(float(tired), FATIGUE_LIMIT)
 
     def looked(self, topic: int, creator: int) -> None:
         """One more post was looked at."""
         self.topic[topic] += 1.0
         self.creator[creator] += 1.0
+
+    def copy(self) -> "Fatigue":
+        """One that can be changed without changing this one."""
+        return Fatigue(topic=self.topic.copy(), creator=self.creator.copy())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mind:
+    """What a person has behind them when they look at a page."""
+
+    fatigue: Fatigue
+    seen: Set[int]  # posts looked at before
 
 
 def fatigue_of(moods: Moods, person: int, posts: Posts, creators: int, now_ms: int) -> Fatigue:
@@ -111,6 +129,6 @@ def chance(logits: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-logits)), np.float32)
 
 
-def unseen(rows: Ints, seen: set[int]) -> Ints:
+def unseen(rows: Ints, seen: Set[int]) -> Ints:
     """The rows that the person has not looked at."""
     return rows[~np.isin(rows, np.fromiter(seen, np.int32, len(seen)))] if seen else rows

@@ -106,7 +106,7 @@ def angle_styles(seed: int) -> Floats:
 def unit(vectors: np.ndarray) -> Floats:
     """Rows scaled to length 1."""
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return (vectors / np.maximum(norms, 1e-9)).astype(np.float32)
+    return np.asarray(vectors / np.maximum(norms, 1e-9), np.float32)
 
 
 @lru_cache(maxsize=256)
@@ -150,7 +150,7 @@ def _taste_home(random: np.random.Generator, n: int) -> Floats:
     np.put_along_axis(
         taste, order, np.take_along_axis(taste, order, axis=1) + boost * favourite, axis=1
     )
-    return taste.astype(np.float32)
+    return np.asarray(taste, np.float32)
 
 
 def _style(random: np.random.Generator, angles: Floats, n: int) -> Floats:
@@ -161,7 +161,7 @@ def _style(random: np.random.Generator, angles: Floats, n: int) -> Floats:
 def _hour_weights() -> Floats:
     weights = np.asarray([[int(digit) for digit in habit] for habit in HABITS], np.float32)
     weights += 0.05  # nobody is never awake
-    return weights / weights.mean(axis=1, keepdims=True)
+    return np.asarray(weights / weights.mean(axis=1, keepdims=True), np.float32)
 
 
 def newcomers(traits: Traits, first: int, joined_ms: int) -> Moods:

@@ -92,7 +92,9 @@ class Visit:
         self._taste: Floats = (world.moods.taste[self._person] + mood).astype(np.float32)
         length = float(random.lognormal(0.0, PATIENCE_SPREAD))
         self._patience = float(world.traits.patience_posts[self._person]) * length
-        self._fatigue = world.fatigue(self._person, calling.start_ms)
+        mind = world.mind(self._person, calling.start_ms)
+        self._fatigue = mind.fatigue
+        self._seen = set(mind.seen)
         self._clock_ms = calling.start_ms
         self._pages = 0
         self._weights: list[tuple[float, float]] = []  # (weight, satisfaction) of looked-at posts
@@ -108,6 +110,16 @@ class Visit:
     def clock_ms(self) -> int:
         """The person's own time, which the visit moves forward."""
         return self._clock_ms
+
+    @property
+    def pages(self) -> int:
+        """How many pages were looked at so far."""
+        return self._pages
+
+    @property
+    def mind(self) -> appeal.Mind:
+        """What is behind the person by now, this visit included."""
+        return appeal.Mind(fatigue=self._fatigue, seen=self._seen)
 
     def look(self, page: Shown) -> Reaction:
         """Go down the page until its end or until the patience is used up."""
@@ -169,13 +181,11 @@ class Visit:
     ) -> list[Act]:
         """Look at a post: perhaps click, dwell, and whatever follows."""
         topic, creator = views.topic[place], views.creator[place]
-        tired = views.cost(self._fatigue, place)
-        tired += appeal.REPEAT_COST * (
-            post in self._world.seen[self._person] or post in self._looked
-        )
+        tired = self._fatigue.cost(topic, creator) + appeal.REPEAT_COST * (post in self._seen)
         satisfied = _logistic(views.satisfaction[place] - tired)
         clicks = draw[2] < _logistic(views.click[place] - tired)
         self._fatigue.looked(topic, creator)
+        self._seen.add(post)
         self._looked.append(post)
         self._weights.append((1.0 if clicks else GLANCE_WEIGHT, satisfied))
         self._worst = max(self._worst, views.severity[place])
@@ -254,13 +264,6 @@ class _Views:
     creator: list[int]
     kind: list[int]
     duration_ms: list[int]
-
-    def cost(self, fatigue: appeal.Fatigue, place: int) -> float:
-        tired = (
-            appeal.TOPIC_FATIGUE * fatigue.topic[self.topic[place]]
-            + appeal.CREATOR_FATIGUE * fatigue.creator[self.creator[place]]
-        )
-        return min(float(tired), appeal.FATIGUE_LIMIT)
 
 
 def _views(world: World, person: int, taste: Floats, page: Shown) -> _Views:

@@ -27,7 +27,7 @@ _SLOT: Final = re.compile(r"\{((?:[Aa]n?|the|The) )?([A-Za-z]+)\}")
 _SENTENCE_START: Final = re.compile(r"(^|[.!?] )([a-z])")
 _LEET: Final = str.maketrans("aeiost", "4310$7")
 _HOMOGLYPHS: Final = str.maketrans("aeopcxy", "аеорсху")
-_ZERO_WIDTH: Final = "​"
+_ZERO_WIDTH: Final = "\u200b"
 
 Lists = Mapping[str, tuple[str, ...]]
 
@@ -164,7 +164,7 @@ class _Pen:
         lines.insert(int(self._random.integers(len(lines) + 1)), line)
 
     def _fill(self, frame: str) -> str:
-        """Replace every slot, until none is left (a slot's filling may hold slots), and capitalise."""
+        """Fill every slot, and the slots of what filled it, and capitalise sentences."""
         while _SLOT.search(frame):
             frame = _SLOT.sub(self._slot, frame)
         return _SENTENCE_START.sub(lambda m: m[1] + m[2].upper(), frame)

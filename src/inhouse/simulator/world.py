@@ -1,7 +1,7 @@
 """The hidden truth of a community: its people, creators and posts, hour by hour.
 
-Every draw comes from a stream of its own purpose and hour, so that an hour can be played again after
-a restart and a change in one place moves nothing elsewhere. Knows nothing of HTTP.
+Every draw comes from a stream of its own purpose and hour, so that an hour can be played again
+after a restart and a change in one place moves nothing elsewhere. Knows nothing of HTTP.
 """
 
 from collections.abc import Sequence
@@ -137,48 +137,47 @@ class World:
         """Title and text of a post."""
         return wording(self.seed, post, self.posts)
 
-    def fatigue(self, person: int, now_ms: int) -> appeal.Fatigue:
-        """How tired the person is at that time."""
-        return appeal.fatigue_of(self.moods, person, self.posts, len(self.talents.person), now_ms)
+    def mind(self, person: int, now_ms: int) -> appeal.Mind:
+        """How tired the person is at that time, and what they have seen."""
+        fatigue = appeal.fatigue_of(
+            self.moods, person, self.posts, len(self.talents.person), now_ms
+        )
+        return appeal.Mind(fatigue=fatigue, seen=self.seen[person])
 
     def true_values(self, person: int, posts: Ints) -> Floats:
-        """[len(posts)] true chance that each satisfies the person, rested, unseen, in average mood."""
+        """[len(posts)] true chance that each satisfies the person: rested, unseen, average mood."""
         return appeal.chance(self._logits(person, posts))
 
-    def page_value(self, person: int, posts: Ints, now_ms: int) -> float:
-        """Mean true satisfaction of a page looked at from top to bottom, tiring as it goes."""
-        return float(np.mean(self.page_values(person, posts, now_ms))) if len(posts) else 0.0
-
-    def page_values(self, person: int, posts: Ints, now_ms: int) -> Floats:
-        """[len(posts)] true satisfaction in order, with tiredness and posts seen before."""
+    def page_values(self, person: int, posts: Ints, mind: appeal.Mind) -> Floats:
+        """[len(posts)] true satisfaction from top to bottom, tiring, with posts seen before."""
         logits = self._logits(person, posts)
-        fatigue = self.fatigue(person, now_ms)
-        for place, post in enumerate(posts.tolist()):
-            row = posts[place : place + 1]
-            topic, creator = self.posts.topic[row], self.posts.creator[row]
-            logits[place] -= fatigue.cost(topic, creator)[0]
-            logits[place] -= appeal.REPEAT_COST * (post in self.seen[person])
-            fatigue.looked(int(topic[0]), int(creator[0]))
-        return appeal.chance(logits)
+        topics, makers = self.posts.topic[posts].tolist(), self.posts.creator[posts].tolist()
+        fatigue = mind.fatigue.copy()
+        costs = []
+        for post, topic, maker in zip(posts.tolist(), topics, makers, strict=True):
+            repeat = appeal.REPEAT_COST if post in mind.seen else 0.0
+            costs.append(fatigue.cost(topic, maker) + repeat)
+            fatigue.looked(topic, maker)
+        return appeal.chance(logits - np.asarray(costs, np.float32))
 
-    def best_feed(self, person: int, n: int, now_ms: int, posts: Ints | None = None) -> Ints:
+    def best_feed(self, person: int, n: int, mind: appeal.Mind, posts: Ints | None = None) -> Ints:
         """The true best page: unseen posts, each the most satisfying after those above it.
 
-        Greedy, which is not proven best once tiredness couples the places, and is within a hair of
-        it here: the cost of one more post of a topic is small against the spread of values.
-        `posts`: the choice (default: all). May be shorter than `n` where little is unseen.
+        Greedy, which is not proven best once tiredness couples the places; it is close, since one
+        more post of a topic costs little against the spread of values. `posts`: the choice
+        (default: all). Shorter than `n` where little is unseen.
         """
         choice = np.arange(self.post_count, dtype=np.int32) if posts is None else posts
-        choice = appeal.unseen(choice, self.seen[person])
+        choice = appeal.unseen(choice, mind.seen)
         logits = self._logits(person, choice)
         if len(choice) > LIKELY_POSTS:
             likely = np.argpartition(-logits, LIKELY_POSTS)[:LIKELY_POSTS]
             choice, logits = choice[likely], logits[likely]
         topics, makers = self.posts.topic[choice], self.posts.creator[choice]
-        fatigue = self.fatigue(person, now_ms)
+        fatigue = mind.fatigue.copy()
         chosen: list[int] = []
         for _ in range(min(n, len(choice))):
-            place = int(np.argmax(logits - fatigue.cost(topics, makers)))
+            place = int(np.argmax(logits - fatigue.costs(topics, makers)))
             chosen.append(int(choice[place]))
             fatigue.looked(int(topics[place]), int(makers[place]))
             logits[place] = -np.inf

@@ -62,6 +62,13 @@ class Canvas:
             f'stroke-width="{width:.1f}"{_see(opacity)}/>'
         )
 
+    def ellipse(self, centre: Point, radii: Point, fill: str, opacity: float = 1.0) -> None:
+        (x, y), (rx, ry) = centre, radii
+        self.shapes.append(
+            f'<ellipse cx="{x:.0f}" cy="{y:.0f}" rx="{rx:.0f}" ry="{ry:.0f}" '
+            f'fill="{fill}"{_see(opacity)}/>'
+        )
+
     def rectangle(
         self, corner: Point, size: Point, fill: str, opacity: float = 1.0, radius: float = 0.0
     ) -> None:
@@ -95,7 +102,7 @@ class Canvas:
         self.stroke(f"M{x1:.0f} {y1:.0f}L{x2:.0f} {y2:.0f}", colour, width)
 
     def floating(self, first_shape: int, dy: float, seconds: float) -> None:
-        """Let the shapes drawn since index `first_shape` rise and sink, where movement is allowed."""
+        """Let the shapes since index `first_shape` rise and sink, where movement is allowed."""
         if self.moving:
             self._animate(first_shape, "translate", f"0 0;0 {dy:.0f};0 0", seconds)
 

@@ -48,7 +48,8 @@ def mountains(canvas: Canvas) -> None:
         canvas.rectangle((-10, 660 + 80 * layer), (WIDTH + 20, 60), p.high, 0.22, 30)
     canvas.path(ridge(canvas, 800, 36, 24), p.ink)
     x = canvas.between(250, 550)
-    trail = f"M{x:.0f} 1000C{x + 120:.0f} 940 {x - 140:.0f} 900 {x + 20:.0f} 850S{x:.0f} 810 {x + 60:.0f} 790"
+    bends = f"C{x + 120:.0f} 940 {x - 140:.0f} 900 {x + 20:.0f} 850S{x:.0f} 810 {x + 60:.0f} 790"
+    trail = f"M{x:.0f} 1000{bends}"
     canvas.stroke(trail, p.bright, 9, 0.9, "2 20")
 
 
@@ -168,12 +169,10 @@ def leaves(canvas: Canvas) -> None:
 
 def _leaf(canvas: Canvas, foot: tuple[float, float], side: int, length: float, colour: str) -> None:
     x, y = foot
-    tip = (x + side * length * 0.85, y - length * 0.5)
-    curve = (
-        f"M{x:.0f} {y:.0f}Q{x + side * length * 0.2:.0f} {y - length * 0.62:.0f} {tip[0]:.0f} {tip[1]:.0f}"
-        f"Q{x + side * length * 0.75:.0f} {y + length * 0.08:.0f} {x:.0f} {y:.0f}Z"
-    )
-    canvas.path(curve, colour, 0.93)
+    tip = f"{x + side * length * 0.85:.0f} {y - length * 0.5:.0f}"
+    over = f"Q{x + side * length * 0.2:.0f} {y - length * 0.62:.0f} {tip}"
+    under = f"Q{x + side * length * 0.75:.0f} {y + length * 0.08:.0f} {x:.0f} {y:.0f}Z"
+    canvas.path(f"M{x:.0f} {y:.0f}{over}{under}", colour, 0.93)
 
 
 def _blossom(canvas: Canvas, centre: tuple[float, float], size: float) -> None:
@@ -193,11 +192,9 @@ def road(canvas: Canvas) -> None:
     canvas.path(ridge(canvas, _HORIZON, 34, 26), p.firm)
     bend = canvas.between(-150, 150)
     left, right = 400 + bend - 12, 400 + bend + 12
-    far = f"{right:.0f} 640C{right + 130:.0f} 700 {330 - bend:.0f} 760"
-    canvas.path(
-        f"M{left:.0f} 640C{left + 90:.0f} 700 {180 - bend:.0f} 770 150 1010H660C{560:.0f} 880 {far} {right:.0f} 640Z",
-        p.ink,
-    )
+    near = f"C{left + 90:.0f} 700 {180 - bend:.0f} 770 150 1010H660"
+    far = f"C560 880 {right:.0f} 640C{right + 130:.0f} 700 {330 - bend:.0f} 760 {right:.0f} 640Z"
+    canvas.path(f"M{left:.0f} 640{near}{far}", p.ink)
     middle = f"M400 1010C330 880 {300 - bend * 0.9:.0f} 780 {400 + bend * 0.9:.0f} 700"
     canvas.stroke(middle, p.bright, 10, 0.95, "36 34")
     for _ in range(canvas.count(5, 9)):

@@ -78,19 +78,14 @@ def cups(canvas: Canvas) -> None:
         0.85,
     )
     canvas.stroke(f"M{x + width - 12:.0f} {top + 40:.0f}q92 -12 82 54t-104 60", p.bright, 26)
-    canvas.path(
-        f"M{x:.0f} {top:.0f}h{width:.0f}q0 {height:.0f} {-width * 0.26:.0f} {height:.0f}h{-width * 0.48:.0f}q{-width * 0.26:.0f} 0 {-width * 0.26:.0f} {-height:.0f}z",
-        p.bright,
-    )
-    canvas.path(
-        f"M{x + 20:.0f} {top + 26:.0f}q14 {height * 0.6:.0f} 70 {height * 0.8:.0f}", p.high, 0.35
-    )
-    canvas.shapes.append(
-        f'<ellipse cx="400" cy="{top:.0f}" rx="{width / 2:.0f}" ry="26" fill="{p.high}"/>'
-    )
-    canvas.shapes.append(
-        f'<ellipse cx="400" cy="{top + 5:.0f}" rx="{width / 2 - 18:.0f}" ry="18" fill="{p.ink}"/>'
-    )
+    side, base = 0.26 * width, 0.48 * width
+    down = f"q0 {height:.0f} {-side:.0f} {height:.0f}"
+    up = f"q{-side:.0f} 0 {-side:.0f} {-height:.0f}"
+    canvas.path(f"M{x:.0f} {top:.0f}h{width:.0f}{down}h{-base:.0f}{up}z", p.bright)
+    shine = f"M{x + 20:.0f} {top + 26:.0f}q14 {height * 0.6:.0f} 70 {height * 0.8:.0f}"
+    canvas.path(shine, p.high, 0.35)
+    canvas.ellipse((400, top), (width / 2, 26), p.high)
+    canvas.ellipse((400, top + 5), (width / 2 - 18, 18), p.ink)
     for curl in range(3):
         y, at = top - 50, 330 + 70 * curl
         start = len(canvas.shapes)
@@ -296,11 +291,10 @@ def grain(canvas: Canvas) -> None:
         for line in range(7):
             y = top + (line + 0.7) * height / 8
             bulge = 30 * math.copysign(1.0, y - knot[1]) * canvas.between(0.5, 1.2)
-            curve = f"M-10 {y:.0f}H{knot[0] - 150:.0f}Q{knot[0]:.0f} {y + bulge:.0f} {knot[0] + 150:.0f} {y:.0f}H810"
+            bow = f"Q{knot[0]:.0f} {y + bulge:.0f} {knot[0] + 150:.0f} {y:.0f}"
+            curve = f"M-10 {y:.0f}H{knot[0] - 150:.0f}{bow}H810"
             canvas.stroke(curve, p.ink, 3, 0.3)
-        canvas.shapes.append(
-            f'<ellipse cx="{knot[0]:.0f}" cy="{knot[1]:.0f}" rx="34" ry="17" fill="{p.ink}" opacity="0.5"/>'
-        )
+        canvas.ellipse(knot, (34, 17), p.ink, 0.5)
         top += height
     _plane(canvas, canvas.between(130, 230), canvas.between(380, 560))
 

@@ -1,0 +1,254 @@
+"""Asking deployments with patience: retries, breakers, deadlines, and a row for every request."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final
+
+from sqlalchemy.engine import Connection
+
+from inhouse.models.fleet import Fleet
+from inhouse.models.harvest import add_labels
+from inhouse.models.ledger import append_attempts
+from inhouse.models.ports import Provider
+from inhouse.models.records import Question, answers_of, attempt_of, labels_of
+from inhouse.models.resilience import (
+    Breaker,
+    BreakerPolicy,
+    Failure,
+    RetryPolicy,
+    admit,
+    after,
+    retry_delay_ms,
+)
+from inhouse.models.settings import ModelSettings
+from inhouse.models.types import (
+    INHOUSE,
+    OWNED,
+    RETRYABLE,
+    Answer,
+    Deployment,
+    ProviderAnswer,
+    Role,
+    Route,
+    TaskInput,
+)
+from inhouse.store.database import Database, Write
+
+_SHORTEST_MS: Final = 20  # with less time left nobody is asked
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patience:
+    """How failures are met."""
+
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+
+
+class Call:
+    """One question on its way: whom it may go to, and the rows it has caused."""
+
+    def __init__(self, question: Question, route: Route, database: Database) -> None:
+        self.question = question
+        self.route = route
+        self._database = database
+        self._writes: list[Future[None]] = []
+
+    def keep(self, write: Write[None]) -> None:
+        """Hand rows to the database's writer at once: they outlive a caller who goes away."""
+        self._writes.append(self._database.submit(write))
+
+    async def kept(self) -> None:
+        """Wait until all rows so far are durable."""
+        writes, self._writes = self._writes, []
+        for write in writes:
+            await asyncio.shield(asyncio.wrap_future(write))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Turn:
+    """One deployment's turn at one call."""
+
+    call: Call
+    provider: Provider
+    role: Role
+    until: float  # on the monotonic clock, in seconds
+    has_fallback: bool  # somebody else could be asked instead
+
+    @property
+    def deployment(self) -> Deployment:
+        return self.provider.deployment
+
+    @property
+    def is_owned(self) -> bool:
+        """Needs no network, so it is asked even when the time is up."""
+        return self.deployment.host == INHOUSE
+
+    def remaining_ms(self) -> int:
+        return max(0, round((self.until - monotonic()) * 1000))
+
+
+class Asker:
+    """Asks the deployments of a fleet. Its breakers remember who is unwell."""
+
+    def __init__(self, fleet: Fleet, settings: ModelSettings, patience: Patience) -> None:
+        self._fleet = fleet
+        self._settings = settings
+        self._patience = patience
+        self._breakers: dict[str, Breaker] = {}
+        self._slots = asyncio.Semaphore(settings.in_flight)
+
+    async def first_answer(
+        self, call: Call, candidates: Sequence[str], inputs: Sequence[TaskInput]
+    ) -> dict[str, Answer]:
+        """Ask one deployment after the other until every input is answered or all have had their
+        turn; answers by ref. The inputs are cut into requests that run side by side."""
+        first = await self._first_present(call, candidates)
+        if first is None:
+            return {}
+        parts = await asyncio.gather(
+            *(self._in_turn(call, candidates, part) for part in first.split(inputs))
+        )
+        return {ref: answer for part in parts for ref, answer in part.items()}
+
+    async def once(self, call: Call, name: str, inputs: Sequence[TaskInput]) -> dict[str, Answer]:
+        """Ask one deployment without retries, as a shadow; answers by ref."""
+        provider = await self._fleet.provider(name, call.route)
+        answers: dict[str, Answer] = {}
+        if provider is None:
+            return answers
+        for part in provider.split(inputs):
+            async with self._slots:
+                turn = _Turn(
+                    call=call,
+                    provider=provider,
+                    role="shadow",
+                    until=monotonic() + self._settings.timeout_ms / 1000,
+                    has_fallback=True,
+                )
+                if await self._admitted(turn):
+                    for answer in await self._attempt(turn, part):
+                        answers.update(self._keep(turn, answer))
+        return answers
+
+    async def _first_present(self, call: Call, candidates: Sequence[str]) -> Provider | None:
+        for name in candidates:
+            provider = await self._fleet.provider(name, call.route)
+            if provider is not None:
+                return provider
+        return None
+
+    async def _in_turn(
+        self, call: Call, candidates: Sequence[str], inputs: Sequence[TaskInput]
+    ) -> dict[str, Answer]:
+        """While others are left to ask, no vendor may use more than its share of the time."""
+        answers: dict[str, Answer] = {}
+        async with self._slots:
+            deadline = monotonic() + self._settings.deadline_ms / 1000
+            for place, name in enumerate(candidates):
+                pending = [given for given in inputs if given.ref not in answers]
+                provider = await self._fleet.provider(name, call.route) if pending else None
+                if provider is None:
+                    continue
+                later = candidates[place + 1 :]
+                vendors_left = 1 + sum(other != OWNED for other in later)
+                turn = _Turn(
+                    call=call,
+                    provider=provider,
+                    role="primary" if place == 0 else "fallback",
+                    until=monotonic() + (deadline - monotonic()) / vendors_left,
+                    has_fallback=bool(later),
+                )
+                for part in provider.split(pending):
+                    answers.update(await self._persist(turn, part))
+        return answers
+
+    async def _persist(self, turn: _Turn, inputs: Sequence[TaskInput]) -> dict[str, Answer]:
+        """Ask one deployment until it answers, refuses for good, or patience ends."""
+        answers: dict[str, Answer] = {}
+        pending, attempts = list(inputs), 0
+        while pending and await self._admitted(turn):
+            attempts += 1
+            last: dict[str, ProviderAnswer] = {}
+            for answer in await self._attempt(turn, pending):
+                last.update(dict.fromkeys(answer.refs, answer))
+                answers.update(self._keep(turn, answer))
+            pending = [
+                given
+                for given in pending
+                if given.ref not in answers and last[given.ref].outcome in RETRYABLE
+            ]
+            if pending:
+                delay_ms = self._delay_ms(turn, last[pending[0].ref], attempts)
+                if delay_ms is None:
+                    break
+                await asyncio.sleep(delay_ms / 1000)
+        return answers
+
+    async def _admitted(self, turn: _Turn) -> bool:
+        """Whether the deployment may be asked now. An open breaker is waited for only where there
+        is nobody else to ask."""
+        name = turn.deployment.name
+        while turn.is_owned or turn.remaining_ms() >= _SHORTEST_MS:
+            breaker = self._breakers.get(name, Breaker())
+            self._breakers[name], wait_ms = admit(self._patience.breaker, breaker, _now_ms())
+            if wait_ms == 0:
+                return True
+            if turn.has_fallback or wait_ms > turn.remaining_ms():
+                return False
+            await asyncio.sleep(wait_ms / 1000)
+        return False
+
+    async def _attempt(self, turn: _Turn, inputs: Sequence[TaskInput]) -> list[ProviderAnswer]:
+        """Send once. A caller who goes away leaves a row too: the vendor may charge for it."""
+        started = monotonic()
+        timeout_ms = min(self._settings.timeout_ms, max(_SHORTEST_MS, turn.remaining_ms()))
+        try:
+            return await turn.provider.answer(turn.call.question.task, inputs, timeout_ms)
+        except asyncio.CancelledError:
+            gone = ProviderAnswer(
+                refs=tuple(given.ref for given in inputs),
+                scores=None,
+                outcome="aborted",
+                latency_ms=(monotonic() - started) * 1000,
+            )
+            self._keep(turn, gone)
+            raise
+
+    def _keep(self, turn: _Turn, answer: ProviderAnswer) -> dict[str, Answer]:
+        """Tell the breaker; hand row and labels to the database; return the answers by ref."""
+        name, call = turn.deployment.name, turn.call
+        self._breakers[name] = after(
+            self._patience.breaker,
+            self._breakers.get(name, Breaker()),
+            answer.outcome,
+            answer.retry_after_ms,
+            _now_ms(),
+        )
+        attempt = attempt_of(call.question, turn.deployment, turn.role, answer)
+        labels = labels_of(call.question, turn.deployment, answer)
+
+        def write(connection: Connection) -> None:
+            append_attempts(connection, [attempt])
+            add_labels(connection, labels)
+
+        call.keep(write)
+        return answers_of(attempt, answer)
+
+    def _delay_ms(self, turn: _Turn, answer: ProviderAnswer, attempts: int) -> int | None:
+        failure = Failure(
+            outcome=answer.outcome,
+            attempts=attempts,
+            retry_after_ms=answer.retry_after_ms,
+            remaining_ms=max(0, turn.remaining_ms() - _SHORTEST_MS),
+            has_fallback=turn.has_fallback,
+        )
+        return retry_delay_ms(self._patience.retry, failure, random.random())
+
+
+def _now_ms() -> int:
+    return round(monotonic() * 1000)

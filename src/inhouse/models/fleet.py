@@ -1,0 +1,60 @@
+"""Everybody who can be asked: rented deployments by name, and the owned model of a route."""
+
+import asyncio
+from collections.abc import Sequence
+
+from inhouse.core.errors import SnapshotError
+from inhouse.core.logs import logger
+from inhouse.models.owned.registry import Registry
+from inhouse.models.ports import Provider
+from inhouse.models.providers.http import HttpProvider
+from inhouse.models.providers.owned import OwnedProvider
+from inhouse.models.providers.transport import Transport
+from inhouse.models.types import OWNED, Deployment, Route
+
+_LOG = logger("models")
+_MOST_LOADED = 4
+
+
+class Fleet:
+    """Finds the provider behind a name. The owned model is loaded when a route first names it."""
+
+    def __init__(self, providers: Sequence[Provider], registry: Registry) -> None:
+        """providers: rented deployments, the preferred one first."""
+        self._rented = {provider.deployment.name: provider for provider in providers}
+        self._registry = registry
+        self._owned: dict[str, OwnedProvider] = {}
+
+    @property
+    def vendors(self) -> tuple[str, ...]:
+        """Names of the rented deployments, the preferred one first."""
+        return tuple(self._rented)
+
+    async def provider(self, name: str, route: Route) -> Provider | None:
+        """Whoever bears the name on that route; None where it is gone or its files are damaged."""
+        if name != OWNED:
+            return self._rented.get(name)
+        return None if route.owned is None else await self._owned_provider(route.owned)
+
+    async def close(self) -> None:
+        """Close all connections; asking again opens new ones."""
+        for provider in self._rented.values():
+            await provider.close()
+
+    async def _owned_provider(self, version: str) -> OwnedProvider | None:
+        if version not in self._owned:
+            try:
+                model = await asyncio.to_thread(self._registry.load, version)
+            except SnapshotError as error:
+                _LOG.error("owned_model_unusable", version=version, reason=str(error))
+                return None
+            while len(self._owned) >= _MOST_LOADED:
+                self._owned.pop(next(iter(self._owned)))
+            self._owned[version] = OwnedProvider(version, model)
+        return self._owned[version]
+
+
+def open_fleet(deployments: Sequence[Deployment], registry: Registry) -> Fleet:
+    """A fleet over HTTP, all of it on one pool of connections."""
+    transport = Transport()
+    return Fleet([HttpProvider(deployment, transport) for deployment in deployments], registry)

@@ -1,0 +1,163 @@
+"""The one door to every model: who is asked, what it cost, what was learned.
+
+Every request becomes a ledger row before its answer is returned; answers of rented models become
+labels; what an owned and a rented model both said becomes a comparison. The database is written by
+its own thread and read in others: the loop never waits for a disk.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from time import monotonic
+from typing import Final
+
+from sqlalchemy.engine import Connection
+
+from inhouse.core.clock import Clock
+from inhouse.core.errors import InputError
+from inhouse.core.ids import new_id
+from inhouse.core.logs import logger
+from inhouse.models.asking import Asker, Call, Patience
+from inhouse.models.comparisons import add_comparisons
+from inhouse.models.fleet import Fleet
+from inhouse.models.records import Question, comparison_of
+from inhouse.models.routes import Routes
+from inhouse.models.routing import Plan, plans
+from inhouse.models.settings import ModelSettings
+from inhouse.models.types import Answer, Route, Task, TaskInput, UnansweredError
+from inhouse.store.database import Database
+
+_LOG = logger("models")
+_ROUTE_AGE_S: Final = 2.0  # how long a route is used before the store is asked again
+
+
+class Gateway:
+    """Asks models on behalf of everybody else. One loop at a time; `close` before another."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        fleet: Fleet,
+        settings: ModelSettings,
+        patience: Patience | None = None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._fleet = fleet
+        self._settings = settings
+        self._patience = patience or Patience()
+        self._routes = Routes(database, fleet.vendors)
+        self._known_routes: dict[str, tuple[float, Route]] = {}
+        self._asker = Asker(fleet, settings, self._patience)
+        self._shadows: set[asyncio.Task[None]] = set()
+
+    async def ask(self, task: Task, inputs: Sequence[TaskInput]) -> list[Answer]:
+        """An answer for each input, in order. Refs must differ.
+
+        Raises UnansweredError, which carries the answers there are, where for some input nobody
+        answered in time; StoreError where the ledger cannot be written.
+        """
+        _check(inputs)
+        if not inputs:
+            return []
+        route = await self._route(task.name)
+        call = self._call(new_id("call"), task, route, inputs)
+        groups = plans(route, inputs)
+        found = await asyncio.gather(
+            *(
+                self._asker.first_answer(call, way.candidates, members)
+                for way, members in groups.items()
+            )
+        )
+        answers = {ref: answer for some in found for ref, answer in some.items()}
+        self._start_shadows(call, groups, answers)
+        await call.kept()
+        return _in_order(call, inputs, answers)
+
+    async def drain(self) -> None:
+        """Wait for the shadow calls that are still out."""
+        while self._shadows:
+            await asyncio.gather(*self._shadows, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Finish the shadow calls and close the connections; asking again opens new ones."""
+        await self.drain()
+        await self._fleet.close()
+
+    async def _route(self, task: str) -> Route:
+        known = self._known_routes.get(task)
+        if known is None or monotonic() - known[0] > _ROUTE_AGE_S:
+            route = await asyncio.to_thread(self._routes.current, task)
+            known = self._known_routes[task] = (monotonic(), route)
+        return known[1]
+
+    def _call(self, call_id: str, task: Task, route: Route, inputs: Sequence[TaskInput]) -> Call:
+        texts = {given.ref: given.text for given in inputs}
+        question = Question(call_id=call_id, task=task, at_ms=self._clock.now_ms(), texts=texts)
+        return Call(question, route, self._database)
+
+    def _start_shadows(
+        self, call: Call, groups: Mapping[Plan, Sequence[TaskInput]], answers: Mapping[str, Answer]
+    ) -> None:
+        for way, members in groups.items():
+            served = [given for given in members if given.ref in answers]
+            if way.shadow is not None and served:
+                task = asyncio.create_task(self._shadow(call, way.shadow, served, answers))
+                self._shadows.add(task)
+                task.add_done_callback(self._shadow_ended)
+
+    async def _shadow(
+        self, call: Call, name: str, inputs: Sequence[TaskInput], served: Mapping[str, Answer]
+    ) -> None:
+        """Ask somebody else too, and keep what both said. The caller does not wait for it."""
+        apart = Call(call.question, call.route, self._database)
+        told = await self._asker.once(apart, name, inputs)
+        pairs = (comparison_of(call.question, served[ref], answer) for ref, answer in told.items())
+        found = [pair for pair in pairs if pair is not None]
+
+        def write(connection: Connection) -> None:
+            add_comparisons(connection, found)
+
+        apart.keep(write)
+        await apart.kept()
+
+    def _shadow_ended(self, task: "asyncio.Task[None]") -> None:
+        self._shadows.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _LOG.error("shadow_call_failed", error=type(task.exception()).__name__)
+
+
+def ask_now(gateway: Gateway, task: Task, inputs: Sequence[TaskInput]) -> list[Answer]:
+    """`ask` for callers without a loop, such as the command line. Finishes shadow calls too."""
+
+    async def once() -> list[Answer]:
+        try:
+            return await gateway.ask(task, inputs)
+        finally:
+            await gateway.close()
+
+    return asyncio.run(once())
+
+
+def _check(inputs: Sequence[TaskInput]) -> None:
+    refs = [given.ref for given in inputs]
+    if len(set(refs)) < len(refs):
+        twice = next(ref for ref in refs if refs.count(ref) > 1)
+        raise InputError(f"the ref {twice!r} is given twice; each input needs its own")
+
+
+def _in_order(
+    call: Call, inputs: Sequence[TaskInput], answers: Mapping[str, Answer]
+) -> list[Answer]:
+    missing = [given.ref for given in inputs if given.ref not in answers]
+    found = [answers[given.ref] for given in inputs if given.ref in answers]
+    if not missing:
+        return found
+    route = call.route
+    asked = [name for name in (route.primary, *route.fallbacks, route.owned) if name]
+    raise UnansweredError(
+        f"nobody answered {len(missing)} of {len(inputs)} inputs of {route.task}; asked: "
+        + (", ".join(asked) or "nobody, for no model is configured or trained"),
+        answered=found,
+        missing=missing,
+    )

@@ -1,0 +1,172 @@
+"""Labels: what rented models and people said of texts, kept with their source and terms."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from inhouse.models.types import Label
+from inhouse.store import tables
+from inhouse.store.database import Database
+from inhouse.store.statements import insert_new
+
+PERSON: Final = "person"  # the source of a person's label, or its beginning: person:NAME
+_JOINT: Final = "\x1f"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Example:
+    """A text and all that is known of it."""
+
+    ref: str  # what the text belongs to
+    text: str
+    at_ms: int  # when it was first judged
+    teacher: Mapping[str, float]  # latest probability by category; empty where none was asked
+    people: Mapping[str, float]  # 0 or 1 by category; empty where nobody looked
+    sources: tuple[str, ...]  # who said so
+    terms: tuple[str, ...]  # under which terms, source by source
+
+    def target(self, category: str) -> float | None:
+        """What to learn: a person's word before a model's; None where nobody spoke."""
+        return self.people.get(category, self.teacher.get(category))
+
+
+def is_person(source: str) -> bool:
+    """Whether a label comes from a person."""
+    return source == PERSON or source.startswith(f"{PERSON}:")
+
+
+def add_labels(connection: Connection, labels: Sequence[Label]) -> int:
+    """Keep labels in the caller's transaction; returns how many were new.
+
+    A model asked twice about the same text says nothing new. A person who decides again does.
+    """
+    rows = [
+        {
+            "label_id": _label_id(label),
+            "task": label.task,
+            "ref": label.ref,
+            "input_text": label.text,
+            "answer": json.dumps(dict(label.scores), sort_keys=True),
+            "source": label.source,
+            "terms": label.terms,
+            "at_ms": label.at_ms,
+        }
+        for label in labels
+    ]
+    return insert_new(connection, tables.labels, rows)
+
+
+def _label_id(label: Label) -> str:
+    told = (label.task, label.ref, label.source, label.text)
+    again = (str(label.at_ms), json.dumps(dict(label.scores), sort_keys=True))
+    whole = _JOINT.join((*told, *again) if is_person(label.source) else told)
+    return hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
+
+
+class Labels:
+    """Reads of the labels of one community."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, labels: Sequence[Label]) -> int:
+        """Keep labels; returns how many were new."""
+        return self._database.write(lambda connection: add_labels(connection, labels))
+
+    def latest(self, task: str, limit: int) -> list[Label]:
+        """The newest `limit` labels of a task, oldest first."""
+        table = tables.labels
+        query = (
+            sa.select(table)
+            .where(table.c.task == task)
+            .order_by(table.c.log_offset.desc())
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [_label(row) for row in reversed(rows)]
+
+    def counts(self, task: str) -> dict[str, int]:
+        """Labels by source."""
+        table = tables.labels
+        query = (
+            sa.select(table.c.source, sa.func.count().label("labels"))
+            .where(table.c.task == task)
+            .group_by(table.c.source)
+            .order_by(table.c.source)
+        )
+        with self._database.read() as connection:
+            return {row.source: row.labels for row in connection.execute(query)}
+
+
+def _label(row: Any) -> Label:
+    return Label(
+        task=row["task"],
+        ref=row["ref"],
+        text=row["input_text"],
+        scores=json.loads(row["answer"]),
+        source=row["source"],
+        terms=row["terms"],
+        at_ms=row["at_ms"],
+    )
+
+
+def examples(labels: Sequence[Label]) -> list[Example]:
+    """Labels (oldest first) as one example a text, in the order they were first judged.
+
+    A ref whose text was changed gives an example for each text. Of several labels of the same
+    kind the later one counts, category by category.
+    """
+    together: dict[tuple[str, str], list[Label]] = {}
+    for label in labels:
+        together.setdefault((label.ref, label.text), []).append(label)
+    found = [_example(same) for same in together.values()]
+    return sorted(found, key=lambda example: example.at_ms)
+
+
+def _example(labels: Sequence[Label]) -> Example:
+    teacher: dict[str, float] = {}
+    people: dict[str, float] = {}
+    terms: dict[str, str] = {}
+    for label in labels:
+        (people if is_person(label.source) else teacher).update(label.scores)
+        terms[label.source] = label.terms
+    return Example(
+        ref=labels[0].ref,
+        text=labels[0].text,
+        at_ms=min(label.at_ms for label in labels),
+        teacher=teacher,
+        people=people,
+        sources=tuple(terms),
+        terms=tuple(terms.values()),
+    )
+
+
+def split_by_time(
+    found: Sequence[Example], later_share: float
+) -> tuple[list[Example], list[Example]]:
+    """Earlier and later examples, cut so that about `later_share` of them are later."""
+    cut = round(len(found) * (1 - later_share))
+    return list(found[:cut]), list(found[cut:])
+
+
+def by_source(found: Sequence[Example]) -> dict[str, list[Example]]:
+    """The examples each source spoke of."""
+    split: dict[str, list[Example]] = {}
+    for example in found:
+        for source in example.sources:
+            split.setdefault(source, []).append(example)
+    return split
+
+
+def provenance(found: Sequence[Example]) -> tuple[dict[str, int], dict[str, int]]:
+    """Counts by source and by terms: what a model trained on them is bound by."""
+    sources = Counter(source for example in found for source in example.sources)
+    terms = Counter(term for example in found for term in example.terms)
+    return dict(sorted(sources.items())), dict(sorted(terms.items()))

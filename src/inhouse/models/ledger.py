@@ -1,0 +1,77 @@
+"""The ledger: one row for each attempt of a model call, appended and never edited."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from inhouse.models.prices import from_pico, to_pico
+from inhouse.models.types import Attempt, Usage
+from inhouse.store import tables
+from inhouse.store.database import Database
+
+
+def append_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
+    """Append rows in the caller's transaction."""
+    if attempts:
+        connection.execute(tables.ledger.insert(), [_row(attempt) for attempt in attempts])
+
+
+class Ledger:
+    """Reads of the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self, after: int = 0, limit: int = 1_000) -> list[tuple[int, Attempt]]:
+        """Rows behind an offset with their own offsets, in order."""
+        table = tables.ledger
+        query = (
+            sa.select(table)
+            .where(table.c.log_offset > after)
+            .order_by(table.c.log_offset)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [_attempt(row) for row in connection.execute(query).mappings()]
+
+    def latest(self, limit: int = 100) -> list[tuple[int, Attempt]]:
+        """The newest rows with their offsets, newest first."""
+        query = sa.select(tables.ledger).order_by(tables.ledger.c.log_offset.desc()).limit(limit)
+        with self._database.read() as connection:
+            return [_attempt(row) for row in connection.execute(query).mappings()]
+
+
+def _row(attempt: Attempt) -> dict[str, Any]:
+    usage = attempt.usage
+    return {
+        "call_id": attempt.call_id,
+        "at_ms": attempt.at_ms,
+        "task": attempt.task,
+        "role": attempt.role,
+        "deployment": attempt.deployment,
+        "host": attempt.host,
+        "owner": attempt.owner,
+        "model": attempt.model,
+        "inputs": attempt.inputs,
+        "answered": attempt.answered,
+        "tokens_in": None if usage is None else usage.tokens_in,
+        "tokens_cached": None if usage is None else usage.tokens_cached,
+        "tokens_out": None if usage is None else usage.tokens_out,
+        "cost_pico_usd": None if attempt.cost_usd is None else to_pico(attempt.cost_usd),
+        "price_version": attempt.price_version,
+        "latency_ms": attempt.latency_ms,
+        "outcome": attempt.outcome,
+        "spillover": attempt.spillover,
+        "simulated": attempt.simulated,
+    }
+
+
+def _attempt(row: Any) -> tuple[int, Attempt]:
+    values = dict(row)
+    offset, pico = values.pop("log_offset"), values.pop("cost_pico_usd")
+    counts = {name: values.pop(name) for name in ("tokens_in", "tokens_cached", "tokens_out")}
+    usage = None if counts["tokens_in"] is None else Usage(**counts)
+    cost = None if pico is None else from_pico(pico)
+    return offset, Attempt(**values, usage=usage, cost_usd=cost)

@@ -1,0 +1,1 @@
+"""Models of one's own: features, fitting, scoring, explaining, files."""

@@ -1,0 +1,73 @@
+"""A trained text model on disk: `model.safetensors` and `card.json`, nothing that runs code."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
+
+from inhouse.core.errors import SnapshotError
+from inhouse.core.files import sha256_of, write_atomically
+from inhouse.models.owned.hashing import VERSION
+from inhouse.models.owned.text import TextClassifier
+from inhouse.models.types import ModelCard
+from inhouse.stats.calibration import Platt
+
+WEIGHTS: Final = "model.safetensors"
+CARD: Final = "card.json"
+
+
+def weights_of(model: TextClassifier) -> bytes:
+    """The model as the bytes of its weights file; the same model gives the same bytes."""
+    platts = np.array([[platt.slope, platt.offset] for platt in model.platts])
+    return save_arrays({"weights": model.weights, "biases": model.biases, "platts": platts})
+
+
+def save_text_model(folder: Path, weights: bytes, card: ModelCard) -> None:
+    """Write both files; the card comes last, so that a folder with a card is whole."""
+    write_atomically(folder / WEIGHTS, weights)
+    write_atomically(folder / CARD, msgspec.json.format(msgspec.json.encode(card), indent=2))
+
+
+def load_card(folder: Path) -> ModelCard:
+    """The card alone. Raises SnapshotError where it is missing or damaged."""
+    path = folder / CARD
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=ModelCard)
+    except OSError as error:
+        raise SnapshotError(f"cannot read {path}: {error.strerror}; train the task again") from None
+    except msgspec.MsgspecError as error:
+        raise SnapshotError(f"{path} is damaged: {error}; train the task again") from None
+
+
+def load_text_model(folder: Path) -> tuple[TextClassifier, ModelCard]:
+    """Model and card. Raises SnapshotError where the weights are missing, torn, or made for other
+    features than this program's."""
+    card, path = load_card(folder), folder / WEIGHTS
+    if card.features != VERSION:
+        raise SnapshotError(
+            f"{path} needs version {card.features} of the features, this program has {VERSION}; "
+            "train the task again"
+        )
+    try:
+        digest = sha256_of(path)
+    except OSError as error:
+        raise SnapshotError(f"cannot read {path}: {error.strerror}; train the task again") from None
+    if digest != card.sha256:
+        raise SnapshotError(
+            f"{path} has the checksum {digest[:12]}, its card says {card.sha256[:12]}; "
+            "train the task again"
+        )
+    return _model_of(path, card), card
+
+
+def _model_of(path: Path, card: ModelCard) -> TextClassifier:
+    try:
+        arrays = load_arrays(path.read_bytes())
+        platts = [Platt(slope=float(a), offset=float(b)) for a, b in arrays["platts"]]
+        return TextClassifier(card.categories, arrays["weights"], arrays["biases"], platts)
+    except (SafetensorError, KeyError) as error:
+        raise SnapshotError(f"{path} is damaged: {error}; train the task again") from None

@@ -1,0 +1,220 @@
+"""Texts to hashed features: words, pairs of words, and runs of 3 to 5 characters.
+
+Everything is array arithmetic over the code points of a whole batch, so a core does tens of
+thousands of short texts a second, and the same text gives the same features in every process and
+on every machine: no seed, no vocabulary, nothing learned.
+
+Normal form, code point by code point: compatibility decomposition, lower case, no accents, no
+invisible or control characters, any space a space, runs of spaces one, runs of a character two.
+A run of characters may touch the start or end of the text, which reads as a space. Each feature is
+a 64-bit hash; its top bits are the column. A text's values are 1 + ln(count), scaled to length 1.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Words = npt.NDArray[np.uint64]
+Ints = npt.NDArray[np.int64]
+
+VERSION: Final = 1  # a model is only good with the features it was trained on
+BITS: Final = 18
+COLUMNS: Final = 1 << BITS
+CHAR_RUNS: Final = (3, 4, 5)
+
+_BREAK: Final = 1  # stands between texts; control characters never survive the normal form
+_SPACE: Final = 32
+_BASE: Final = np.uint64(0x9E3779B97F4A7C15)
+_INVERSE: Final = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
+_ONE_WORD: Final = np.uint64(0xA24BAED4963EE407)
+_TWO_WORDS: Final = np.uint64(0x9FB21C651E98DF25)
+_ACCENTS: Final = range(0x300, 0x370)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Features:
+    """Rows of a sparse matrix."""
+
+    columns: npt.NDArray[np.int32]  # [filled], rising within a row, none twice
+    values: npt.NDArray[np.float32]  # [filled]
+    starts: Ints  # [rows + 1]
+
+    def rows(self) -> int:
+        return len(self.starts) - 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grams:
+    """Every feature of a batch with the place it was read from."""
+
+    columns: Ints  # [grams]
+    rows: Ints  # [grams], which text
+    first: Ints  # [grams], first code point in `Normal.points`
+    last: Ints  # [grams], behind the last one
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Normal:
+    """A batch in normal form: a break, then each text and a break."""
+
+    points: npt.NDArray[np.uint32]  # [length], code points
+    kept: Ints  # [length], place before runs were shortened
+
+
+class _NormalForms(dict[int, str]):
+    """Code point -> its normal form, worked out when first met."""
+
+    def __missing__(self, point: int) -> str:
+        self[point] = form = _normal_form(chr(point))
+        return form
+
+
+def _normal_form(char: str) -> str:
+    if char.isspace():
+        return " "
+    if unicodedata.category(char) in ("Cc", "Cf", "Cs"):
+        return ""
+    plain = unicodedata.normalize("NFKD", char).lower()
+    return "".join(c for c in unicodedata.normalize("NFKD", plain) if ord(c) not in _ACCENTS)
+
+
+_FORMS: Final = _NormalForms()
+
+
+def normal_parts(text: str) -> list[str]:
+    """The normal form of each character, to find the way back to the original."""
+    return [_FORMS[ord(char)] for char in text]
+
+
+def featurise(texts: Sequence[str]) -> Features:
+    """The features of each text, in order.
+
+    >>> len(featurise(["Hello there", ""]).starts)
+    3
+    """
+    grams = grams_of(normalise(texts))
+    keys = (grams.rows << BITS) | grams.columns
+    keys.sort()
+    fresh = np.ones(len(keys), dtype=np.bool_)
+    fresh[1:] = keys[1:] != keys[:-1]
+    places = np.flatnonzero(fresh)
+    counts = np.diff(np.append(places, len(keys)))
+    keys = keys[places]
+    rows = keys >> BITS
+    starts = np.searchsorted(rows, np.arange(len(texts) + 1)).astype(np.int64)
+    values = 1.0 + np.log(counts)
+    squares = np.bincount(rows, weights=values * values, minlength=len(texts))
+    values /= np.sqrt(squares)[rows]
+    columns = (keys & (COLUMNS - 1)).astype(np.int32)
+    return Features(columns=columns, values=values.astype(np.float32), starts=starts)
+
+
+def normalise(texts: Sequence[str]) -> Normal:
+    """All texts in normal form, in one array."""
+    joint = chr(_BREAK)
+    joined = joint + joint.join(text.translate(_FORMS) for text in texts) + joint
+    return shortened(np.frombuffer(joined.encode("utf-32-le"), dtype=np.uint32))
+
+
+def shortened(points: npt.NDArray[np.uint32]) -> Normal:
+    """Runs of spaces cut to one, runs of any other character to two."""
+    keep = np.ones(len(points), dtype=np.bool_)
+    same = points[1:] == points[:-1]
+    keep[1:] &= ~(same & (points[1:] == _SPACE))
+    keep[2:] &= ~(same[1:] & same[:-1] & (points[2:] != _BREAK))
+    kept = np.flatnonzero(keep)
+    return Normal(points=points[kept], kept=kept)
+
+
+def grams_of(normal: Normal) -> Grams:
+    """Every run of characters, word and pair of words."""
+    points = normal.points
+    breaks = points == _BREAK
+    text_of = np.cumsum(breaks) - 1
+    parts = [*_char_grams(points, breaks), *_word_grams(points)]
+    first = np.concatenate([part[1] for part in parts])
+    hashes = np.concatenate([part[0] for part in parts])
+    # A run may begin on the break before its text, which belongs to the text that follows.
+    return Grams(
+        columns=(hashes >> np.uint64(64 - BITS)).astype(np.int64),
+        rows=text_of[first],
+        first=first,
+        last=np.concatenate([part[2] for part in parts]),
+    )
+
+
+_Part = tuple[Words, Ints, Ints]  # hashes, first, behind the last
+
+
+def _char_grams(points: npt.NDArray[np.uint32], breaks: npt.NDArray[np.bool_]) -> list[_Part]:
+    """Polynomial hashes of all windows, one multiplication a window and length."""
+    letters = np.where(breaks, np.uint32(_SPACE), points).astype(np.uint64) + np.uint64(1)
+    length = len(points)
+    latest_break = np.maximum.accumulate(np.where(breaks, np.arange(length), -1))
+    parts: list[_Part] = []
+    rolling = letters
+    for size in range(2, max(CHAR_RUNS) + 1):
+        rolling = rolling[:-1] * _BASE + letters[size - 1 :]
+        if size not in CHAR_RUNS:
+            continue
+        first = np.arange(len(rolling), dtype=np.int64)
+        # A break may be the first or the last of the window, never within it.
+        whole = latest_break[size - 2 : length - 1] <= first
+        first = first[whole]
+        parts.append((_mixed(rolling[whole] + np.uint64(size)), first, first + size))
+    return parts
+
+
+def _word_grams(points: npt.NDArray[np.uint32]) -> list[_Part]:
+    """Words by differences of a running sum: sum of c_i B^i, divided by B^start."""
+    inside = _is_word()[np.minimum(points, 0xFFFF)]
+    edges = np.diff(inside.astype(np.int8), prepend=0, append=0)
+    first, last = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    length = len(points)
+    sums = np.zeros(length + 1, dtype=np.uint64)
+    np.cumsum((points.astype(np.uint64) + np.uint64(1)) * _powers(_BASE, length), out=sums[1:])
+    words = _mixed((sums[last] - sums[first]) * _powers(_INVERSE, length)[first])
+    text_of = np.cumsum(points == _BREAK)
+    together = text_of[first[1:]] == text_of[first[:-1]]
+    pairs = _mixed(words[:-1] * _BASE + words[1:] + _TWO_WORDS)[together]
+    return [
+        (_mixed(words + _ONE_WORD), first, last),
+        (pairs, first[:-1][together], last[1:][together]),
+    ]
+
+
+def _mixed(hashes: Words) -> Words:
+    """Spread every bit over all (the finaliser of MurmurHash3)."""
+    mixed = hashes ^ (hashes >> np.uint64(33))
+    mixed *= np.uint64(0xFF51AFD7ED558CCD)
+    mixed ^= mixed >> np.uint64(33)
+    mixed *= np.uint64(0xC4CEB9FE1A85EC53)
+    mixed ^= mixed >> np.uint64(33)
+    return mixed
+
+
+def _powers(base: np.uint64, count: int) -> Words:
+    return _power_table(int(base), 1 << max(12, (count - 1).bit_length()))[:count]
+
+
+@lru_cache(maxsize=8)
+def _power_table(base: int, count: int) -> Words:
+    factors = np.full(count, base, dtype=np.uint64)
+    factors[0] = 1
+    return np.cumprod(factors)
+
+
+@lru_cache(maxsize=1)
+def _is_word() -> npt.NDArray[np.bool_]:
+    """By code point up to 0xFFFF: letters, digits and the marks that shape them. What lies beyond
+    (emoji, rare scripts) counts as a word, through the last place."""
+    table = np.array(
+        [unicodedata.category(chr(point))[0] in "LNM" for point in range(0x10000)], dtype=np.bool_
+    )
+    table[0xFFFF] = True
+    return table

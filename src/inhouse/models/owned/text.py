@@ -1,0 +1,198 @@
+"""A text classifier of one's own: hashed features and one weight for each feature and category.
+
+    p_c(text) = sigmoid(slope_c (bias_c + sum of value_j weight_jc) + offset_c)
+
+with Platt's slope and offset found on texts that category was not fitted to (see `fit`). Being
+linear it says exactly why: the parts of each word add up to the answer.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse, special
+
+from inhouse.core.errors import InputError
+from inhouse.models.owned.hashing import (
+    COLUMNS,
+    Features,
+    Grams,
+    Normal,
+    featurise,
+    grams_of,
+    normal_parts,
+    shortened,
+)
+from inhouse.models.types import Scores
+from inhouse.stats.calibration import Platt
+
+Matrix = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+
+_BATCH_CHARS: Final = 400_000
+_WORD: Final = re.compile(r"\S+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """What one word adds to an answer."""
+
+    start: int  # of the word in the original text, in characters
+    end: int  # behind its last character
+    word: str  # as it is written there
+    weight: float  # in logits; above 0 speaks for the category
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explanation:
+    """Why a text got its score: sigmoid(base + all weights) is the probability."""
+
+    category: str
+    p: float  # the probability
+    base: float  # logit of a text about which nothing is known
+    parts: tuple[Part, ...]  # the strongest first
+
+
+class TextClassifier:
+    """Scores texts in the categories it learned. Never changes; fitting makes a new one."""
+
+    def __init__(
+        self,
+        categories: Sequence[str],
+        weights: Matrix,
+        biases: Doubles,
+        platts: Sequence[Platt],
+    ) -> None:
+        """weights: [COLUMNS, categories]. biases: [categories]. platts: one for each category."""
+        shape = (COLUMNS, len(categories))
+        if weights.shape != shape or len(biases) != shape[1] or len(platts) != shape[1]:
+            raise InputError(
+                f"weights have the shape {weights.shape}, expected {shape} for "
+                f"{len(categories)} categories; train the model again"
+            )
+        self.categories = tuple(categories)
+        self.weights = weights
+        self.biases = biases
+        self.platts = tuple(platts)
+
+    def probabilities(self, texts: Sequence[str]) -> Doubles:
+        """Calibrated probabilities, [texts, categories]."""
+        return self.calibrated(self.logits(texts))
+
+    def scores(self, texts: Sequence[str]) -> list[Scores]:
+        """The same by name, for each text in order."""
+        table = self.probabilities(texts).tolist()
+        return [dict(zip(self.categories, row, strict=True)) for row in table]
+
+    def logits(self, texts: Sequence[str]) -> Doubles:
+        """Raw margins before calibration, [texts, categories]."""
+        if not texts:
+            return np.zeros((0, len(self.categories)))
+        parts = [self._margins(featurise(part)) for part in batches(texts)]
+        return np.concatenate(parts)
+
+    def calibrated(self, logits: Doubles) -> Doubles:
+        """Raw margins as probabilities, [texts, categories]."""
+        slopes = np.array([platt.slope for platt in self.platts])
+        offsets = np.array([platt.offset for platt in self.platts])
+        return np.asarray(special.expit(logits * slopes + offsets), dtype=np.float64)
+
+    def explain(self, text: str, category: str) -> Explanation:
+        """What each word adds, in the original's characters. A feature's part is spread evenly
+        over the characters it was read from; characters between words go to the nearest one
+        before them, or to the first."""
+        place = self._place(category)
+        platt = self.platts[place]
+        base = platt.slope * float(self.biases[place]) + platt.offset
+        original = _Original.of(text)
+        grams = grams_of(original.normal)
+        by_char = np.zeros(len(text) + 1)
+        shares = platt.slope * self.weights[grams.columns, place].astype(np.float64)
+        shares *= _values(grams)
+        for share, first, last in zip(shares, grams.first, grams.last, strict=True):
+            owners = original.chars[first:last]
+            owners = owners[owners >= 0]
+            by_char[owners] += share / len(owners)
+        parts = _by_word(text, by_char[:-1])
+        p = float(special.expit(base + sum(part.weight for part in parts)))
+        return Explanation(category=category, p=p, base=base, parts=parts)
+
+    def known(self, category: str) -> bool:
+        """Whether it learned that category."""
+        return category in self.categories
+
+    def _place(self, category: str) -> int:
+        if not self.known(category):
+            names = ", ".join(self.categories)
+            raise InputError(f"this model has not learned {category!r}; it knows {names}")
+        return self.categories.index(category)
+
+    def _margins(self, features: Features) -> Doubles:
+        table = matrix_of(features)
+        return np.asarray(table @ self.weights, dtype=np.float64) + self.biases
+
+
+def matrix_of(features: Features) -> "sparse.csr_matrix":
+    """The features as a sparse matrix, [texts, COLUMNS]."""
+    shape = (features.rows(), COLUMNS)
+    return sparse.csr_matrix((features.values, features.columns, features.starts), shape=shape)
+
+
+def batches(texts: Sequence[str]) -> list[Sequence[str]]:
+    """The texts in order, in parts of bounded size: arrays that fit the processor's caches."""
+    parts: list[Sequence[str]] = []
+    start, chars = 0, 0
+    for place, text in enumerate(texts):
+        if place > start and (chars + len(text) > _BATCH_CHARS or place - start >= 2_048):
+            parts.append(texts[start:place])
+            start, chars = place, 0
+        chars += len(text)
+    return [*parts, texts[start:]]
+
+
+def _values(grams: Grams) -> Doubles:
+    """The value of each occurrence: its column's value shared among the times it occurs."""
+    _, places, counts = np.unique(grams.columns, return_inverse=True, return_counts=True)
+    values = 1.0 + np.log(counts)
+    length = np.sqrt((values * values).sum())
+    return np.asarray((values / counts / max(length, 1e-12))[places], dtype=np.float64)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Original:
+    """A text in normal form that knows the way back."""
+
+    normal: Normal
+    chars: npt.NDArray[np.int64]  # [length], place in the original; -1 for the breaks around it
+
+    @classmethod
+    def of(cls, text: str) -> "_Original":
+        forms = normal_parts(text)
+        owners = [place for place, form in enumerate(forms) for _ in form]
+        points = np.array([1, *(ord(char) for form in forms for char in form), 1], dtype=np.uint32)
+        normal = shortened(points)
+        chars = np.array([-1, *owners, -1], dtype=np.int64)
+        return cls(normal=normal, chars=chars[normal.kept])
+
+
+def _by_word(text: str, by_char: Doubles) -> tuple[Part, ...]:
+    spans = _spans(text)
+    parts = []
+    for (start, end), (low, high) in zip(spans, _reaches(spans, len(text)), strict=True):
+        weight = float(by_char[low:high].sum())
+        parts.append(Part(start=start, end=end, word=text[start:end], weight=weight))
+    return tuple(sorted(parts, key=lambda part: -abs(part.weight)))
+
+
+def _spans(text: str) -> list[tuple[int, int]]:
+    """Where the words are, split at spaces alone: what a reader sees as one."""
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+def _reaches(spans: Sequence[tuple[int, int]], length: int) -> list[tuple[int, int]]:
+    """Cuts the whole text among the words, so that no part of the score is lost."""
+    starts = [0, *(start for start, _ in spans[1:])]
+    return list(zip(starts, [*starts[1:], length], strict=True)) if spans else []

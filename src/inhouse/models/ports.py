@@ -1,0 +1,25 @@
+"""What the gateway asks of whoever answers."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from inhouse.models.types import Deployment, ProviderAnswer, Task, TaskInput
+
+
+class Provider(Protocol):
+    """One deployment that can be asked. Failures are outcomes, not exceptions."""
+
+    @property
+    def deployment(self) -> Deployment: ...
+
+    def split(self, inputs: Sequence[TaskInput]) -> list[tuple[TaskInput, ...]]:
+        """The inputs in order, cut into as many as one request should carry."""
+
+    async def answer(
+        self, task: Task, inputs: Sequence[TaskInput], timeout_ms: int
+    ) -> list[ProviderAnswer]:
+        """Ask for one such cut. One answer for each request that was sent: a vendor's filter can
+        force a second round, text by text, and then a later answer replaces an earlier one."""
+
+    async def close(self) -> None:
+        """Let go of connections; asking again opens new ones."""

@@ -1,0 +1,45 @@
+"""Which deployments a text goes to, by the route's shares. Pure: the same text, the same way."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from inhouse.models.types import OWNED, Route, TaskInput
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """The way of one text."""
+
+    candidates: tuple[str, ...]  # deployments in the order they are asked until one answers
+    shadow: str | None = None  # also asked, its answer recorded and never returned
+
+
+def plan(route: Route, ref: str) -> Plan:
+    """Who is asked about a ref. Shares nest: what the owned model answers at 10% it also answers
+    at 50%. The owned model, where there is one, is the last to fall back on."""
+    rented = (() if route.primary is None else (route.primary,)) + route.fallbacks
+    if route.owned is None:
+        return Plan(candidates=rented)
+    if not rented:
+        return Plan(candidates=(OWNED,))
+    checked = place_of(route.task, "shadow", ref)
+    if place_of(route.task, "owned", ref) < route.owned_share:
+        return Plan(
+            candidates=(OWNED, *rented), shadow=rented[0] if checked < route.watch_share else None
+        )
+    return Plan(candidates=(*rented, OWNED), shadow=OWNED if checked < route.shadow_share else None)
+
+
+def plans(route: Route, inputs: Iterable[TaskInput]) -> dict[Plan, list[TaskInput]]:
+    """The inputs by plan, each in their order."""
+    by_plan: dict[Plan, list[TaskInput]] = {}
+    for given in inputs:
+        by_plan.setdefault(plan(route, given.ref), []).append(given)
+    return by_plan
+
+
+def place_of(task: str, purpose: str, ref: str) -> float:
+    """Where a ref falls in [0, 1): fixed, uniform, and independent between purposes."""
+    told = "\x1f".join((task, purpose, ref)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(told, digest_size=8).digest(), "big") / 2**64

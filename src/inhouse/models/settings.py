@@ -1,0 +1,61 @@
+"""Settings of model calls and of the way from rented to owned."""
+
+from dataclasses import dataclass
+
+from inhouse.core.settings import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings:
+    """Vendors, patience, and when a model of one's own is good enough."""
+
+    vendors: str = setting(
+        "vendors.toml", unit="path", help="file that lists the rented models; may be absent"
+    )
+    timeout_ms: int = setting(
+        15_000, unit="ms", help="longest wait for one request", least=100, most=600_000
+    )
+    deadline_ms: int = setting(
+        45_000,
+        unit="ms",
+        help="longest wait for an answer, retries and fallbacks included",
+        least=100,
+        most=3_600_000,
+    )
+    in_flight: int = setting(
+        8, unit="requests", help="most requests to models at the same time", least=1, most=512
+    )
+    least_labels: int = setting(
+        300, unit="labels", help="labelled texts before a model is trained", least=50
+    )
+    most_labels: int = setting(
+        200_000, unit="labels", help="latest labelled texts a model is trained on", least=1_000
+    )
+    flag_at: float = setting(
+        0.5,
+        unit="probability",
+        help="from here on a category counts as found, when two models are compared",
+        least=0.01,
+        most=0.99,
+    )
+    least_agreement: float = setting(
+        0.85,
+        unit="share",
+        help="balanced agreement with the rented model that an owned one must show to serve",
+        least=0.5,
+        most=0.999,
+    )
+    margin: float = setting(
+        0.05,
+        unit="share",
+        help="how much less often than the rented model an owned one may be right",
+        least=0.001,
+        most=0.5,
+    )
+    watch_share: float = setting(
+        0.02,
+        unit="share",
+        help="of the owned model's answers, how many the rented one is asked again to check",
+        least=0.0,
+        most=1.0,
+    )

@@ -1,0 +1,211 @@
+"""The nouns of model calls: tasks, deployments, what was asked, answered, paid and learned."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final, Literal, get_args
+
+from inhouse.core.errors import VendorError
+
+Scores = Mapping[str, float]  # category -> probability; a category nobody spoke of is absent
+Role = Literal["primary", "fallback", "shadow"]
+Stage = Literal["rented", "shadow", "ramp10", "ramp50", "owned"]
+STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
+Dialect = Literal["openai", "moderations", "azure"]
+DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
+
+# What became of one request to one deployment.
+Outcome = Literal[
+    "ok",  # every input has scores
+    "content_filter",  # the vendor's filter refused the text: evidence, not a failure
+    "bad_answer",  # 200, but not the JSON that was asked for
+    "rate_limited",  # 429
+    "server_error",  # 5xx
+    "timeout",  # no answer in time
+    "unreachable",  # no connection
+    "denied",  # 401, 403: the key or the account
+    "refused",  # another 4xx: this request will never be accepted
+    "aborted",  # the caller went away
+]
+RETRYABLE: Final[frozenset[Outcome]] = frozenset(
+    ("bad_answer", "rate_limited", "server_error", "timeout", "unreachable")
+)
+
+INHOUSE: Final = "inhouse"  # host and owner of the models trained here
+OWNED: Final = "owned"  # the name that stands for a route's own model among its deployments
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """Something asked of a model, the same whoever answers."""
+
+    name: str  # in the ledger, in routes and in labels
+    kind: Literal["scores"]  # what comes back: a probability for each category
+    categories: tuple[str, ...]  # in a fixed order
+    instructions: str  # what a language model is told; names every category
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskInput:
+    """One text to be judged."""
+
+    ref: str  # what it belongs to, such as an item id; decides the share it falls into
+    text: str  # the words themselves; never logged
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """What a vendor says a request consumed, in tokens."""
+
+    tokens_in: int  # prompt, the cached ones included
+    tokens_cached: int = 0  # of which read from the vendor's cache
+    tokens_out: int = 0  # completion, reasoning included
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContractPrice:
+    """What the operator really pays for a deployment, per million tokens."""
+
+    in_usd_per_mtok: Decimal  # fresh prompt tokens
+    cached_usd_per_mtok: Decimal  # prompt tokens read from the cache
+    out_usd_per_mtok: Decimal  # completion tokens
+    request_usd: Decimal = Decimal(0)  # on top, per request
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deployment:
+    """A model at an address. Whoever runs it and whoever made it are separate layers."""
+
+    name: str  # how routes call it
+    host: str  # who runs it: openai, azure, inhouse
+    owner: str  # who made the model: openai, meta, inhouse
+    model: str  # the vendor's name for it; on Azure the deployment's name
+    dialect: Dialect = "openai"  # how it is spoken to
+    url: str = ""  # base address, without the last path
+    key: str = field(default="", repr=False)  # secret; empty where none is wanted
+    api_version: str = ""  # Azure's older addresses need one; empty means its v1 address
+    omit: tuple[str, ...] = ()  # fields of the request body that this model refuses
+    batch: int = 8  # most texts in one request
+    price_as: str = ""  # provider/model in the price list, where host/model is not its name
+    contract: ContractPrice | None = None  # beats the price list
+    terms: str = ""  # under which terms its answers may be kept
+    harvest: bool = True  # whether its answers are kept as labels
+    simulated: bool = False  # a stand-in that charges nobody
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProviderAnswer:
+    """One request to a deployment and what came back."""
+
+    refs: tuple[str, ...]  # the inputs it carried
+    scores: tuple[Scores, ...] | None  # for each of them; None where the request failed
+    outcome: Outcome
+    latency_ms: float  # from sending to the last byte
+    usage: Usage | None = None  # None where the vendor did not say
+    retry_after_ms: int | None = None  # the vendor's wish
+    spillover: str | None = None  # the deployment that really answered, where the vendor moved it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """A row of the ledger: one request to one deployment, whatever became of it."""
+
+    call_id: str  # the question it belongs to; retries, fallbacks and shadows share it
+    at_ms: int  # when, by the community's clock
+    task: str
+    role: Role
+    deployment: str  # name of the deployment
+    host: str
+    owner: str
+    model: str
+    inputs: int  # texts it carried
+    answered: int  # of which got scores
+    usage: Usage | None  # None where the vendor did not say
+    cost_usd: Decimal | None  # None where it cannot be known; never a guess
+    price_version: str | None  # where the price comes from
+    latency_ms: float
+    outcome: Outcome
+    simulated: bool  # no money changed hands
+    spillover: str | None = None  # see ProviderAnswer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What the caller gets for one input."""
+
+    ref: str  # of the input
+    scores: Scores  # a category the model did not speak of is absent
+    model: str
+    host: str
+    owner: str
+    simulated: bool  # answered by a stand-in
+    cost_usd: Decimal | None  # this input's part of the request that answered it; None unknown
+    call_id: str
+    latency_ms: float  # of that request
+    filtered: bool = False  # the scores are the evidence of a vendor's content filter
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """Who answers a task at the moment."""
+
+    task: str
+    stage: Stage
+    primary: str | None  # deployment asked first; None where no vendor is configured
+    fallbacks: tuple[str, ...] = ()  # asked in turn when it fails; the owned model comes last
+    owned: str | None = None  # version of the model trained here; None while there is none
+    owned_share: float = 0.0  # of the inputs, answered by it
+    shadow_share: float = 0.0  # of the inputs answered by the primary, also asked of the owned one
+    watch_share: float = 0.0  # of the inputs answered by the owned one, also asked of the primary
+    rejected: tuple[str, ...] = ()  # versions that failed on live traffic, not to be tried again
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Label:
+    """What somebody said of a text: a rented model, or a person."""
+
+    task: str
+    ref: str  # what the text belongs to
+    text: str  # the words that were judged
+    scores: Scores  # a person's are 0 or 1; absent is unknown
+    source: str  # host/owner/model, or person:NAME
+    terms: str  # under which it may be used
+    at_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CategoryMetrics:
+    """How well one category is told, on labels the model has not seen."""
+
+    positives: int  # held-out labels that say yes
+    negatives: int  # held-out labels that say no
+    auprc: float | None  # area under precision and recall; None where one side is missing
+    recall_at_1pct_fpr: float | None  # found while one in a hundred harmless is flagged
+    ece: float | None  # expected calibration error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelCard:
+    """What a trained model is made of and how good it is."""
+
+    version: str  # task and digest of the weights
+    task: str
+    created_ms: int
+    categories: tuple[str, ...]  # that it learned; the others had too few labels
+    trained_on: int  # texts
+    positives: Mapping[str, int]  # texts that say yes, by category
+    negatives: Mapping[str, int]  # texts that say no, by category
+    sources: Mapping[str, int]  # labels by source
+    terms: Mapping[str, int]  # labels by the terms they came under
+    metrics: Mapping[str, CategoryMetrics]  # on the held-out, later labels
+    sha256: str  # of the weights file
+    features: int  # version of the feature hashing it needs
+
+
+class UnansweredError(VendorError):
+    """Some inputs got no answer from anybody. What was answered, and paid for, is not lost."""
+
+    def __init__(self, message: str, *, answered: Sequence[Answer], missing: Sequence[str]) -> None:
+        super().__init__(message)
+        self.answered = tuple(answered)  # in the order of the inputs
+        self.missing = tuple(missing)  # refs without an answer

@@ -44,7 +44,8 @@ def is_person(source: str) -> bool:
 def add_labels(connection: Connection, labels: Sequence[Label]) -> int:
     """Keep labels in the caller's transaction; returns how many were new.
 
-    A model asked twice about the same text says nothing new. A person who decides again does.
+    A model asked twice about the same text says nothing new. A person who decides again does, and
+    a person's label without any scores takes back what people said of the text before.
     """
     rows = [
         {
@@ -135,6 +136,8 @@ def _example(labels: Sequence[Label]) -> Example:
     people: dict[str, float] = {}
     terms: dict[str, str] = {}
     for label in labels:
+        if is_person(label.source) and not label.scores:
+            people.clear()
         (people if is_person(label.source) else teacher).update(label.scores)
         terms[label.source] = label.terms
     return Example(

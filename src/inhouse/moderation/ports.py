@@ -12,14 +12,15 @@ class Scores:
     """One text's scores."""
 
     p: Mapping[str, float]  # category -> probability; a category the model does not know is absent
-    model_version: str  # the model that answered
+    model_version: str | None  # the model that answered; None where there is none
 
 
 class TextScorer(Protocol):
-    """Scores texts; raises VendorError where no model can be reached."""
+    """Scores texts; raises VendorError where none of them gets an answer."""
 
-    async def score(self, texts: Sequence[str], refs: Sequence[str]) -> list[Scores]:
-        """One answer for each text, in order. `refs` name what the texts belong to."""
+    async def score(self, texts: Sequence[str], refs: Sequence[str]) -> Sequence[Scores | None]:
+        """One answer for each text, in order, None for a text that got none while others did.
+        `refs` name what the texts belong to, each once."""
 
 
 class Reach(Protocol):

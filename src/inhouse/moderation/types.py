@@ -1,6 +1,5 @@
 """The nouns: labels and signals are written once, decisions are computed when read."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -99,7 +98,7 @@ class Verdict:
 
     item_id: ItemId  # whose text was judged
     at_ms: int  # when
-    text_key: str  # of the text that was judged; see `text_key`
+    text_key: str  # of the text that was judged; see `catalog.types.text_key`
     evidence: Evidence  # what decisions are computed from
     hits: tuple[Hit, ...] = ()  # places to highlight
     decided_by: str  # who caused the row: the strictest rule that matched, or `person:NAME`
@@ -174,23 +173,12 @@ class Appeal:
     answer: str | None = None  # what the author is told
 
 
-def post_text(title: str, text: str) -> str:
-    """The text that is judged and that spans point into: the title, a blank line, the body."""
-    return f"{title}\n\n{text}" if title and text else title or text
-
-
 def place(title: str, text: str, hit: Hit) -> tuple[Literal["title", "text"], int, int]:
-    """The field a hit lies in, and its span there (cut where it crosses into the body)."""
+    """The field a hit lies in, and its span there (cut where it crosses into the body). Hits point
+    into `catalog.types.post_text`."""
     if not title:
         return "text", hit.start, hit.end
     if not text or hit.start < len(title):
         return "title", hit.start, min(hit.end, len(title))
     lead = len(title) + 2
     return "text", max(0, hit.start - lead), hit.end - lead
-
-
-def text_key(title: str, text: str) -> str:
-    """Names a text: 15 hex digits, so that it fits a signed 64-bit integer too."""
-    return hashlib.blake2b(
-        post_text(title, text).encode("utf-8", "surrogatepass"), digest_size=8
-    ).hexdigest()[:15]

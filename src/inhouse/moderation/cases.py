@@ -1,0 +1,123 @@
+"""Cases in the store: one open case an item, ordered by the harm expected of waiting."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from inhouse.core.ids import ItemId, new_id
+from inhouse.moderation.types import Case, Verdict
+from inhouse.moderation.verdicts import latest_verdicts
+from inhouse.store import tables
+
+# A post that the models call harmless may still be reported with reason.
+LEAST_P_HARM: Final = 0.05
+_PARTS: Final = "; "
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Concern:
+    """Why a person should look at an item."""
+
+    item_id: ItemId
+    queue: str  # a category, or `unscored`
+    kind: str  # the first word of the reason: rule, reported, edited, unscored
+    reason: str  # in words, beginning with the kind
+
+
+def priority(p_harm: float, reporters: int, views: int) -> float:
+    """Expected harm of leaving the item where it is: max p x (1 + reporters) x ln(e + views).
+
+    >>> priority(0.5, 1, 0)
+    1.0
+    """
+    return max(p_harm, LEAST_P_HARM) * (1 + reporters) * math.log(math.e + views)
+
+
+def p_harm(verdict: Verdict | None) -> float:
+    """The largest probability of any category, 0 where nothing is known."""
+    return max((label.p for label in verdict.evidence.labels), default=0.0) if verdict else 0.0
+
+
+def open_cases(
+    connection: Connection, concerns: Sequence[Concern], views: Mapping[ItemId, int], now_ms: int
+) -> dict[ItemId, str]:
+    """Open a case for each concern, or add it to the item's open one, in the caller's
+    transaction. The priority follows from the latest verdict, the reporters and `views`."""
+    ids = [concern.item_id for concern in concerns]
+    verdicts = latest_verdicts(connection, ids)
+    reporters = count_reporters(connection, ids)
+    opened: dict[ItemId, str] = {}
+    for concern in concerns:
+        item_id = concern.item_id
+        harm = priority(
+            p_harm(verdicts.get(item_id)), reporters.get(item_id, 0), views.get(item_id, 0)
+        )
+        opened[item_id] = _open_or_add(connection, concern, harm, now_ms)
+    return opened
+
+
+def count_reporters(connection: Connection, item_ids: Sequence[ItemId]) -> dict[ItemId, int]:
+    """How many different people reported each item; items nobody reported are absent."""
+    table = tables.reports
+    query = (
+        sa.select(table.c.item_id, sa.func.count(table.c.reporter_id.distinct()))
+        .where(table.c.item_id.in_(item_ids))
+        .group_by(table.c.item_id)
+    )
+    return {ItemId(item_id): count for item_id, count in connection.execute(query)}
+
+
+def open_case_of(connection: Connection, item_id: ItemId) -> Case | None:
+    """The item's open case."""
+    table = tables.review_cases
+    query = sa.select(table).where(table.c.item_id == item_id, table.c.state == "open")
+    row = connection.execute(query).first()
+    return None if row is None else case_of_row(row)
+
+
+def case_of_row(row: Any) -> Case:
+    """A case from a row of its table."""
+    return Case(**row._mapping)
+
+
+def _open_or_add(connection: Connection, concern: Concern, harm: float, now_ms: int) -> str:
+    # Whoever else opens a case for the item waits here; on SQLite writes take turns anyway.
+    items = tables.items
+    connection.execute(
+        sa.select(items.c.item_id).where(items.c.item_id == concern.item_id).with_for_update()
+    )
+    found = open_case_of(connection, concern.item_id)
+    if found is None:
+        return _open(connection, concern, harm, now_ms)
+    table = tables.review_cases
+    connection.execute(
+        table.update()
+        .where(table.c.case_id == found.case_id)
+        .values(priority=harm, reason=_with_reason(found.reason, concern))
+    )
+    return found.case_id
+
+
+def _open(connection: Connection, concern: Concern, harm: float, now_ms: int) -> str:
+    case_id = new_id("case")
+    row = {
+        "case_id": case_id,
+        "item_id": concern.item_id,
+        "queue": concern.queue,
+        "reason": concern.reason,
+        "priority": harm,
+        "state": "open",
+        "opened_ms": now_ms,
+    }
+    connection.execute(tables.review_cases.insert(), row)
+    return case_id
+
+
+def _with_reason(reason: str, concern: Concern) -> str:
+    """The reasons with the new one in the place of the last of its kind."""
+    parts = [part for part in reason.split(_PARTS) if not part.startswith(f"{concern.kind} ")]
+    return _PARTS.join((*parts, concern.reason))

@@ -1,0 +1,132 @@
+"""Reports: what people complain about, gathered into one case an item."""
+
+import dataclasses
+from collections import Counter
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from inhouse.core.clock import Clock
+from inhouse.core.errors import InputError, UnknownError
+from inhouse.core.ids import ItemId, UserId, new_id
+from inhouse.moderation.cases import Concern, open_case_of, open_cases
+from inhouse.moderation.tools import Tools
+from inhouse.moderation.types import Report
+from inhouse.moderation.verdicts import latest_verdicts
+from inhouse.store import tables
+from inhouse.store.database import Database
+
+OTHER: Final = "other"
+MOST_NOTE_CHARS: Final = 2_000
+
+
+class Reports:
+    """Takes reports; every one is kept, those that ask for a person open or join a case."""
+
+    def __init__(self, database: Database, clock: Clock, tools: Tools) -> None:
+        self.tools = tools  # may be replaced
+        self._database = database
+        self._clock = clock
+
+    def file(
+        self, item_id: str, reporter_id: str, category: str, note: str | None = None
+    ) -> Report:
+        """Keep a report. Raises UnknownError for an item that does not exist, InputError for a
+        category the policy does not have."""
+        self._check(category, note)
+        report = Report(
+            report_id=new_id("report"),
+            at_ms=self._clock.now_ms(),
+            item_id=ItemId(item_id),
+            reporter_id=UserId(reporter_id),
+            category=category,
+            note=note,
+        )
+        views = self.tools.reach.views([report.item_id])[0]
+        case_id = self._database.write(lambda connection: self._keep(connection, report, views))
+        return dataclasses.replace(report, case_id=case_id)
+
+    def of_item(self, item_id: str) -> list[Report]:
+        """Every report on an item, oldest first, without the case they went into."""
+        table = tables.reports
+        query = sa.select(table).where(table.c.item_id == item_id).order_by(table.c.log_offset)
+        with self._database.read() as connection:
+            return [
+                Report(
+                    report_id=row.report_id,
+                    at_ms=row.at_ms,
+                    item_id=ItemId(row.item_id),
+                    reporter_id=UserId(row.reporter_id),
+                    category=row.category,
+                    note=row.note,
+                )
+                for row in connection.execute(query)
+            ]
+
+    def _check(self, category: str, note: str | None) -> None:
+        known = (*self.tools.rules.policy.categories, OTHER)
+        if category not in known:
+            raise InputError(f"unknown category {category!r}; expected one of {', '.join(known)}")
+        if note is not None and len(note) > MOST_NOTE_CHARS:
+            raise InputError(
+                f"the note has {len(note)} characters; expected at most {MOST_NOTE_CHARS}"
+            )
+
+    def _keep(self, connection: Connection, report: Report, views: int) -> str | None:
+        _require_item(connection, report.item_id)
+        connection.execute(tables.reports.insert(), _row(report))
+        if not self._asks_for_person(connection, report.item_id):
+            return None
+        counts = _by_category(connection, report.item_id)
+        concern = Concern(
+            item_id=report.item_id,
+            queue=counts.most_common(1)[0][0],
+            kind="reported",
+            reason=_reason(counts),
+        )
+        opened = open_cases(connection, [concern], {report.item_id: views}, report.at_ms)
+        return opened[report.item_id]
+
+    def _asks_for_person(self, connection: Connection, item_id: ItemId) -> bool:
+        """Whether the item should be looked at: not where a person has decided on this text and
+        too few people have reported it since."""
+        if open_case_of(connection, item_id) is not None:
+            return True
+        verdict = latest_verdicts(connection, [item_id]).get(item_id)
+        if verdict is None or verdict.evidence.person is None:
+            return True
+        table = tables.reports
+        query = sa.select(sa.func.count(table.c.reporter_id.distinct())).where(
+            table.c.item_id == item_id, table.c.at_ms > verdict.at_ms
+        )
+        since = connection.execute(query).scalar_one()
+        return bool(since >= self.tools.settings.reopen_after)
+
+
+def _require_item(connection: Connection, item_id: str) -> None:
+    table = tables.items
+    query = sa.select(table.c.item_id).where(table.c.item_id == item_id)
+    if connection.execute(query).first() is None:
+        raise UnknownError(f"no item has the id {item_id!r}")
+
+
+def _by_category(connection: Connection, item_id: str) -> Counter[str]:
+    """How many different people reported the item, by category."""
+    table = tables.reports
+    query = (
+        sa.select(table.c.category, sa.func.count(table.c.reporter_id.distinct()).label("people"))
+        .where(table.c.item_id == item_id)
+        .group_by(table.c.category)
+        .order_by(table.c.category)
+    )
+    return Counter({row.category: row.people for row in connection.execute(query)})
+
+
+def _reason(counts: Counter[str]) -> str:
+    return "reported for " + ", ".join(f"{name} by {n}" for name, n in counts.most_common())
+
+
+def _row(report: Report) -> dict[str, object]:
+    columns = tables.reports.c.keys()
+    return {name: value for name, value in dataclasses.asdict(report).items() if name in columns}

@@ -1,0 +1,260 @@
+"""Scanning: every new or changed text gets a verdict, once, whatever is killed in between.
+
+The moderator follows the log of changes. Verdicts, their news, the cases they open and its own
+offset are one transaction, so a crash leaves either all of it or none. A text that got no answer
+stays without a verdict, the offset stays before it, and the next scan asks again.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from inhouse.catalog.catalog import Catalog
+from inhouse.catalog.types import Item, post_text, text_key
+from inhouse.core.clock import Clock
+from inhouse.core.ids import ItemId
+from inhouse.core.logs import logger
+from inhouse.events.log import set_consumer
+from inhouse.moderation.cases import Concern, open_cases
+from inhouse.moderation.decide import UNSCORED, decide_all, strictest, waiting_for_person
+from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.ports import Scores, TextScorer
+from inhouse.moderation.scoring import Asked, Questioner, Readings, labels_of, shortened
+from inhouse.moderation.signals.read import Reading
+from inhouse.moderation.tools import Tools
+from inhouse.moderation.types import Evidence, PersonCall, Verdict
+from inhouse.moderation.verdicts import append_verdicts, latest_verdicts, with_person
+from inhouse.store import tables
+from inhouse.store.database import Database
+
+CONSUMER: Final = "moderation"
+# So often a text may be refused while others are answered before a person gets it instead.
+_MOST_REFUSALS: Final = 3
+_log = logger("moderation")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScanReport:
+    """What one scan did, and what is left."""
+
+    read: int  # changes looked at
+    judged: int  # texts that got a verdict
+    unchanged: int  # items whose text had its verdict already
+    gone: int  # items that are no longer there
+    unscored: int  # of the judged: given to a person because no model could score them
+    awaiting: int  # texts of this scan that are still without a verdict
+    cases: int  # review cases opened or added to
+    offset: int  # of the log of changes, up to which all is done
+    backlog: int  # changes of items behind it
+    error: str | None  # why texts are awaiting; None where none is
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Task:
+    """A text to be judged."""
+
+    item_id: ItemId
+    first_offset: int  # of the change that told of it
+    key: str  # of its text
+    reading: Reading  # its signals
+    readings: Readings  # what a scorer is asked
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Found:
+    """What a scan found to do."""
+
+    read: int
+    offset: int  # of the last change read
+    tasks: Sequence[_Task]
+    unchanged: int
+    gone: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Done:
+    """What a scan writes, all or nothing."""
+
+    verdicts: Sequence[Verdict]  # without persons' calls, which are carried over when written
+    views: Mapping[ItemId, int]
+    policy: Policy
+    offset: int  # up to which all is dealt with
+    now_ms: int
+
+
+class Moderator:
+    """Judges texts as the log of changes tells of them."""
+
+    def __init__(self, database: Database, clock: Clock, scorer: TextScorer, tools: Tools) -> None:
+        self.tools = tools  # may be replaced between scans
+        self._database = database
+        self._catalog = Catalog(database)
+        self._clock = clock
+        self._questioner = Questioner(scorer)
+        self._refusals: Counter[ItemId] = Counter()
+
+    async def scan(self, limit: int | None = None) -> ScanReport:
+        """Deal with the next changes, at most `limit` (the setting `scan_limit`)."""
+        tools = self.tools
+        found = self._find(tools, limit or tools.settings.scan_limit)
+        asked = await self._questioner.ask([task.readings for task in found.tasks])
+        verdicts, awaiting = self._judge(found.tasks, asked, tools.rules.policy)
+        ids = [verdict.item_id for verdict in verdicts]
+        done = _Done(
+            verdicts=verdicts,
+            views=dict(zip(ids, tools.reach.views(ids), strict=True)),
+            policy=tools.rules.policy,
+            offset=min((task.first_offset - 1 for task in awaiting), default=found.offset),
+            now_ms=self._clock.now_ms(),
+        )
+        judged, cases = self._database.write(lambda connection: _keep(connection, done))
+        for item_id in ids:
+            del self._refusals[item_id]
+        report = ScanReport(
+            read=found.read,
+            judged=judged,
+            unchanged=found.unchanged,
+            gone=found.gone,
+            unscored=sum(UNSCORED in verdict.evidence.signals for verdict in verdicts),
+            awaiting=len(awaiting),
+            cases=cases,
+            offset=done.offset,
+            backlog=self.backlog(),
+            error=asked.error if awaiting else None,
+        )
+        if awaiting:
+            _log.warning("texts_awaiting", awaiting=report.awaiting, backlog=report.backlog)
+        return report
+
+    def backlog(self) -> int:
+        """How many changes of items are still to be dealt with."""
+        table = tables.changes
+        with self._database.read() as connection:
+            query = (
+                sa.select(sa.func.count())
+                .select_from(table)
+                .where(table.c.log_offset > _offset(connection), table.c.entity == "item")
+            )
+            return connection.execute(query).scalar_one()
+
+    def _find(self, tools: Tools, limit: int) -> _Found:
+        with self._database.read() as connection:
+            offset = _offset(connection)
+        changes = self._catalog.changes(offset, limit)
+        first: dict[ItemId, int] = {}
+        for change in changes:
+            if change.entity == "item":
+                first.setdefault(ItemId(change.entity_id), change.log_offset)
+        items = self._catalog.items(first)
+        with self._database.read() as connection:
+            judged = {i: v.text_key for i, v in latest_verdicts(connection, items).items()}
+        tasks = [
+            _task(tools, items[item_id], first_offset)
+            for item_id, first_offset in first.items()
+            if item_id in items
+            and judged.get(item_id) != text_key(items[item_id].title, items[item_id].text)
+        ]
+        return _Found(
+            read=len(changes),
+            offset=changes[-1].log_offset if changes else offset,
+            tasks=tasks,
+            unchanged=len(items) - len(tasks),
+            gone=len(first) - len(items),
+        )
+
+    def _judge(
+        self, tasks: Sequence[_Task], asked: Asked, policy: Policy
+    ) -> tuple[list[Verdict], list[_Task]]:
+        """Verdicts on what was answered, and the tasks that have to wait."""
+        verdicts: list[Verdict] = []
+        awaiting: list[_Task] = []
+        for place, (task, scores) in enumerate(zip(tasks, asked.scores, strict=True)):
+            if scores is None and task.readings.texts:
+                self._refusals[task.item_id] += place in asked.refused
+                if self._refusals[task.item_id] < _MOST_REFUSALS:
+                    awaiting.append(task)
+                    continue
+            verdicts.append(self._verdict(task, scores, policy))
+        return verdicts, awaiting
+
+    def _verdict(self, task: _Task, scores: Scores | None, policy: Policy) -> Verdict:
+        refused = scores is None and task.readings.texts
+        signals = {**task.reading.signals, UNSCORED: 1} if refused else task.reading.signals
+        evidence = Evidence(labels=(*labels_of(scores), *task.reading.labels), signals=signals)
+        return Verdict(
+            item_id=task.item_id,
+            at_ms=self._clock.now_ms(),
+            text_key=task.key,
+            evidence=evidence,
+            hits=task.reading.hits,
+            decided_by=strictest(decide_all(evidence, policy).values()).decided_by,
+            policy_version=policy.version,
+            model_version=scores.model_version if scores else None,
+        )
+
+
+def _task(tools: Tools, item: Item, first_offset: int) -> _Task:
+    text = post_text(item.title, item.text)
+    reading = tools.rules.reader.read(text)
+    texts = (text, *reading.unmasked) if text.strip() else ()
+    asked = tuple(shortened(each, tools.settings.most_chars) for each in texts)
+    return _Task(
+        item_id=item.item_id,
+        first_offset=first_offset,
+        key=text_key(item.title, item.text),
+        reading=reading,
+        readings=Readings(ref=item.item_id, texts=asked),
+    )
+
+
+def _offset(connection: Connection) -> int:
+    table = tables.consumers
+    query = sa.select(table.c.log_offset).where(table.c.name == CONSUMER)
+    return connection.execute(query).scalar() or 0
+
+
+def _keep(connection: Connection, done: _Done) -> tuple[int, int]:
+    """Write everything a scan found, in one transaction; returns verdicts and cases.
+
+    Another moderator may have been faster, and a person may have decided meanwhile: what the
+    store says now counts.
+    """
+    before = latest_verdicts(connection, [verdict.item_id for verdict in done.verdicts])
+    fresh: list[Verdict] = []
+    concerns: list[Concern] = []
+    for verdict in done.verdicts:
+        old = before.get(verdict.item_id)
+        if old is not None and old.text_key == verdict.text_key:
+            continue
+        call = _call_that_stays(old)
+        fresh.append(with_person(verdict, call) if call else verdict)
+        concerns += _concerns(verdict, call, done.policy)
+    append_verdicts(connection, fresh)
+    opened = open_cases(connection, concerns, done.views, done.now_ms)
+    if done.offset > _offset(connection):
+        set_consumer(connection, CONSUMER, done.offset, done.now_ms)
+    return len(fresh), len(opened)
+
+
+def _call_that_stays(old: Verdict | None) -> PersonCall | None:
+    """A person's restriction outlives an edit until a person looks again; a permission does not."""
+    call = old.evidence.person if old is not None else None
+    return None if call is None or call.action == "allow" else call
+
+
+def _concerns(verdict: Verdict, call: PersonCall | None, policy: Policy) -> list[Concern]:
+    """Why a person should look at a new verdict: nothing, or one case."""
+    if call is not None:
+        reason = f"edited after the decision of {call.name}"
+        queue = call.category or "other"
+        return [Concern(item_id=verdict.item_id, queue=queue, kind="edited", reason=reason)]
+    waiting = waiting_for_person(decide_all(verdict.evidence, policy).values())
+    if waiting is None:
+        return []
+    name = waiting.decided_by.removeprefix("rule:")
+    queue = waiting.category or "other"
+    return [Concern(item_id=verdict.item_id, queue=queue, kind="rule", reason=f"rule {name}")]

@@ -1,0 +1,46 @@
+"""What moderation works with: the rules, the settings, and what is known of reach."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from inhouse.core.errors import SettingError
+from inhouse.moderation.policy.parse import DEFAULT_POLICY, load_policy
+from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.ports import NoReach, Reach
+from inhouse.moderation.settings import ModerationSettings
+from inhouse.moderation.signals.read import SignalReader
+from inhouse.moderation.signals.terms import TermBank, load_bank, shipped_banks
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rules:
+    """A policy, and the reader of signals with its term banks."""
+
+    policy: Policy
+    reader: SignalReader
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tools:
+    """Given to everything that scans, takes reports or decides. After a change of the policy the
+    `tools` of each are replaced as a whole."""
+
+    rules: Rules
+    settings: ModerationSettings = field(default_factory=ModerationSettings)
+    reach: Reach = field(default_factory=NoReach)
+
+
+def load_rules(settings: ModerationSettings) -> Rules:
+    """The rules the settings name. Raises SettingError that shows every fault of the file."""
+    policy = load_policy(Path(settings.policy) if settings.policy else DEFAULT_POLICY)
+    banks = _banks_in(Path(settings.banks)) if settings.banks else shipped_banks()
+    return Rules(policy=policy, reader=SignalReader(banks))
+
+
+def _banks_in(folder: Path) -> list[TermBank]:
+    files = sorted(p for p in folder.glob("*") if p.suffix in (".txt", ".csv"))
+    if not files:
+        raise SettingError(
+            f"no term banks in {folder}; put .txt or .csv files there or leave the setting empty"
+        )
+    return [load_bank(path) for path in files]

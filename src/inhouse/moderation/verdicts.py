@@ -1,0 +1,142 @@
+"""Verdicts in the store: appended, never edited; the latest of an item counts."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from inhouse.catalog.catalog import tell
+from inhouse.core.ids import ItemId
+from inhouse.moderation.types import Evidence, Hit, Label, PersonCall, Verdict
+from inhouse.store import tables
+from inhouse.store.database import Database
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Body:
+    """What the column `labels` holds, as JSON."""
+
+    text: str
+    labels: tuple[Label, ...]
+    signals: Mapping[str, int]
+    hits: tuple[Hit, ...] = ()
+    person: PersonCall | None = None
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(_Body)
+
+
+class Verdicts:
+    """Reads of the verdicts of one community."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def latest(self, item_ids: Iterable[str]) -> dict[ItemId, Verdict]:
+        """The verdict that counts, of those items that have one."""
+        with self._database.read() as connection:
+            return latest_verdicts(connection, item_ids)
+
+    def history(self, item_id: str) -> list[Verdict]:
+        """Every verdict of an item, oldest first."""
+        with self._database.read() as connection:
+            return verdict_history(connection, item_id)
+
+    def read(self, after: int, limit: int = 10_000) -> list[Verdict]:
+        """Verdicts behind an offset, in order: of an item read twice the later one counts."""
+        table = tables.verdicts
+        query = (
+            sa.select(table)
+            .where(table.c.log_offset > after)
+            .order_by(table.c.log_offset)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [_verdict(row) for row in connection.execute(query)]
+
+    def read_all(self, after: int = 0, chunk: int = 10_000) -> Iterator[list[Verdict]]:
+        """The whole rest in chunks."""
+        while batch := self.read(after, chunk):
+            yield batch
+            after = batch[-1].log_offset
+
+
+def append_verdicts(connection: Connection, verdicts: Sequence[Verdict]) -> None:
+    """Write verdicts and the news of them, in the caller's transaction."""
+    if not verdicts:
+        return
+    connection.execute(tables.verdicts.insert(), [_row(verdict) for verdict in verdicts])
+    tell(connection, "verdict", [verdict.item_id for verdict in verdicts])
+
+
+def verdict_history(connection: Connection, item_id: str) -> list[Verdict]:
+    """As `Verdicts.history`, in the caller's transaction."""
+    table = tables.verdicts
+    query = sa.select(table).where(table.c.item_id == item_id).order_by(table.c.log_offset)
+    return [_verdict(row) for row in connection.execute(query)]
+
+
+def latest_verdicts(connection: Connection, item_ids: Iterable[str]) -> dict[ItemId, Verdict]:
+    """As `Verdicts.latest`, in the caller's transaction."""
+    table, wanted = tables.verdicts, list(item_ids)
+    found: dict[ItemId, Verdict] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        newest = (
+            sa.select(sa.func.max(table.c.log_offset))
+            .where(table.c.item_id.in_(wanted[start : start + _CHUNK]))
+            .group_by(table.c.item_id)
+        )
+        rows = connection.execute(sa.select(table).where(table.c.log_offset.in_(newest)))
+        found.update({verdict.item_id: verdict for verdict in map(_verdict, rows)})
+    return found
+
+
+def with_person(verdict: Verdict, call: PersonCall) -> Verdict:
+    """The same evidence under a person's call."""
+    return dataclasses.replace(
+        verdict,
+        evidence=dataclasses.replace(verdict.evidence, person=call),
+        decided_by=f"person:{call.name}",
+    )
+
+
+def _row(verdict: Verdict) -> dict[str, Any]:
+    body = _Body(
+        text=verdict.text_key,
+        labels=verdict.evidence.labels,
+        signals=verdict.evidence.signals,
+        hits=verdict.hits,
+        person=verdict.evidence.person,
+    )
+    return {
+        "item_id": verdict.item_id,
+        "at_ms": verdict.at_ms,
+        "labels": _ENCODER.encode(body).decode(),
+        "decided_by": verdict.decided_by,
+        "policy_version": verdict.policy_version,
+        "model_version": verdict.model_version,
+        "note": verdict.note,
+    }
+
+
+def _verdict(row: Any) -> Verdict:
+    body = _DECODER.decode(row.labels)
+    return Verdict(
+        item_id=ItemId(row.item_id),
+        at_ms=row.at_ms,
+        text_key=body.text,
+        evidence=Evidence(labels=body.labels, signals=body.signals, person=body.person),
+        hits=body.hits,
+        decided_by=row.decided_by,
+        policy_version=row.policy_version,
+        model_version=row.model_version,
+        note=row.note,
+        log_offset=row.log_offset,
+    )

@@ -157,6 +157,15 @@ def test_a_limited_post_reaches_only_those_who_follow_its_creator() -> None:
     assert {surface: surface == "following" for surface in SURFACES} == shown
 
 
+@pytest.mark.parametrize("muted", ["zeppelin", "you", "ZEPPELIN", "you zeppelin"])
+def test_a_muted_word_is_found_anywhere_in_a_long_post(muted: str) -> None:
+    """Behind hundreds of others, and though it is too common to tell anything of taste."""
+    world = World()
+    world.item("target", text=" ".join(f"word{i}" for i in range(500)) + " you zeppelin")
+    world.event("mute", target=f"word:{muted}")
+    assert _reasons(world, _ask("latest")) == {"target": ("MutedFilter", "muted_word")}
+
+
 def test_every_reason_a_filter_may_give_has_words() -> None:
     """Nobody is ever told a code."""
     reasons = {reason for each in FILTERS for reason in each.reasons}

@@ -37,6 +37,11 @@ def words_of(text: str) -> list[str]:
     return [word for word in found if word not in _COMMON][:_MOST_WORDS]
 
 
+def all_words(text: str) -> set[str]:
+    """Every lower-case word of two letters or more: what muting a word looks at."""
+    return set(_WORD.findall(text.lower()))
+
+
 @lru_cache(maxsize=200_000)
 def direction(word: str) -> NDArray[np.float32]:
     """The fixed direction of a word, float32[64], mean 0 and variance near 1 in each dimension."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from inhouse.catalog.types import Item, text_key
 from inhouse.core.clock import DAY_MS, HOUR_MS
 from inhouse.core.ids import ItemId
-from inhouse.features.content import CONTENT_DIMS, content_vector, word_hash, words_of
+from inhouse.features.content import CONTENT_DIMS, all_words, content_vector, word_hash
 
 TOPICS_KEPT: Final = 4
 NEVER_MS: Final = np.iinfo(np.int64).max
@@ -118,7 +118,7 @@ class ItemTable:
         for k, topic in enumerate(item.topics[:TOPICS_KEPT]):
             self.topics[i, k] = self.topic_names.code(topic)
         self.content[i] = content_vector(item)
-        words = {word_hash(word) for word in words_of(item.title) + words_of(item.text)}
+        words = {word_hash(word) for word in all_words(item.title) | all_words(item.text)}
         self._words[i] = np.fromiter(sorted(words), dtype=np.uint32, count=len(words))
         self.version += 1
         return i
@@ -135,11 +135,11 @@ class ItemTable:
         self, items: NDArray[np.int32], hashes: NDArray[np.uint32]
     ) -> NDArray[np.bool_]:
         """bool[n]: which of the items hold one of the words (`content.word_hash`)."""
-        return np.fromiter(
-            (bool(np.isin(hashes, self._words[i]).any()) for i in items),
-            dtype=np.bool_,
-            count=len(items),
-        )
+        words = [self._words[i] for i in items]
+        lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(items))
+        owners = np.repeat(np.arange(len(items)), lengths)
+        found = np.isin(np.concatenate([*words, np.empty(0, dtype=np.uint32)]), hashes)
+        return np.bincount(owners[found], minlength=len(items)) > 0
 
     def word_lists(self) -> list[NDArray[np.uint32]]:
         """The sorted hashes of each item's words."""

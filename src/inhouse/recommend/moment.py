@@ -209,8 +209,8 @@ def _learned_taste(
 ) -> Taste | None:
     if not person.recent:
         return None
+    vectors = model.item_vectors(table)[: table.count]  # first: a person stands among the items
     vector = model.user_vector(history_arrays(person, now_ms))
-    vectors = model.item_vectors(table)[: table.count]
     if vectors.shape != (table.count, len(vector)):
         raise ValueError(f"item vectors are {vectors.shape}; expected {(table.count, len(vector))}")
     if not np.isfinite(vector).all():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from inhouse.features.content import word_hash, words_of
+from inhouse.features.content import all_words, word_hash
 from inhouse.recommend.filters.base import Reasons, when
 from inhouse.recommend.moment import Moment, mask_of, topic_mask
 from inhouse.recommend.types import Mask, Rows
@@ -33,7 +33,7 @@ class MutedFilter:
         return topic_mask(moment.table, items, muted)
 
     def _word(self, moment: Moment, items: Rows) -> Mask:
-        phrases = [words_of(text) or [text] for text in moment.person.muted_words]
+        phrases = [sorted(all_words(text)) or [text] for text in moment.person.muted_words]
         single = [phrase[0] for phrase in phrases if len(phrase) == 1]
         hit = moment.table.has_any_word(items, _hashes(single))
         for phrase in phrases:

@@ -314,6 +314,23 @@ def test_looking_often_changes_nothing(database: Database) -> None:
     assert once == often.results("e", at(9))
 
 
+def test_events_from_before_the_experiment_are_not_read(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log before the creation cannot follow an exposure, and costs nothing."""
+    log(database, [did("ann", at(0, 0, i)) for i in range(40)])
+    experiments = start(database)
+    expose(database, [("ann", "control", at(1))])
+    log(database, [did("ann", at(1, 1), "like", "p")])
+    folded: list[int] = []
+    fold = Gathered.fold
+    monkeypatch.setattr(
+        Gathered, "fold", lambda self, chunk: (folded.append(len(chunk)), fold(self, chunk))
+    )
+    assert values(experiments.results("e", at(2)), "likes")["control"] == (1, 1.0)
+    assert folded == [1]
+
+
 def test_only_news_is_read(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second look folds one event."""
     experiments = start(database)

@@ -2,12 +2,14 @@
 
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import InputError
 from inhouse.engagement.activity import Ints, active_day_counts, activity_until
 from inhouse.engagement.aggregates import Aggregates
+from inhouse.engagement.checkpoint import load, save
 from inhouse.engagement.cohorts import cohorts, retention
 from inhouse.engagement.creators import Creators
 from inhouse.engagement.days import day_metrics, window_of
@@ -15,17 +17,22 @@ from inhouse.engagement.types import Cohort, DayMetrics, Engagement, Retention
 from inhouse.store.database import Database
 
 MOST_DAYS: Final = 1_000
+CHECKPOINT: Final = "engagement.bin"
+SAVE_EVERY: Final = 500_000  # events: about four seconds of reading
 
 
 class Metrics:
     """Engagement of one community. The log is read once; later asks read only what is new.
 
-    Safe to use from several threads: one asks, the others wait.
+    Safe to use from several threads: one asks, the others wait. Given a data folder, what was read
+    is kept there now and then, and the next process goes on from it.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, folder: Path | None = None) -> None:
         self._database = database
+        self._file = None if folder is None else folder / CHECKPOINT
         self._aggregates = Aggregates()
+        self._saved_offset: int | None = None  # None before the first ask
         self._creators = Creators()
         self._lock = threading.Lock()
         self._people: tuple[tuple[int, int, int], _People] | None = None
@@ -39,8 +46,18 @@ class Metrics:
         if not 1 <= days <= MOST_DAYS:
             raise InputError(f"days is {days}, expected 1 to {MOST_DAYS}")
         with self._lock:
-            self._aggregates.catch_up(self._database)
+            self._catch_up()
             return self._picture(now_ms, days)
+
+    def _catch_up(self) -> None:
+        if self._saved_offset is None:
+            known = None if self._file is None else load(self._database, self._file)
+            self._aggregates = known or self._aggregates
+            self._saved_offset = self._aggregates.log_offset
+        self._aggregates.catch_up(self._database)
+        if self._file and self._aggregates.log_offset - self._saved_offset >= SAVE_EVERY:
+            save(self._aggregates, self._database, self._file)
+            self._saved_offset = self._aggregates.log_offset
 
     def _picture(self, now_ms: int, days: int) -> Engagement:
         rows, today = self._aggregates, now_ms // DAY_MS

@@ -18,20 +18,31 @@ _SCHEMA: Final = {
     "item_id": pl.String(),
     "value": pl.Float64(),
 }
-_COLUMNS: Final = [tables.events.c[name] for name in _SCHEMA]
+_EVENTS: Final = tables.events.c
+# Posts are asked for where they are counted alone: reading an id costs a microsecond.
+_POST_SEEN: Final = sa.case((_EVENTS.kind == "impression", _EVENTS.item_id)).label("item_id")
+_COLUMNS: Final = [_POST_SEEN if name == "item_id" else _EVENTS[name] for name in _SCHEMA]
 
 
 def last_offset(database: Database) -> int:
     """Offset of the newest event, 0 where the log is empty."""
     with database.read() as connection:
-        query = sa.select(sa.func.max(tables.events.c.log_offset))
+        query = sa.select(sa.func.max(_EVENTS.log_offset))
         return connection.execute(query).scalar() or 0
+
+
+def event_id_at(database: Database, offset: int) -> str | None:
+    """Which event stands at an offset, None where none does: it tells one log from another."""
+    query = sa.select(_EVENTS.event_id).where(_EVENTS.log_offset == offset)
+    with database.read() as connection:
+        return connection.execute(query).scalar()
 
 
 def event_chunks(database: Database, after: int, until: int) -> Iterator[pl.DataFrame]:
     """Events behind offset `after` up to and with `until`, in order, at most CHUNK at a time.
 
-    Columns: log_offset, at_ms, kind, user_id, item_id, value; nothing else is read.
+    Columns: log_offset, at_ms, kind, user_id, item_id (of impressions, else null), value; nothing
+    else is read.
     """
     while after < until:
         frame = _read(database, after, until)
@@ -42,7 +53,7 @@ def event_chunks(database: Database, after: int, until: int) -> Iterator[pl.Data
 
 
 def _read(database: Database, after: int, until: int) -> pl.DataFrame:
-    offset = tables.events.c.log_offset
+    offset = _EVENTS.log_offset
     query = (
         sa.select(*_COLUMNS).where(offset > after, offset <= until).order_by(offset).limit(CHUNK)
     )

@@ -51,7 +51,7 @@ class Gathered:
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
-        self.event_offset = 0
+        self.event_offset = experiment.log_offset
         self.exposure_offset = 0
         self.people = Codes()
         self.arm: Ints = np.zeros(0, np.int64)  # index of the first arm seen
@@ -84,7 +84,8 @@ class Gathered:
 
     def missed(self, exposures: pl.DataFrame) -> bool:
         """Whether somebody's exposure lies before the events that still wait."""
-        return self.event_offset > 0 and bool((exposures["at_ms"] < self._waits_since_ms).any())
+        has_read = self.event_offset > self.experiment.log_offset
+        return has_read and bool((exposures["at_ms"] < self._waits_since_ms).any())
 
     def expose(self, exposures: pl.DataFrame) -> None:
         """Take in new exposures, in the order of their log, and the events that waited for them."""

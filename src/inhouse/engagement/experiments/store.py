@@ -48,9 +48,9 @@ class Experiments:
             lines = "\n".join(f"  {fault}" for fault in faults)
             raise InputError(f"experiment {experiment.key!r} cannot be started\n{lines}")
         started = dataclasses.replace(experiment, started_ms=now_ms, stopped_ms=None)
-        self._database.write(lambda connection: _insert(connection, started))
+        stored = self._database.write(lambda connection: _insert(connection, started))
         self.refresh()
-        return started
+        return stored
 
     def list(self) -> tuple[Experiment, ...]:
         """Every experiment ever created, newest first."""
@@ -131,7 +131,9 @@ class Experiments:
                 self._exposed.difference_update(marks)
 
 
-def _insert(connection: Connection, experiment: Experiment) -> None:
+def _insert(connection: Connection, given: Experiment) -> Experiment:
+    offset = connection.execute(sa.select(sa.func.max(tables.events.c.log_offset))).scalar()
+    experiment = dataclasses.replace(given, log_offset=offset or 0)
     for running in _stored(connection, active=True):
         setting = clash(running, experiment)
         if setting:
@@ -147,6 +149,7 @@ def _insert(connection: Connection, experiment: Experiment) -> None:
     }
     if not insert_new(connection, tables.experiments, [row]):
         raise ConflictError(f"experiment {experiment.key!r} exists already; choose another key")
+    return experiment
 
 
 def _stop(connection: Connection, key: str, now_ms: int) -> Experiment:

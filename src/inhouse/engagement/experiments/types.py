@@ -59,6 +59,7 @@ class Experiment:
     guardrails: tuple[Guardrail, ...] = DEFAULT_GUARDRAILS  # none may be breached
     started_ms: int = 0  # when it was created
     stopped_ms: int | None = None  # when it was stopped; what happened later does not count
+    log_offset: int = 0  # of the events when it was created; earlier ones are not looked at
 
     @property
     def active(self) -> bool:

@@ -137,6 +137,32 @@ def test_the_cap_counts_the_pages_before_and_gives_way_last() -> None:
     assert "held:creator_cap" in arranged.places[3].notes
 
 
+def test_the_cap_counts_the_page_itself() -> None:
+    """The second and third post by one creator are taken out, with the reason."""
+    tuning = Tuning(diversity=0, explore_share=0, creator_cap=1)
+    arranged = _arrange(_world("abacad"), n=4, tuning=tuning)
+    assert _order(arranged) == [0, 1, 3, 5]
+    assert [gone.items.tolist() for gone in arranged.removed] == [[2, 4]]
+
+
+def test_the_page_before_gives_way_to_the_page_itself() -> None:
+    """Where either the border or the inside has neighbours, the inside stays apart."""
+    world = _world("aab")
+    world.item("old", creator="a", hidden=True)
+    world.show(page_of(["old"]))
+    arranged = _arrange(world, n=3, tuning=Tuning(diversity=0, explore_share=0, creator_cap=100))
+    assert _letters("aaba", arranged) == "aba"
+
+
+def test_chance_bends_no_rule() -> None:
+    """A place where only a neighbour is left is filled by value, not by chance."""
+    world = _world("aa")
+    world.event("like", "i1", user="me")
+    tuning = Tuning(diversity=0, explore_share=0.5)
+    arranged = _arrange(world, n=2, tuning=tuning, sources=EXPLORE)
+    assert [placed.choice.explored for placed in arranged.places] == [False, False]
+
+
 def test_variety_lowers_what_is_like_the_places_above() -> None:
     """With diversity the one different post comes second; without it comes last."""
     world = World()

@@ -81,6 +81,7 @@ KEPT: list[Setup] = [
     ),
     lambda w: (w.user(region="DE"), w.item("target", region="DE")),
     lambda w: w.user(region="DE"),
+    lambda w: (w.user(region="DE"), w.item("other", creator="bob", region="DE")),
     lambda w: w.item("target", region="DE"),
 ]
 

@@ -12,7 +12,8 @@ class SimilarSource:
     """The nearest by content and by learned vector to each anchor, and which anchor it was.
 
     Learned vectors say which items the same people want, content finds what is too new for that.
-    The score is the mean of the two cosines, of content's alone where there is no model.
+    The score is the mean of the two cosines, of content's alone where there is no model. An anchor
+    never offers itself: it was seen, or the request excludes it.
     """
 
     name = "similar"
@@ -28,7 +29,6 @@ class SimilarSource:
             spaces.append(moment.taste.items)
         found = _nearest(spaces, anchors, moment.worthwhile, -(-quota // len(anchors)))
         cosines = np.mean([_cosines(space, found, anchors) for space in spaces], axis=0)
-        cosines[found[:, None] == anchors[None, :]] = -np.inf
         scores, which = cosines.max(axis=1), cosines.argmax(axis=1)
         best = top(scores.astype(np.float32), quota)
         return Offer(

@@ -1,0 +1,249 @@
+"""From the log to examples: what was served is joined with what came of it.
+
+Events and pages are replayed in the order in which the serving process saw them (a page names the
+log offset its state had reached), so features come out as they were when the page was served. No
+example can see its own outcome: features are computed before any later event is folded in, and a
+page that reaches the log after its reader already acted on it is dropped and counted.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inhouse.core.ids import PageId, UserId
+from inhouse.events.types import ITEM_KINDS, Event, LoggedEvent, ServedPage
+from inhouse.features.candidates import Scores, candidate_features
+from inhouse.features.history import history_arrays
+from inhouse.features.nearness import latest_positives, nearness
+from inhouse.features.outcomes import Outcome, is_positive
+from inhouse.features.people import Person
+from inhouse.features.state import LiveState
+from inhouse.learning.encoding import encode_history
+from inhouse.learning.examples import (
+    Impressions,
+    NextItems,
+    join_impressions,
+    join_next_items,
+    no_impressions,
+)
+from inhouse.learning.snapshot import TasteSnapshot
+
+# Pages that the head ranks; on the others people choose from other orders.
+_RANKED_SURFACES: Final = frozenset(("for_you",))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Joined:
+    """What a stretch of the log gave."""
+
+    wanted: NextItems  # for the taste model, in the order of the log
+    shown: Impressions  # for the head, of pages whose time of waiting is over
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A served page whose outcomes are still coming in."""
+
+    page: ServedPage
+    places: dict[int, int]  # item -> its row below
+    features: NDArray[np.float32]  # [n, F]
+    outcomes: list[Outcome]
+    examined: list[bool]  # whether any event speaks of it
+    impressed: bool = False  # whether the client tells what came into view
+
+
+class Joiner:
+    """Replays the log over a state of its own."""
+
+    def __init__(self, state: LiveState, *, wait_ms: int, length: int) -> None:
+        self.state = state
+        self.model: TasteSnapshot | None = None  # whose taste the features carry from now on
+        self.late_pages = 0  # dropped, since their outcome came before them
+        self.now_ms = 0  # the latest time heard of in the log
+        self.watermark_ms = 0  # pages whose waiting ended by then were given out
+        self._wait_ms = wait_ms
+        self._length = length
+        self._queue: deque[tuple[int, ServedPage]] = (
+            deque()
+        )  # pages whose events are not all in yet
+        self._waiting: dict[PageId, _Waiting] = {}
+        self._pages_of: dict[UserId, deque[PageId]] = {}
+        self._last_offset: dict[UserId, int] = {}  # of each person's latest event in the state
+        self._known_until_ms = -1
+
+    def skip_until(self, watermark_ms: int) -> None:
+        """Give no examples of pages that had matured by `watermark_ms`: they were learned from."""
+        self._known_until_ms = watermark_ms
+
+    def take(
+        self, events: Sequence[LoggedEvent], pages: Sequence[tuple[int, ServedPage]]
+    ) -> Joined:
+        """Fold in the next events and pages; `pages` must hold every page logged so far."""
+        self._queue.extend(pages)
+        wanted: list[NextItems] = []
+        shown: list[Impressions] = []
+        for logged in events:
+            self._open_until(logged.log_offset - 1)
+            shown.extend(self._matured(self.now_ms))
+            example = self._wanted(logged)
+            if example is not None:
+                wanted.append(example)
+            self._fold(logged)
+        self._open_until(self.state.log_offset)
+        shown.extend(self._matured(self.now_ms))
+        return Joined(wanted=join_next_items(wanted, self._length), shown=join_impressions(shown))
+
+    def mature(self, now_ms: int) -> Impressions:
+        """Pages whose time is over by the clock; only for a joiner that has read the whole log."""
+        return join_impressions(self._matured(now_ms))
+
+    def _wanted(self, logged: LoggedEvent) -> NextItems | None:
+        """An example for the taste model, where the event is the first to say `wanted`."""
+        event = logged.event
+        item = self._item(event)
+        if item is None:
+            return None
+        duration_ms = int(self.state.items.duration_ms[item])
+        person = self.state.person(event.user_id)
+        if not is_positive(event.kind, event.value, duration_ms) or self._wanted_before(
+            person, item
+        ):
+            return None
+        history = history_arrays(person, event.at_ms, self._length)
+        return NextItems(
+            histories=encode_history(history, self._length, leave_out=item),
+            targets=np.array([item], dtype=np.int32),
+            at_ms=np.array([event.at_ms], dtype=np.int64),
+            offsets=np.array([logged.log_offset], dtype=np.int64),
+        )
+
+    def _wanted_before(self, person: Person, item: int) -> bool:
+        return item in person.seen and item in latest_positives(
+            self.state.items, person, len(person.recent)
+        )
+
+    def _fold(self, logged: LoggedEvent) -> None:
+        event = logged.event
+        item = self._item(event)
+        if item is not None:
+            self._attribute(event, item)
+        self.state.apply_events([logged])
+        self._last_offset[event.user_id] = logged.log_offset
+        self.now_ms = max(self.now_ms, event.at_ms)
+
+    def _item(self, event: Event) -> int | None:
+        if event.kind not in ITEM_KINDS or event.item_id is None:
+            return None
+        return self.state.items.index.get(event.item_id)
+
+    def _attribute(self, event: Event, item: int) -> None:
+        """Credit the page that the event names, else the latest one that shows the item."""
+        waiting = self._waiting.get(event.page_id) if event.page_id is not None else None
+        if waiting is None or waiting.page.user_id != event.user_id or item not in waiting.places:
+            waiting = self._latest_with(event.user_id, item)
+        if waiting is None:
+            return
+        place = waiting.places[item]
+        waiting.examined[place] = True
+        if event.kind == "impression":
+            waiting.impressed = True
+        else:
+            waiting.outcomes[place].add(event.kind, event.value)
+
+    def _latest_with(self, user_id: UserId, item: int) -> _Waiting | None:
+        for page_id in reversed(self._pages_of.get(user_id, deque())):
+            if item in self._waiting[page_id].places:
+                return self._waiting[page_id]
+        return None
+
+    def _open_until(self, log_offset: int) -> None:
+        """Open the pages, in the order of their log, that were served on events up to there."""
+        while self._queue and self._queue[0][1].log_offset <= log_offset:
+            self._open(*self._queue.popleft())
+
+    def _open(self, offset: int, page: ServedPage) -> None:
+        """See a page as it was served, then remember that it was."""
+        self.now_ms = max(self.now_ms, page.at_ms)
+        if self._last_offset.get(page.user_id, 0) > page.log_offset:
+            self.late_pages += 1
+        elif page.surface in _RANKED_SURFACES and page.at_ms + self._wait_ms > self._known_until_ms:
+            self._wait_for(page)
+        self.state.apply_page(offset, page)
+
+    def _wait_for(self, page: ServedPage) -> None:
+        index = self.state.items.index
+        kept = [shown for shown in page.items if shown.item_id in index]
+        if not kept:
+            return
+        rows = np.array([index[shown.item_id] for shown in kept], dtype=np.int32)
+        positions = np.array([shown.position for shown in kept], dtype=np.int32)
+        self._waiting[page.page_id] = _Waiting(
+            page=page,
+            places={int(row): place for place, row in enumerate(rows)},
+            features=served_features(self.state, self.model, page, rows, positions),
+            outcomes=[Outcome() for _ in kept],
+            examined=[False] * len(kept),
+        )
+        self._pages_of.setdefault(page.user_id, deque()).append(page.page_id)
+
+    def _matured(self, now_ms: int) -> list[Impressions]:
+        done: list[Impressions] = []
+        self.watermark_ms = max(self.watermark_ms, now_ms)
+        while self._waiting:
+            page_id, waiting = next(iter(self._waiting.items()))
+            if waiting.page.at_ms + self._wait_ms > now_ms:
+                break
+            del self._waiting[page_id]
+            self._forget(waiting.page)
+            done.append(self._impressions(waiting))
+        return done
+
+    def _forget(self, page: ServedPage) -> None:
+        theirs = self._pages_of[page.user_id]
+        theirs.remove(page.page_id)
+        if not theirs:
+            del self._pages_of[page.user_id]
+
+    def _impressions(self, waiting: _Waiting) -> Impressions:
+        """What was examined: told by the client, or else all down to the last item acted upon."""
+        examined = np.array(waiting.examined)
+        if not waiting.impressed and examined.any():
+            examined[: int(np.flatnonzero(examined)[-1]) + 1] = True
+        rows = np.flatnonzero(examined)
+        if not len(rows):
+            return no_impressions()
+        outcomes = [waiting.outcomes[row] for row in rows]
+        by_item = {shown.item_id: shown for shown in waiting.page.items}
+        ids = self.state.items.ids
+        shown = [by_item[ids[item]] for item in waiting.places]
+        return Impressions(
+            features=waiting.features[rows],
+            clicked=np.array([o.clicked for o in outcomes], dtype=np.bool_),
+            liked=np.array([o.liked for o in outcomes], dtype=np.bool_),
+            hidden=np.array([o.hidden for o in outcomes], dtype=np.bool_),
+            dwell_ms=np.array([o.dwell_ms for o in outcomes], dtype=np.float32),
+            propensity=np.array([shown[row].propensity for row in rows], dtype=np.float32),
+            position=np.array([shown[row].position for row in rows], dtype=np.int32),
+            at_ms=np.full(len(rows), waiting.page.at_ms, dtype=np.int64),
+        )
+
+
+def served_features(
+    state: LiveState,
+    model: TasteSnapshot | None,
+    page: ServedPage,
+    items: NDArray[np.int32],
+    positions: NDArray[np.int32],
+) -> NDArray[np.float32]:
+    """float32[n, F]: what the ranker saw, by the functions it used, and the places it gave."""
+    person = state.person(page.user_id)
+    taste = np.zeros(len(items), dtype=np.float32)
+    if model is not None:
+        taste = model.scores(state.items, history_arrays(person, page.at_ms), items)
+    anchors = latest_positives(state.items, person)
+    scores = Scores(taste=taste, similar=nearness(state.items, anchors, items), positions=positions)
+    return candidate_features(state, person, items, scores, page.at_ms)

@@ -1,0 +1,114 @@
+"""What is remembered of past examples: the latest so many, in arrays that are written in place."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inhouse.learning.encoding import Histories
+from inhouse.learning.examples import Impressions, NextItems, no_impressions, no_next_items
+
+_START: Final = 1_024
+
+
+class Ring:
+    """Rows of several columns; beyond `most` the oldest are overwritten."""
+
+    def __init__(self, empty: dict[str, NDArray[Any]], most: int) -> None:
+        self._most = most
+        self._written = 0
+        self._columns = {name: _sized(part, min(_START, most)) for name, part in empty.items()}
+
+    def __len__(self) -> int:
+        return min(self._written, self._most)
+
+    def add(self, rows: dict[str, NDArray[Any]]) -> None:
+        """Append rows, all columns of one length."""
+        n = len(next(iter(rows.values())))
+        skipped = max(0, n - self._most)
+        places = np.arange(self._written + skipped, self._written + n) % self._most
+        self._reserve(min(self._written + n, self._most))
+        for name, part in rows.items():
+            self._columns[name][places] = part[skipped:]
+        self._written += n
+
+    def at(self, indices: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """Rows by index, 0 for the oldest."""
+        first = self._written - len(self)
+        return {name: part[(first + indices) % self._most] for name, part in self._columns.items()}
+
+    def _reserve(self, rows: int) -> None:
+        for name, part in self._columns.items():
+            if rows > len(part):
+                size = min(max(rows, 2 * len(part)), self._most)
+                grown = _sized(part, size)
+                grown[: len(part)] = part
+                self._columns[name] = grown
+
+
+class NextItemMemory:
+    """The latest moments at which somebody wanted something."""
+
+    def __init__(self, most: int, length: int) -> None:
+        self._ring = Ring(_columns_of(no_next_items(length)), most)
+
+    def __len__(self) -> int:
+        return len(self._ring)
+
+    def add(self, examples: NextItems) -> None:
+        """Remember them."""
+        self._ring.add(_columns_of(examples))
+
+    def draw(self, indices: NDArray[np.int64]) -> NextItems:
+        """By index, 0 for the oldest."""
+        found = self._ring.at(indices)
+        return NextItems(
+            histories=Histories(
+                items=found["items"],
+                kinds=found["kinds"],
+                ages=found["ages"],
+                dwells=found["dwells"],
+            ),
+            targets=found["targets"],
+            at_ms=found["at_ms"],
+            offsets=found["offsets"],
+        )
+
+    def latest(self, n: int) -> NextItems:
+        """The newest n, oldest of them first."""
+        return self.draw(np.arange(max(0, len(self) - n), len(self), dtype=np.int64))
+
+
+class ImpressionMemory:
+    """The latest impressions with their outcomes."""
+
+    def __init__(self, most: int) -> None:
+        self._ring = Ring(no_impressions().arrays(), most)
+
+    def __len__(self) -> int:
+        return len(self._ring)
+
+    def add(self, examples: Impressions) -> None:
+        """Remember them."""
+        self._ring.add(examples.arrays())
+
+    def all(self) -> Impressions:
+        """Oldest first."""
+        return Impressions(**self._ring.at(np.arange(len(self), dtype=np.int64)))
+
+
+def _columns_of(examples: NextItems) -> dict[str, NDArray[Any]]:
+    histories = examples.histories
+    return {
+        "items": histories.items,
+        "kinds": histories.kinds,
+        "ages": histories.ages,
+        "dwells": histories.dwells,
+        "targets": examples.targets,
+        "at_ms": examples.at_ms,
+        "offsets": examples.offsets,
+    }
+
+
+def _sized(part: NDArray[Any], rows: int) -> NDArray[Any]:
+    return np.zeros((rows, *part.shape[1:]), dtype=part.dtype)

@@ -1,0 +1,285 @@
+"""Snapshots: a trained model as a folder of files, whole or absent, and checked when read."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from inhouse.core.errors import SnapshotError, StoreError
+from inhouse.core.files import sha256_of, sync_folder, write_atomically
+from inhouse.core.ids import ItemId, SnapshotId, new_id
+from inhouse.core.logs import logger
+from inhouse.events.types import EVENT_KINDS
+from inhouse.features.candidates import FEATURE_NAMES
+from inhouse.features.history import HistoryArrays
+from inhouse.features.items import ItemTable
+from inhouse.learning.encoding import encode_history
+from inhouse.learning.head import HeadWeights, Predictions, predict
+from inhouse.learning.taste import Floats, TasteWeights, item_vectors, person_vectors
+
+FORMAT: Final = 1
+_MANIFEST: Final = "manifest.json"
+_TASTE: Final = "taste.safetensors"
+_HEAD: Final = "head.safetensors"
+_MEMORY: Final = "memory.safetensors"
+_PART: Final = ".part-"
+_LOG = logger("snapshots")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SnapshotFacts:
+    """What a snapshot says of itself; `manifest.json` beside the digests of its files."""
+
+    snapshot_id: SnapshotId  # sorts by time of publication
+    created_ms: int  # by the learner's clock
+    log_offset: int  # trained on events up to here
+    page_offset: int  # joined with pages up to here
+    watermark_ms: int  # pages that had matured by then were learned from
+    metrics: dict[str, float] = field(default_factory=dict)  # measured before learning
+
+
+class TasteSnapshot:
+    """A model to serve from. Not thread-safe: item vectors are extended in place."""
+
+    def __init__(self, facts: SnapshotFacts, taste: TasteWeights, head: HeadWeights | None) -> None:
+        self.facts = facts
+        self.taste = taste
+        self.head = head
+        self._rows = {item_id: row for row, item_id in enumerate(taste.item_ids)}
+        self._vectors: Floats = np.zeros((0, taste.shape.dims), dtype=np.float32)
+        self._count = 0
+        self._table: ItemTable | None = None
+
+    @property
+    def snapshot_id(self) -> SnapshotId:
+        """Logged with every page it ranked."""
+        return self.facts.snapshot_id
+
+    @property
+    def dims(self) -> int:
+        """Length of the vectors."""
+        return self.taste.shape.dims
+
+    @property
+    def has_head(self) -> bool:
+        """Whether `predict` may be asked."""
+        return self.head is not None
+
+    def item_vectors(self, items: ItemTable) -> Floats:
+        """float32[items.count, d], row i for item i of the table, new items by their content.
+
+        Rows already computed are kept, so an edited post moves with the next snapshot. The array
+        is a view that the next call may extend.
+        """
+        if items is not self._table:
+            self._table, self._count = items, 0
+        if items.count > self._count:
+            self.extend(items)
+        return self._vectors[: self._count]
+
+    def extend(self, items: ItemTable) -> None:
+        """Compute the vectors of the rows added to the table since the last call."""
+        start, stop = self._count, items.count
+        if stop > len(self._vectors):
+            grown = np.zeros((max(stop, 2 * len(self._vectors)), self.dims), dtype=np.float32)
+            grown[:start] = self._vectors[:start]
+            self._vectors = grown
+        rows = np.array(
+            [self._rows.get(name, -1) for name in items.ids[start:stop]], dtype=np.int64
+        )
+        self._vectors[start:stop] = item_vectors(self.taste, rows, items.content[start:stop])
+        self._count = stop
+
+    def user_vector(self, history: HistoryArrays) -> Floats:
+        """float32[d]. Actions on items that `item_vectors` has not met yet are passed over."""
+        encoded = encode_history(history, self.taste.shape.length)
+        vector: Floats = person_vectors(self.taste, self._vectors[: self._count], encoded)[0]
+        return vector
+
+    def scores(self, items: ItemTable, history: HistoryArrays, rows: NDArray[np.int32]) -> Floats:
+        """float32[n]: dot products of person and items, 0 for a person without history."""
+        vectors = self.item_vectors(items)
+        if history.count == 0:
+            return np.zeros(len(rows), dtype=np.float32)
+        dots: Floats = vectors[rows] @ self.user_vector(history)
+        return dots
+
+    def predict(self, features: Floats) -> Predictions:
+        """For float32[n, F] in the order of FEATURE_NAMES. Raises SnapshotError without a head."""
+        if self.head is None:
+            raise SnapshotError(
+                f"snapshot {self.snapshot_id} has no head; ask `has_head` before `predict`"
+            )
+        return predict(self.head, features)
+
+
+class SnapshotStore:
+    """Snapshots in one folder, each a folder of its own. Publishing is one rename."""
+
+    def __init__(self, folder: Path, *, kept: int = 5) -> None:
+        self.folder = folder
+        self._kept = kept
+        self._good: set[SnapshotId] = set()
+        self._bad: set[SnapshotId] = set()
+
+    def ids(self) -> list[SnapshotId]:
+        """Every published snapshot, newest first, good or not."""
+        if not self.folder.is_dir():
+            return []
+        names = (path.name for path in self.folder.iterdir() if path.is_dir())
+        return [SnapshotId(name) for name in sorted(names, reverse=True) if _PART not in name]
+
+    def current(self) -> SnapshotId | None:
+        """The newest snapshot that can be loaded; None where there is none.
+
+        One that is torn, altered or of another shape is passed over, and the log says so once.
+        """
+        for snapshot_id in self.ids():
+            if snapshot_id in self._good:
+                return snapshot_id
+            if snapshot_id not in self._bad and self._is_good(snapshot_id):
+                return snapshot_id
+        return None
+
+    def load(self, snapshot_id: SnapshotId) -> TasteSnapshot:
+        """Read and check one. Raises SnapshotError that says what is wrong with it."""
+        facts, files = self._manifest(snapshot_id)
+        arrays = self._tensors(snapshot_id, _TASTE, files)
+        names = arrays.pop("item_ids", None)
+        if names is None:
+            raise SnapshotError(f"snapshot {snapshot_id}: {_TASTE} names no items")
+        taste = _build(TasteWeights, arrays, snapshot_id, item_ids=_unpacked(names))
+        head = None
+        if _HEAD in files:
+            head = _build(HeadWeights, self._tensors(snapshot_id, _HEAD, files), snapshot_id)
+        return TasteSnapshot(facts, taste, head)
+
+    def load_current(self) -> TasteSnapshot | None:
+        """The newest one that can be loaded, loaded."""
+        current = self.current()
+        return None if current is None else self.load(current)
+
+    def memory(self, snapshot_id: SnapshotId) -> dict[str, NDArray[Any]]:
+        """What the learner rehearses from, as it was published; serving never reads it."""
+        _, files = self._manifest(snapshot_id)
+        return self._tensors(snapshot_id, _MEMORY, files) if _MEMORY in files else {}
+
+    def publish(
+        self, snapshot: TasteSnapshot, memory: Mapping[str, NDArray[Any]] | None = None
+    ) -> SnapshotId:
+        """Write a snapshot whole, then show it by a rename; prune the oldest. Raises StoreError."""
+        files = {
+            _TASTE: save_tensors(
+                {**snapshot.taste.arrays(), "item_ids": _packed(snapshot.taste.item_ids)}
+            )
+        }
+        if snapshot.head is not None:
+            files[_HEAD] = save_tensors(snapshot.head.arrays())
+        if memory:
+            files[_MEMORY] = save_tensors(dict(memory))
+        part = self.folder / f"{_PART}{snapshot.snapshot_id}-{os.getpid()}"
+        try:
+            for name, data in files.items():
+                write_atomically(part / name, data)
+            digests = {name: sha256_of(part / name) for name in files}
+            write_atomically(part / _MANIFEST, _manifest_of(snapshot, digests))
+            part.rename(self.folder / snapshot.snapshot_id)
+            sync_folder(self.folder)
+        except OSError as error:
+            shutil.rmtree(part, ignore_errors=True)
+            raise StoreError(
+                f"cannot publish to {self.folder}: {error.strerror}; free space or fix permissions"
+            ) from error
+        self._prune()
+        return snapshot.snapshot_id
+
+    def _prune(self) -> None:
+        """Keep the newest, and the newest good one whatever its age; drop torn publications."""
+        good = self.current()
+        for snapshot_id in self.ids()[self._kept :]:
+            if snapshot_id != good:
+                shutil.rmtree(self.folder / snapshot_id, ignore_errors=True)
+        for path in self.folder.iterdir():
+            if _PART in path.name and not path.name.endswith(f"-{os.getpid()}"):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _is_good(self, snapshot_id: SnapshotId) -> bool:
+        try:
+            self.load(snapshot_id)
+        except SnapshotError as error:
+            self._bad.add(snapshot_id)
+            _LOG.error("snapshot_refused", snapshot=snapshot_id, reason=str(error))
+            return False
+        self._good.add(snapshot_id)
+        return True
+
+    def _manifest(self, snapshot_id: SnapshotId) -> tuple[SnapshotFacts, dict[str, str]]:
+        path = self.folder / snapshot_id / _MANIFEST
+        try:
+            told = json.loads(path.read_text("utf-8"))
+            facts = SnapshotFacts(**told["facts"])
+            files = {str(name): str(digest) for name, digest in told["files"].items()}
+            made_for = (told["format"], told["features"], told["event_kinds"])
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise SnapshotError(f"snapshot {snapshot_id}: cannot read its manifest") from error
+        if made_for != (FORMAT, list(FEATURE_NAMES), list(EVENT_KINDS)):
+            raise SnapshotError(
+                f"snapshot {snapshot_id}: made for other features, kinds of event or format than "
+                f"this version's (format {FORMAT}); train a new one"
+            )
+        return facts, files
+
+    def _tensors(
+        self, snapshot_id: SnapshotId, name: str, files: Mapping[str, str]
+    ) -> dict[str, NDArray[Any]]:
+        path = self.folder / snapshot_id / name
+        try:
+            if sha256_of(path) != files.get(name):
+                raise SnapshotError(f"snapshot {snapshot_id}: {name} is torn or was altered")
+            return dict(load_tensors(path.read_bytes()))
+        except (OSError, SafetensorError) as error:
+            raise SnapshotError(f"snapshot {snapshot_id}: cannot read {name}") from error
+
+
+def new_snapshot_id() -> SnapshotId:
+    """Sorts after every earlier one of this machine."""
+    return SnapshotId(new_id("snap"))
+
+
+def _manifest_of(snapshot: TasteSnapshot, digests: Mapping[str, str]) -> bytes:
+    told = {
+        "format": FORMAT,
+        "features": list(FEATURE_NAMES),
+        "event_kinds": list(EVENT_KINDS),
+        "facts": {name: getattr(snapshot.facts, name) for name in SnapshotFacts.__slots__},
+        "files": dict(digests),
+    }
+    return (json.dumps(told, indent=2) + "\n").encode()
+
+
+def _build(
+    kind: type[Any], arrays: Mapping[str, NDArray[Any]], snapshot_id: SnapshotId, **more: object
+) -> Any:
+    """The weights, or SnapshotError where an array is missing, unknown or of a wrong type."""
+    try:
+        return kind(**arrays, **more)
+    except (TypeError, IndexError) as error:
+        raise SnapshotError(f"snapshot {snapshot_id}: holds other arrays than expected") from error
+
+
+def _packed(item_ids: tuple[ItemId, ...]) -> NDArray[np.uint8]:
+    return np.frombuffer("\n".join(item_ids).encode(), dtype=np.uint8).copy()
+
+
+def _unpacked(names: NDArray[np.uint8]) -> tuple[ItemId, ...]:
+    text = names.tobytes().decode()
+    return tuple(ItemId(name) for name in text.split("\n")) if text else ()

@@ -1,24 +1,28 @@
-"""How far one model flags what another flags, when harm is rare.
+"""How far one model flags what another flags, when harm is rare: Cohen's kappa.
 
-Plain agreement says nothing there: a model that flags nothing agrees on 99 of 100 posts. Balanced
-agreement is the mean of two shares: of what the reference flags, how much is flagged too; of what
-it lets pass, how much passes too.
+    kappa = (p_o - p_e) / (1 - p_e)
+
+p_o is the share of texts on which both say the same, p_e what chance alone would give two models
+that flag as often as these do. Plain agreement says nothing here: a model that flags nothing agrees
+on 99 posts of 100. Its kappa is 0; full agreement is 1. Above 0.6 counts as substantial agreement
+(Landis & Koch 1977, Biometrics 33:159); trained moderators often reach less among themselves.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from inhouse.models.types import Scores
-from inhouse.stats.intervals import wilson
+from inhouse.stats.intervals import z_value
 from inhouse.stats.sequential import widening
 from inhouse.stats.types import Interval, NotEnough
 
-LEAST_EACH: Final = 20  # flagged and passed by the reference, before anything is said
+LEAST_EACH: Final = 20  # texts flagged and let pass by the reference, before anything is said
 ANY: Final = "any"  # whether any category was found: the question that matters most
-_N_STAR: Final = 500  # pairs at which the anytime-valid interval is tightest
 _LEVEL: Final = 0.95
+_N_STAR: Final = 1_000  # pairs at which the anytime-valid interval is tightest
+_TOO_NEAR: Final = 0.005
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,89 +30,85 @@ class Agreement:
     """Counts of one category, and what they amount to."""
 
     category: str  # or `any`
-    flagged: int  # texts the reference flags
-    flagged_too: int  # of these, flagged by the model in question
-    passed: int  # texts the reference lets pass
-    passed_too: int  # of these, let pass too
+    both: int  # texts the reference and the model in question flag
+    missed: int  # flagged by the reference alone
+    extra: int  # flagged by the model alone
+    neither: int
 
     @property
     def pairs(self) -> int:
-        return self.flagged + self.passed
+        return self.both + self.missed + self.extra + self.neither
 
     @property
     def caught(self) -> float | None:
-        """Share of the reference's flags; None where it flags nothing."""
-        return self.flagged_too / self.flagged if self.flagged else None
+        """Share of the reference's flags that the model flags too; None without any."""
+        flags = self.both + self.missed
+        return self.both / flags if flags else None
 
     @property
     def spared(self) -> float | None:
-        """Share of the reference's passes; None where it lets nothing pass."""
-        return self.passed_too / self.passed if self.passed else None
+        """Share of what the reference lets pass that the model lets pass; None without any."""
+        passes = self.neither + self.extra
+        return self.neither / passes if passes else None
 
     @property
-    def balanced(self) -> float | None:
-        """Mean of both shares; None where one is missing."""
-        if self.caught is None or self.spared is None:
-            return None
-        return (self.caught + self.spared) / 2
+    def kappa(self) -> float | None:
+        """Cohen's kappa; None where chance alone explains everything."""
+        return _kappa(self.both, self.missed, self.extra, self.neither)
 
     def interval(self) -> Interval | NotEnough:
-        """95% interval of `balanced` for one look at a fixed sample: Wilson's interval of each
-        share, combined by MOVER (Zou & Donner 2008, Statistics in Medicine 27:1693)."""
-        lacking = self._lacking()
-        if lacking:
-            return lacking
-        first, second = (
-            wilson(self.flagged_too, self.flagged, _LEVEL),
-            wilson(self.passed_too, self.passed, _LEVEL),
-        )
-        assert isinstance(first, Interval)
-        assert isinstance(second, Interval)
-        middle = (first.estimate + second.estimate) / 2
-        below = math.hypot(first.estimate - first.low, second.estimate - second.low) / 2
-        above = math.hypot(first.high - first.estimate, second.high - second.estimate) / 2
-        return _interval(middle, below, above)
+        """95% interval of kappa for one look at a fixed sample."""
+        return self._around(z_value(_LEVEL))
 
     def sequence(self) -> Interval | NotEnough:
-        """95% interval of `balanced` that holds however often one looks: the asymptotic confidence
-        sequence of stats.sequential, each share's variance taken with one success and one failure
-        more (so that perfect agreement keeps a width)."""
-        lacking = self._lacking()
-        if lacking:
-            return lacking
-        squared = _variance(self.flagged_too, self.flagged) / self.flagged
-        squared += _variance(self.passed_too, self.passed) / self.passed
-        half = math.sqrt(squared) / 2 * widening(self.pairs, 1 - _LEVEL, _N_STAR)
-        middle = (self.flagged_too / self.flagged + self.passed_too / self.passed) / 2
-        return _interval(middle, half, half)
+        """95% interval of kappa that holds however often one looks: as wide in standard errors as
+        the asymptotic confidence sequence of stats.sequential."""
+        return self._around(widening(max(1, self.pairs), 1 - _LEVEL, _N_STAR))
 
-    def more_needed(self, bar: float, interval: Interval | NotEnough) -> int | None:
-        """Further pairs of the same kind until the interval likely leaves the bar; 0 where it has.
+    def more_needed(self, bar: float) -> int | None:
+        """Further pairs of the same kind until `interval` likely leaves the bar; 0 where it has.
         None where no number can be told: nothing flagged yet, or the truth lies on the bar."""
+        interval = self.interval()
         if isinstance(interval, NotEnough):
-            rarer = min(self.flagged, self.passed)
-            missing = LEAST_EACH - rarer
-            return math.ceil(self.pairs * missing / rarer) if rarer else None
+            rarer = min(self.both + self.missed, self.neither + self.extra)
+            return math.ceil(self.pairs * (LEAST_EACH - rarer) / rarer) if rarer else None
         if interval.low >= bar or interval.high < bar:
             return 0
         distance = abs(interval.estimate - bar)
         if distance < _TOO_NEAR:
             return None
-        above = interval.estimate >= bar
-        half = interval.estimate - interval.low if above else interval.high - interval.estimate
+        half = self._error() * z_value(_LEVEL)
         return max(1, math.ceil(self.pairs * ((half / distance) ** 2 - 1)))
 
-    def _lacking(self) -> NotEnough | None:
-        rarer = min(self.flagged, self.passed)
-        if rarer >= LEAST_EACH:
-            return None
-        kind = "flagged" if self.flagged < self.passed else "passed"
-        return NotEnough(
-            reason=f"the reference has {kind} too few texts", have=rarer, need=LEAST_EACH
+    def _around(self, errors: float) -> Interval | NotEnough:
+        """The interval that many standard errors to both sides."""
+        rarer = min(self.both + self.missed, self.neither + self.extra)
+        kappa = self.kappa
+        if rarer < LEAST_EACH or kappa is None:
+            return NotEnough(
+                reason="the reference has flagged, or let pass, too few texts",
+                have=rarer,
+                need=LEAST_EACH,
+            )
+        half = errors * self._error()
+        return Interval(
+            estimate=kappa, low=max(-1.0, kappa - half), high=min(1.0, kappa + half), level=_LEVEL
         )
 
-
-_TOO_NEAR: Final = 0.002
+    def _error(self) -> float:
+        """Large-sample standard error (Fleiss, Cohen & Everitt 1969, Psychological Bulletin
+        72:323), with half a text more in each cell, so that perfect agreement keeps a width."""
+        cells = [count + 0.5 for count in (self.both, self.missed, self.extra, self.neither)]
+        n = sum(cells)
+        both, missed, extra, neither = (cell / n for cell in cells)
+        reference, model = both + missed, both + extra
+        chance = reference * model + (1 - reference) * (1 - model)
+        kappa = (both + neither - chance) / (1 - chance)
+        same = both * (1 - (reference + model) * (1 - kappa)) ** 2
+        same += neither * (1 - (2 - reference - model) * (1 - kappa)) ** 2
+        differ = missed * (1 - reference + model) ** 2 + extra * (1 - model + reference) ** 2
+        spread = same + differ * (1 - kappa) ** 2 - (kappa - chance * (1 - kappa)) ** 2
+        return math.sqrt(max(spread, 0.0) / n) / (1 - chance)
 
 
 def agreement(category: str, pairs: Iterable[tuple[Scores, Scores]], flag_at: float) -> Agreement:
@@ -118,32 +118,21 @@ def agreement(category: str, pairs: Iterable[tuple[Scores, Scores]], flag_at: fl
     one it never flags. For `any` a pair counts where the reference spoke of anything, and only what
     it spoke of is compared.
 
-    >>> agreement("hate", [({"hate": 0.9}, {"hate": 0.7}), ({"hate": 0.1}, {})], 0.5).balanced
+    >>> agreement("hate", [({"hate": 0.9}, {"hate": 0.7}), ({"hate": 0.1}, {})], 0.5).kappa
     1.0
     """
-    counts = [[0, 0], [0, 0]]
-    for reference, other in pairs:
+    counts = {(True, True): 0, (True, False): 0, (False, True): 0, (False, False): 0}
+    for reference, model in pairs:
         wanted = flagged(category, reference, flag_at)
-        if wanted is None:
-            continue
-        comparable = {name: other[name] for name in reference if name in other}
-        got = bool(flagged(category, comparable, flag_at))
-        counts[wanted][0] += 1
-        counts[wanted][1] += wanted == got
+        if wanted is not None:
+            counts[wanted, flagged_too(category, reference, model, flag_at)] += 1
     return Agreement(
         category=category,
-        flagged=counts[1][0],
-        flagged_too=counts[1][1],
-        passed=counts[0][0],
-        passed_too=counts[0][1],
+        both=counts[True, True],
+        missed=counts[True, False],
+        extra=counts[False, True],
+        neither=counts[False, False],
     )
-
-
-def agreements(
-    categories: Sequence[str], pairs: Sequence[tuple[Scores, Scores]], flag_at: float
-) -> dict[str, Agreement]:
-    """`agreement` for `any` and each category."""
-    return {name: agreement(name, pairs, flag_at) for name in (ANY, *categories)}
 
 
 def flagged(category: str, scores: Scores, flag_at: float) -> bool | None:
@@ -154,12 +143,16 @@ def flagged(category: str, scores: Scores, flag_at: float) -> bool | None:
     return None if p is None else p >= flag_at
 
 
-def _variance(successes: int, n: int) -> float:
-    p = (successes + 1) / (n + 2)
-    return p * (1 - p)
+def flagged_too(category: str, reference: Scores, model: Scores, flag_at: float) -> bool:
+    """Whether the model finds it, judged by what the reference spoke of."""
+    comparable = {name: model[name] for name in reference if name in model}
+    return bool(flagged(category, comparable, flag_at))
 
 
-def _interval(middle: float, below: float, above: float) -> Interval:
-    return Interval(
-        estimate=middle, low=max(0.0, middle - below), high=min(1.0, middle + above), level=_LEVEL
-    )
+def _kappa(both: float, missed: float, extra: float, neither: float) -> float | None:
+    n = both + missed + extra + neither
+    if n == 0:
+        return None
+    reference, model = (both + missed) / n, (both + extra) / n
+    chance = reference * model + (1 - reference) * (1 - model)
+    return None if chance >= 1 else ((both + neither) / n - chance) / (1 - chance)

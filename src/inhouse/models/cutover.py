@@ -4,9 +4,10 @@
        ◄────────────────◄───────────────◄────────────────◄────────────────┘
               one stage back when live agreement falls below the bar
 
-`parity` is the report on held-out labels. `live` is the balanced agreement with the rented model
-on real traffic since the stage began, by an interval that holds however often one looks: a stage is
-left forwards when all of it lies above the bar, backwards when all of it lies below.
+`parity`, the report on held-out labels, is the gate. `live` is kappa with the rented model on real
+traffic since the stage began, and the guard: a stage is left forwards when there are enough pairs
+and kappa is at the bar or above, backwards when an interval that holds however often one looks lies
+below it.
 
 With no rented model configured there is nobody to compare with on live traffic: a model that agrees
 with people goes straight to owned.
@@ -62,7 +63,7 @@ class Evidence:
     least_labels: int  # before a model is trained
     candidate: Candidate | None  # None where nothing was trained yet
     live: Agreement | None  # of the routed version with the rented model, since the stage began
-    bar: float  # balanced agreement it must keep
+    bar: float  # kappa it must keep
     watch_share: float  # of the owned model's answers, how many are checked
 
 
@@ -125,10 +126,11 @@ def _without_vendor(route: Route, evidence: Evidence) -> Step:
 
 
 def _newer(route: Route, evidence: Evidence) -> Step | None:
-    """A newer version that passed takes the place of the older at the same stage; its live
-    agreement is counted afresh, and a bad one goes back stage by stage."""
+    """Once at the end of the way, a newer version that passed takes the place of the older one;
+    its live agreement is counted afresh, and a bad one goes back stage by stage. On the way the
+    version stays, or it would never have time to show itself."""
     candidate = evidence.candidate
-    if candidate is None or candidate.verdict != "pass":
+    if route.stage != "owned" or candidate is None or candidate.verdict != "pass":
         return None
     if candidate.version == route.owned or candidate.version in route.rejected:
         return None
@@ -142,15 +144,15 @@ def _by_live(route: Route, evidence: Evidence) -> Step:
     if evidence.live is None:
         return Step(route=route, reason="no text was answered by both models yet")
     interval = evidence.live.sequence()
-    verdict = verdict_of(interval, evidence.bar)
     told = _told(evidence.live, evidence.bar)
     place = STAGES.index(route.stage)
-    if verdict == "fail":
+    if verdict_of(interval, evidence.bar) == "fail":
         return Step(
             route=_back(route, STAGES[place - 1], evidence.watch_share),
             reason=f"rolled back: {told}",
         )
-    if verdict == "pass" and route.stage != "owned":
+    enough = isinstance(interval, Interval) and interval.estimate >= evidence.bar
+    if enough and route.stage != "owned":
         forward = with_stage(route, STAGES[place + 1], evidence.watch_share)
         return Step(route=forward, reason=told)
     return Step(route=route, reason=told)

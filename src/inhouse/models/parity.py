@@ -1,31 +1,34 @@
-"""Is the model trained here as good as the rented one? Yes, no, or how many labels it still takes.
+"""Is the model trained here as good as the rented one? Yes, no, or what it takes to know.
 
 Two references, on texts the model was not trained on:
 
-people    where enough texts carry a person's label and the rented model's answer, the owned model
-          must not be right less often than the rented one by more than `margin`, on what people
-          call harmful and on what they call harmless, each (stats.noninferiority, paired).
-          Where no rented model was asked, it must agree with people instead.
-teacher   else its balanced agreement with the rented model must reach `least_agreement`.
+people    settle the texts on which the two models differ: where they agree, neither is the better.
+          Among what is harmful and among what is harmless, each, the owned model must not be right
+          less often than the rented one by more than `margin` (stats.noninferiority, paired). A
+          difference no person has judged counts against the owned model; if it would pass with all
+          of them in its favour, the answer is how many differences people should judge.
+teacher   else its kappa with the rented model must reach `least_agreement` (see `agreement`). A
+          rented model that errs at random limits what any other can reach.
 
-People decide where they can. Any single category with enough evidence may still refuse; one without
-is named with what it lacks, and does not stand in the way.
+Where no rented model was asked at all, the reference is what people said, by kappa too. People
+decide where they can. A single category with enough evidence may refuse; one without is listed with
+what it lacks, and does not stand in the way.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from inhouse.models.agreement import ANY, Agreement, agreement, flagged
+from inhouse.models.agreement import ANY, Agreement, agreement, flagged, flagged_too
 from inhouse.models.harvest import Example
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import Scores
-from inhouse.stats.noninferiority import NonInferiority, paired
+from inhouse.stats.noninferiority import NonInferiority, paired_counts
 from inhouse.stats.types import Interval, NotEnough
 
 Verdict = Literal["pass", "fail", "not_enough"]
 Reference = Literal["people_and_teacher", "people", "teacher"]
-LATER_SHARE: Final = 0.3  # of the labels, the latest, held out
+_LACKING: Final = "not enough evidence"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +40,7 @@ class Finding:
     question: str  # what was compared, in words
     verdict: Verdict
     n: int  # texts it rests on
-    estimate: float | None  # of the difference or of the agreement; None without texts
+    estimate: float | None  # of the difference or of kappa; None without texts
     low: float | None  # lower end of its 95% interval
     high: float | None
     bar: float  # what the interval must lie above
@@ -53,6 +56,14 @@ class Parity:
     held_out: int  # texts it rests on
     more_needed: int | None  # further labelled texts; 0 once settled, None where unknowable
     findings: tuple[Finding, ...]  # `any` first
+
+    @property
+    def kappa(self) -> float | None:
+        """Agreement with the rented model on whether anything was found; None if never asked."""
+        for finding in self.findings:
+            if finding.category == ANY and finding.reference == "teacher":
+                return finding.estimate
+        return None
 
 
 def parity(
@@ -76,91 +87,6 @@ def parity(
     )
 
 
-_Pairs = Sequence[tuple[Example, Scores]]
-
-
-def _findings(category: str, pairs: _Pairs, settings: ModelSettings) -> list[Finding]:
-    """Strongest reference first; a reference without any text is left out."""
-    both = [(e, s) for e, s in pairs if e.people and e.teacher]
-    alone = [(e, s) for e, s in pairs if e.people and not e.teacher]
-    taught = [(e, s) for e, s in pairs if e.teacher]
-    found: list[Finding] = []
-    if both:
-        found.extend(_against_both(category, both, settings))
-    if alone and not taught:
-        judged = agreement(category, [(e.people, s) for e, s in alone], settings.flag_at)
-        found.append(_agreeing(judged, "people", settings.least_agreement))
-    if taught:
-        judged = agreement(category, [(e.teacher, s) for e, s in taught], settings.flag_at)
-        found.append(_agreeing(judged, "teacher", settings.least_agreement))
-    return found
-
-
-def _against_both(category: str, pairs: _Pairs, settings: ModelSettings) -> list[Finding]:
-    """Non-inferiority on what people call harmful, and on what they call harmless."""
-    right: dict[bool, tuple[list[bool], list[bool]]] = {True: ([], []), False: ([], [])}
-    for example, scores in pairs:
-        truth = flagged(category, example.people, settings.flag_at)
-        teacher = flagged(category, example.teacher, settings.flag_at)
-        if truth is None or teacher is None:
-            continue
-        new, old = right[truth]
-        new.append(bool(flagged(category, scores, settings.flag_at)) == truth)
-        old.append(teacher == truth)
-    found = []
-    for truth, word in ((True, "harmful"), (False, "harmless")):
-        new, old = right[truth]
-        if new:
-            answer = paired(new, old, settings.margin)
-            found.append(_non_inferior(category, word, answer))
-    return found
-
-
-def _non_inferior(category: str, word: str, answer: NonInferiority) -> Finding:
-    verdicts: dict[str, Verdict] = {
-        "non_inferior": "pass",
-        "inferior": "fail",
-        "not_enough": "not_enough",
-    }
-    difference = answer.difference
-    return Finding(
-        category=category,
-        reference="people_and_teacher",
-        question=f"right about what people call {word}, against the rented model",
-        verdict=verdicts[answer.verdict],
-        n=answer.n,
-        estimate=difference.estimate if difference else None,
-        low=difference.low if difference else None,
-        high=difference.high if difference else None,
-        bar=-answer.margin,
-        more_needed=answer.more_needed,
-    )
-
-
-def _agreeing(judged: Agreement, reference: Reference, bar: float) -> Finding:
-    interval = judged.interval()
-    told = interval if isinstance(interval, Interval) else None
-    return Finding(
-        category=judged.category,
-        reference=reference,
-        question=f"balanced agreement with {_NAMES[reference]}",
-        verdict=verdict_of(interval, bar),
-        n=judged.pairs,
-        estimate=judged.balanced,
-        low=told.low if told else None,
-        high=told.high if told else None,
-        bar=bar,
-        more_needed=judged.more_needed(bar, interval),
-    )
-
-
-_NAMES: Final = {
-    "people": "people",
-    "teacher": "the rented model",
-    "people_and_teacher": "people, against the rented model",
-}
-
-
 def verdict_of(interval: Interval | NotEnough, bar: float) -> Verdict:
     """Where an interval lies to the bar it must clear."""
     if isinstance(interval, NotEnough):
@@ -170,48 +96,165 @@ def verdict_of(interval: Interval | NotEnough, bar: float) -> Verdict:
     return "fail" if interval.high < bar else "not_enough"
 
 
+_Pairs = Sequence[tuple[Example, Scores]]
+
+
+def _findings(category: str, pairs: _Pairs, settings: ModelSettings) -> list[Finding]:
+    """Strongest reference first; a reference that said nothing is left out."""
+    taught = [(e, s) for e, s in pairs if e.teacher]
+    found: list[Finding] = []
+    if any(example.people for example, _ in taught):
+        split = _split(category, taught, settings.flag_at)
+        found.extend(_by_people(category, split, settings.margin))
+    if taught:
+        judged = agreement(category, [(e.teacher, s) for e, s in taught], settings.flag_at)
+        found.append(_agreeing(judged, "teacher", settings.least_agreement))
+    elif pairs:
+        judged = agreement(category, [(e.people, s) for e, s in pairs], settings.flag_at)
+        found.append(_agreeing(judged, "people", settings.least_agreement))
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Side:
+    """Texts that are harmful, or harmless, by who got them right."""
+
+    gained: int  # only the owned model, as people say
+    lost: int  # only the rented model, as people say
+    unjudged: int  # the models differ; only the rented one is right, unless people say otherwise
+    same: int  # both right, or both wrong
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Split:
+    harmful: _Side
+    harmless: _Side
+
+
+def _split(category: str, pairs: _Pairs, flag_at: float) -> _Split:
+    """Count every text by what the two models and, if anybody, people say of it. A text on which
+    both models agree is what they say, unless people say otherwise."""
+    counts: dict[tuple[bool, str], int] = {}
+    for example, scores in pairs:
+        teacher = flagged(category, example.teacher, flag_at)
+        if teacher is None:
+            continue
+        student = flagged_too(category, example.teacher, scores, flag_at)
+        truth = flagged(category, example.people, flag_at)
+        if teacher == student:
+            key = (teacher if truth is None else truth, "same")
+        elif truth is None:
+            key = (teacher, "unjudged")
+        else:
+            key = (truth, "gained" if student == truth else "lost")
+        counts[key] = counts.get(key, 0) + 1
+    sides = [
+        _Side(
+            gained=counts.get((harmful, "gained"), 0),
+            lost=counts.get((harmful, "lost"), 0),
+            unjudged=counts.get((harmful, "unjudged"), 0),
+            same=counts.get((harmful, "same"), 0),
+        )
+        for harmful in (True, False)
+    ]
+    return _Split(harmful=sides[0], harmless=sides[1])
+
+
+def _by_people(category: str, split: _Split, margin: float) -> list[Finding]:
+    return [
+        _non_inferior(category, word, side, margin)
+        for word, side in (("harmful", split.harmful), ("harmless", split.harmless))
+        if side.gained + side.lost + side.unjudged + side.same
+    ]
+
+
+def _non_inferior(category: str, word: str, side: _Side, margin: float) -> Finding:
+    worst = _compared(side.gained, side.lost + side.unjudged, side, margin)
+    best = _compared(side.gained, side.lost, side, margin)
+    verdict: Verdict = "not_enough"
+    more = worst.more_needed
+    if worst.verdict == "non_inferior":
+        verdict = "pass"
+    elif best.verdict == "inferior":
+        verdict, more = "fail", 0
+    elif best.verdict == "non_inferior":
+        more = side.unjudged
+    difference = worst.difference
+    return Finding(
+        category=category,
+        reference="people_and_teacher",
+        question=f"right about what is {word}, compared with the rented model, "
+        f"{side.unjudged} differences unjudged by people",
+        verdict=verdict,
+        n=worst.n,
+        estimate=difference.estimate if difference else None,
+        low=difference.low if difference else None,
+        high=difference.high if difference else None,
+        bar=-margin,
+        more_needed=more,
+    )
+
+
+def _compared(gained: int, lost: int, side: _Side, margin: float) -> NonInferiority:
+    return paired_counts(gained, lost, gained + lost + side.same, margin)
+
+
+def _agreeing(judged: Agreement, reference: Reference, bar: float) -> Finding:
+    interval = judged.interval()
+    told = interval if isinstance(interval, Interval) else None
+    name = "people" if reference == "people" else "the rented model"
+    return Finding(
+        category=judged.category,
+        reference=reference,
+        question=f"agreement with {name} (kappa)",
+        verdict=verdict_of(interval, bar),
+        n=judged.pairs,
+        estimate=judged.kappa,
+        low=told.low if told else None,
+        high=told.high if told else None,
+        bar=bar,
+        more_needed=judged.more_needed(bar),
+    )
+
+
 def _verdict(findings: Sequence[Finding]) -> tuple[Verdict, str, int | None]:
     """The overall question decides; a single category may refuse."""
     overall = _decisive([finding for finding in findings if finding.category == ANY])
     if not overall:
-        return "not_enough", "no labelled text is held out", None
+        return "not_enough", f"{_LACKING}: no labelled text is held out", None
     refusing = [finding for finding in overall if finding.verdict == "fail"]
     for category in sorted({finding.category for finding in findings} - {ANY}):
         own = _decisive([finding for finding in findings if finding.category == category])
         refusing.extend(finding for finding in own if finding.verdict == "fail")
     if refusing:
-        worst = refusing[0]
-        return "fail", f"{worst.category}: {worst.question} is {_told(worst)}", 0
+        return "fail", f"{refusing[0].category}: {_told(refusing[0])}", 0
     open_ones = [finding for finding in overall if finding.verdict == "not_enough"]
-    if open_ones:
-        needs = [finding.more_needed for finding in open_ones]
-        more = None if None in needs else max(need for need in needs if need is not None)
-        count = "an unknown number of" if more is None else f"{more:,}"
-        asked = open_ones[0]
-        return (
-            "not_enough",
-            f"not enough evidence, {count} more labels needed: {asked.question} is {_told(asked)}",
-            more,
-        )
-    return "pass", f"{overall[0].question} is {_told(overall[0])}", 0
+    if not open_ones:
+        return "pass", "; ".join(map(_told, overall)), 0
+    needs = [finding.more_needed for finding in open_ones]
+    known = [need for need in needs if need is not None]
+    more = max(known) if len(known) == len(needs) else None
+    count = "an unknown number of" if more is None else f"{more:,}"
+    return (
+        "not_enough",
+        f"{_LACKING}, {count} more labels needed: {_told(open_ones[0])}",
+        more,
+    )
 
 
 def _decisive(findings: Sequence[Finding]) -> list[Finding]:
-    """People's findings where they settle the question, else the teacher's, else people's."""
+    """People's findings where they settle the question, else the rented model's, else people's."""
     people = [finding for finding in findings if finding.reference != "teacher"]
     teacher = [finding for finding in findings if finding.reference == "teacher"]
-    if any(finding.verdict == "fail" for finding in people):
-        return people
-    settled = len(people) > 1 or (people and people[0].reference == "people")
-    if settled and all(finding.verdict == "pass" for finding in people):
-        return people
-    return teacher or people
+    refused = any(finding.verdict == "fail" for finding in people)
+    passed = bool(people) and all(finding.verdict == "pass" for finding in people)
+    return people if refused or passed else teacher or people
 
 
 def _told(finding: Finding) -> str:
     if finding.low is None or finding.high is None or finding.estimate is None:
-        return f"unknown after {finding.n} texts"
+        return f"{finding.question} is unknown after {finding.n} texts"
     return (
-        f"{finding.estimate:.3f} ({finding.low:.3f} to {finding.high:.3f}, "
-        f"must be above {finding.bar:.3f}) on {finding.n} texts"
+        f"{finding.question} is {finding.estimate:.3f} ({finding.low:.3f} to {finding.high:.3f}, "
+        f"bar {finding.bar:.3f}) on {finding.n} texts"
     )

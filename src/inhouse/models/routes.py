@@ -83,9 +83,20 @@ class Routes:
             least_labels=settings.least_labels,
             candidate=_candidate(registry, route.task),
             live=live,
-            bar=settings.least_agreement,
+            bar=self._bar(route, registry, settings),
             watch_share=settings.watch_share,
         )
+
+    def _bar(self, route: Route, registry: Registry, settings: ModelSettings) -> float:
+        """What live agreement must keep: the bar of the gate, or, for a version that people let
+        pass below it, what it had on the held-out labels less the margin."""
+        if route.owned is None:
+            return settings.least_agreement
+        report = registry.version(route.owned).parity
+        kappa = None if report is None else msgspec.json.decode(report, type=Parity).kappa
+        if kappa is None:
+            return settings.least_agreement
+        return min(settings.least_agreement, kappa - settings.margin)
 
     def _latest(self, task: str) -> RouteChange | None:
         with self._database.read() as connection:

@@ -39,11 +39,12 @@ class ModelSettings:
         most=0.99,
     )
     least_agreement: float = setting(
-        0.85,
-        unit="share",
-        help="balanced agreement with the rented model that an owned one must show to serve",
-        least=0.5,
-        most=0.999,
+        0.6,
+        unit="kappa",
+        help="agreement with the rented model that an owned one must show to serve; "
+        "above 0.6 counts as substantial",
+        least=0.2,
+        most=0.99,
     )
     margin: float = setting(
         0.05,

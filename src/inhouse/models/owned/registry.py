@@ -14,7 +14,7 @@ from inhouse.models.owned.text import TextClassifier
 from inhouse.models.types import ModelCard
 from inhouse.store import tables
 from inhouse.store.database import Database
-from inhouse.store.statements import insert_new
+from inhouse.store.statements import upsert
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,8 +36,9 @@ class Registry:
         self.folder = folder
         self._database = database
 
-    def add(self, version: ModelVersion) -> None:
-        """Make a version known whose files are already written; again is no fault."""
+    def put(self, version: ModelVersion) -> None:
+        """Make a version known whose files are already written; a later report replaces the
+        earlier one."""
         row = {
             "version": version.version,
             "task": version.task,
@@ -46,9 +47,7 @@ class Registry:
             "card": msgspec.json.encode(version.card).decode(),
             "parity": version.parity,
         }
-        self._database.write(
-            lambda connection: insert_new(connection, tables.model_versions, [row])
-        )
+        self._database.write(lambda connection: upsert(connection, tables.model_versions, [row]))
 
     def versions(self, task: str) -> list[ModelVersion]:
         """All versions of a task, newest first."""

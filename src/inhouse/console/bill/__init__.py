@@ -1,0 +1,1 @@
+"""What AI judgements cost, and how much depends on whom."""

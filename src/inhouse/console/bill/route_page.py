@@ -1,0 +1,120 @@
+"""The way of each task from rented to owned, as HTML."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from inhouse.console.bill.route_model import TaskFacts, learned_by_ms
+from inhouse.console.markup import Child, Safe, empty, join, note, table, tag, words
+from inhouse.console.words import UNKNOWN, count, day, moment, plural, probability
+from inhouse.models.parity import Finding
+from inhouse.models.types import STAGES, Stage
+
+_STAGE_WORDS: Final[Mapping[Stage, str]] = {
+    "rented": "rented",
+    "shadow": "shadow",
+    "ramp10": "10% owned",
+    "ramp50": "50% owned",
+    "owned": "owned",
+}
+_VERDICTS: Final[Mapping[str, tuple[str, str]]] = {
+    "pass": ("passes", "good"),
+    "fail": ("fails", "bad"),
+    "not_enough": ("not enough labels", ""),
+}
+_CHANGES_SHOWN: Final = 8
+
+
+def task_html(facts: TaskFacts) -> Safe:
+    """One task whole."""
+    heading = tag(
+        "div",
+        tag("h3", tag("code", facts.task)),
+        tag("span", _headline(facts), class_="quiet small"),
+        class_="head",
+    )
+    return join([heading, _steps(facts), _now(facts), _parity(facts), _changes(facts)])
+
+
+def _headline(facts: TaskFacts) -> str:
+    since_ms, by_ms = facts.owned_since_ms, learned_by_ms(facts)
+    if since_ms is not None:
+        return f"learned on {day(since_ms)}"
+    if by_ms is not None:
+        return f"enough labels by about {day(by_ms)}, at {facts.labels_a_day:,.0f} a day"
+    if facts.route.stage == "rented" and not facts.labels_a_day:
+        return "no labels arrive yet"
+    return f"{count(facts.evidence.labels)} labels, {facts.labels_a_day:,.0f} a day"
+
+
+def _steps(facts: TaskFacts) -> Safe:
+    place = STAGES.index(facts.route.stage)
+    marks = ["done" if i < place else "now" if i == place else None for i in range(len(STAGES))]
+    steps = [
+        tag("li", _STAGE_WORDS[stage], class_=mark, aria_current="step" if mark == "now" else None)
+        for stage, mark in zip(STAGES, marks, strict=True)
+    ]
+    return tag("ol", *steps, class_="steps")
+
+
+def _now(facts: TaskFacts) -> Safe:
+    route = facts.route
+    asked = f"{route.owned_share:.0%} answered by {route.owned}" if route.owned else "all rented"
+    vendor = f"rented from {route.primary}" if route.primary else "no vendor configured"
+    return join(
+        [
+            tag("p", words(facts.waits_for)),
+            tag("p", words(f"{asked}; {vendor}"), class_="quiet small"),
+        ]
+    )
+
+
+def _parity(facts: TaskFacts) -> Safe:
+    if facts.parity is None:
+        how = (
+            f"Answers of the rented model and decisions of moderators are kept as labels: "
+            f"{count(facts.evidence.labels)} of {count(facts.evidence.least_labels)} needed for "
+            "the first training. The comparison with the rented model appears here after it."
+        )
+        return empty("No model of your own yet", how)
+    rows: list[list[Child]] = [_finding(finding) for finding in facts.parity.findings]
+    card = facts.card
+    trained = f", trained on {plural(card.trained_on, 'text')}" if card else ""
+    remark = f"On {plural(facts.parity.held_out, 'later text')} held out{trained}."
+    head = ("Category", "Question", "Estimate", "95% interval", "Bar", "Texts", "")
+    return join([tag("p", remark, class_="quiet small"), table(head, rows, "llrrrrl")])
+
+
+def _finding(finding: Finding) -> list[Child]:
+    interval = UNKNOWN
+    if finding.low is not None and finding.high is not None:
+        interval = f"{finding.low:.3f} to {finding.high:.3f}"
+    words_, kind = _VERDICTS[finding.verdict]
+    return [
+        finding.category.replace("_", " "),
+        finding.question,
+        UNKNOWN if finding.estimate is None else f"{finding.estimate:.3f}",
+        interval,
+        probability(finding.bar),
+        count(finding.n),
+        note(words_, kind),
+    ]
+
+
+def _changes(facts: TaskFacts) -> Safe | None:
+    if not facts.changes:
+        return None
+    lines = [
+        tag(
+            "li",
+            tag("span", moment(change.at_ms), class_="when"),
+            tag(
+                "div",
+                note(_STAGE_WORDS[change.route.stage], "accent"),
+                " ",
+                words(change.reason),
+                tag("span", f" · {change.decided_by}", class_="quiet"),
+            ),
+        )
+        for change in facts.changes[:_CHANGES_SHOWN]
+    ]
+    return tag("ul", *lines, class_="log")

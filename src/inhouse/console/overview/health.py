@@ -1,0 +1,223 @@
+"""Is everything well: the API, the log, the model, moderation. Every light says why it is on."""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from http.client import HTTPException
+from typing import Any, Final, Literal
+from urllib.request import urlopen
+
+import sqlalchemy as sa
+
+from inhouse.app.build import Services
+from inhouse.app.settings import ApiSettings
+from inhouse.console.feed_page import api_url
+from inhouse.console.words import ago, count, plural, shortened, span
+from inhouse.core.clock import HOUR_MS, MINUTE_MS, SystemClock
+from inhouse.core.ids import SnapshotId
+from inhouse.learning.snapshot import SnapshotStore
+from inhouse.store import tables
+from inhouse.store.database import Database
+
+_PATIENCE_S: Final = 0.8
+_MOST_COUNTED: Final = 10_000
+_FAR_BEHIND: Final = 100_000  # events; a model that lacks more of the log than this is stale
+_OLD_CASE_MS: Final = 24 * HOUR_MS
+_QUIET_MS: Final = 30 * MINUTE_MS
+
+State = Literal["good", "warn", "bad", ""]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApiHealth:
+    """What the API says of itself."""
+
+    items: int  # in its state
+    people: int  # in its state
+    log_offset: int  # how much of the log is in its state
+    snapshot_id: str | None  # the model it ranks with
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelHealth:
+    """The newest published snapshot."""
+
+    snapshot_id: SnapshotId
+    log_offset: int  # of the last event it learned from
+    created_ms: int  # when it was trained, by the community's clock
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HealthFacts:
+    """What the lights are computed from."""
+
+    now_ms: int  # by the community's clock
+    wall_ms: int  # by the machine's
+    api_at: str  # where the API was asked
+    api: ApiHealth | None  # None where it did not answer
+    log_offset: int  # of the newest event, 0 where there is none
+    received_ms: int | None  # when it arrived, by the machine's clock
+    model: ModelHealth | None  # None before the first snapshot
+    awaiting: int  # posts without a verdict, counted up to a bound
+    queue: int  # open cases
+    oldest_case_ms: int | None  # when the oldest open case was opened
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Light:
+    """One thing that is well or not."""
+
+    name: str
+    state: State
+    value: str
+    remark: str
+
+
+def gather_health(services: Services, now_ms: int) -> HealthFacts:
+    """Look at everything once."""
+    at = api_url(services.settings.api, "127.0.0.1")
+    offset, received_ms = _newest_event(services.database)
+    queue, oldest_ms = _open_cases(services.database)
+    return HealthFacts(
+        now_ms=now_ms,
+        wall_ms=SystemClock().now_ms(),
+        api_at=at,
+        api=ask_api(services.settings.api),
+        log_offset=offset,
+        received_ms=received_ms,
+        model=_model(services),
+        awaiting=awaiting_verdict(services.database),
+        queue=queue,
+        oldest_case_ms=oldest_ms,
+    )
+
+
+def ask_api(settings: ApiSettings) -> ApiHealth | None:
+    """The API's own word on its health, None where it has none."""
+    try:
+        with urlopen(f"{api_url(settings, '127.0.0.1')}/healthz", timeout=_PATIENCE_S) as answer:
+            told: dict[str, Any] = json.load(answer)
+        return ApiHealth(
+            items=told["items"],
+            people=told["people"],
+            log_offset=told["log_offset"],
+            snapshot_id=told.get("snapshot_id"),
+        )
+    except (OSError, HTTPException, ValueError, KeyError):
+        return None
+
+
+def awaiting_verdict(database: Database) -> int:
+    """Posts that nobody has judged yet, counted up to 10,000."""
+    items, verdicts = tables.items, tables.verdicts
+    judged = sa.exists().where(verdicts.c.item_id == items.c.item_id)
+    waiting = (
+        sa.select(items.c.item_id)
+        .where(~judged, items.c.hidden.is_(False))
+        .limit(_MOST_COUNTED)
+        .subquery()
+    )
+    with database.read() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(waiting)).scalar_one()
+
+
+def lights(facts: HealthFacts) -> list[Light]:
+    """Every light with its reason."""
+    return [_api(facts), _log(facts), _model_light(facts), _awaiting(facts), _queue(facts)]
+
+
+def _api(facts: HealthFacts) -> Light:
+    if facts.api is None:
+        remark = f"no answer at {facts.api_at}; start it with `inhouse up`"
+        return Light(name="API", state="bad", value="down", remark=remark)
+    behind = max(0, facts.log_offset - facts.api.log_offset)
+    state: State = "warn" if behind > _FAR_BEHIND else "good"
+    told = f"{plural(facts.api.items, 'post')}, {plural(facts.api.people, 'person', 'people')}"
+    late = f", {plural(behind, 'event')} behind" if behind > 1_000 else ""
+    return Light(name="API", state=state, value="answers", remark=told + late)
+
+
+def _log(facts: HealthFacts) -> Light:
+    if facts.received_ms is None:
+        return Light(name="Log", state="", value="empty", remark="waiting for the first event")
+    quiet = facts.wall_ms - facts.received_ms > _QUIET_MS
+    return Light(
+        name="Log",
+        state="warn" if quiet else "good",
+        value=count(facts.log_offset),
+        remark=f"events, the latest {ago(facts.received_ms, facts.wall_ms)}",
+    )
+
+
+def _model_light(facts: HealthFacts) -> Light:
+    model = facts.model
+    if model is None:
+        remark = "feeds are by popularity until the learner publishes its first model"
+        return Light(name="Feed model", state="warn", value="none yet", remark=remark)
+    behind = max(0, facts.log_offset - model.log_offset)
+    old = behind > _FAR_BEHIND
+    served = facts.api is None or facts.api.snapshot_id == model.snapshot_id
+    remark = f"{shortened(model.snapshot_id, 24)}, {plural(behind, 'event')} behind the log"
+    return Light(
+        name="Feed model",
+        state="warn" if old else "good",
+        value=f"{span(max(0, facts.now_ms - model.created_ms))} old",
+        remark=remark if served else f"{remark}; the API is about to take it",
+    )
+
+
+def _awaiting(facts: HealthFacts) -> Light:
+    number = facts.awaiting
+    more = "at least " if number >= _MOST_COUNTED else ""
+    return Light(
+        name="Awaiting a verdict",
+        state="good" if number < 100 else "warn",
+        value=f"{more}{count(number)}",
+        remark="posts, shown nowhere until judged" if number else "every post is judged",
+    )
+
+
+def _queue(facts: HealthFacts) -> Light:
+    if not facts.queue or facts.oldest_case_ms is None:
+        return Light(
+            name="Review queue", state="good", value="0", remark="nobody waits for a person"
+        )
+    waits = facts.now_ms - facts.oldest_case_ms
+    return Light(
+        name="Review queue",
+        state="warn" if waits > _OLD_CASE_MS else "good",
+        value=count(facts.queue),
+        remark=f"open cases, the oldest waits for {span(max(0, waits))}",
+    )
+
+
+def _model(services: Services) -> ModelHealth | None:
+    current = services.snapshots.current()
+    return None if current is None else _facts_of(services.snapshots, current)
+
+
+@lru_cache(maxsize=4)
+def _facts_of(store: SnapshotStore, snapshot_id: SnapshotId) -> ModelHealth:
+    """A published snapshot never changes, so it is read once."""
+    facts = store.load(snapshot_id).facts
+    return ModelHealth(
+        snapshot_id=snapshot_id, log_offset=facts.log_offset, created_ms=facts.created_ms
+    )
+
+
+def _newest_event(database: Database) -> tuple[int, int | None]:
+    events = tables.events.c
+    newest = (
+        sa.select(events.log_offset, events.received_ms).order_by(events.log_offset.desc()).limit(1)
+    )
+    with database.read() as connection:
+        row = connection.execute(newest).one_or_none()
+    return (0, None) if row is None else (row[0], row[1])
+
+
+def _open_cases(database: Database) -> tuple[int, int | None]:
+    cases = tables.review_cases.c
+    query = sa.select(sa.func.count(), sa.func.min(cases.opened_ms)).where(cases.state == "open")
+    with database.read() as connection:
+        row = connection.execute(query).one()
+    return row[0], row[1]

@@ -1,0 +1,1 @@
+"""One person: what they did, what they were shown, and why."""

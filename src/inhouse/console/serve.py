@@ -1,0 +1,102 @@
+"""The role `console`: pages for staff and the reference feed page, behind one door."""
+
+import logging
+import time
+import warnings
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from nicegui import ui
+from starlette.staticfiles import StaticFiles
+
+from inhouse.app.build import Services
+from inhouse.app.settings import Settings
+from inhouse.app.supervisor import stop_with_parent
+from inhouse.console.access import Door, Guard, Sessions
+from inhouse.console.assets import ASSETS, PATH
+from inhouse.console.bill import view as bill_view
+from inhouse.console.feed_page import feed_router
+from inhouse.console.login import login_router
+from inhouse.console.moderation import view as moderation_view
+from inhouse.console.overview import view as overview_view
+from inhouse.console.person import view as person_view
+from inhouse.console.private import feed_key, session_key
+from inhouse.core.logs import logger
+
+# Scripts inline and `new Function` are NiceGUI's; nothing may come from, or go to, elsewhere,
+# except the pictures of posts.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' "
+    "'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' http: https: data:; "
+    "font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_GRACE_S = 2
+
+
+def run_console(settings: Settings) -> None:
+    """Serve until told to stop."""
+    _quiet()
+    services = Services(settings)
+    app = create_console(services)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.console.host,
+            port=settings.console.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+    )
+
+    def stop() -> None:
+        server.should_exit = True
+
+    stop_with_parent(stop)
+    logger("console").info("role_ready", port=settings.console.port)
+    server.run()
+    services.close()
+    logger("console").info("role_stopped")
+
+
+def create_console(services: Services) -> FastAPI:
+    """The app around the services of one process; there can be one a process."""
+    settings = services.settings
+    sessions = Sessions(session_key(settings.folder), settings.console.password, time.time)
+    door = Door(
+        password=settings.console.password, listens_on=settings.console.host, sessions=sessions
+    )
+    app = FastAPI(title="inhouse console", docs_url=None, redoc_url=None, openapi_url=None)
+    app.mount(PATH, StaticFiles(directory=ASSETS))
+    app.include_router(login_router(door, time.monotonic))
+    app.include_router(feed_router(services, feed_key(services.keys, settings.folder)))
+    app.add_api_route("/healthz", _alive, include_in_schema=False)
+    for view in (overview_view, person_view, moderation_view, bill_view):
+        view.register(services)
+    ui.run_with(
+        app,
+        title="inhouse",
+        favicon=ASSETS / "mark.svg",
+        dark=None,
+        tailwind=False,
+        show_welcome_message=False,
+    )
+    app.add_middleware(Guard, door=door, headers=HEADERS)
+    return app
+
+
+def _alive() -> JSONResponse:
+    return JSONResponse({"ok": True})
+
+
+def _quiet() -> None:
+    """Faults are logged; what libraries merely remark is not."""
+    for name in ("nicegui", "uvicorn", "websockets", "socketio", "engineio"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.simplefilter("ignore", DeprecationWarning)

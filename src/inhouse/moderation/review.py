@@ -123,6 +123,18 @@ class Review:
         checked_name(reviewer)
         return self._database.write(lambda connection: self._take(connection, reviewer, queue))
 
+    def take(self, case_id: str, reviewer: str) -> Case:
+        """Put one case on the table. Raises ConflictError where it is decided, or on somebody
+        else's."""
+        checked_name(reviewer)
+
+        def write(connection: Connection) -> Case:
+            case = _case(connection, case_id)
+            self._check_free(case, reviewer)
+            return self._lock(connection, case, reviewer)
+
+        return self._database.write(write)
+
     def renew(self, case_id: str, reviewer: str) -> Case:
         """Keep a case on the table for another while. Raises ConflictError where it is not."""
         return self._database.write(
@@ -339,12 +351,26 @@ def _calls(connection: Connection, decision: ReviewDecision) -> tuple[Verdict, P
     history = verdict_history(connection, decision.item_id)
     told = decision.action, decision.category, decision.reviewer
     places = [i for i, v in enumerate(history) if v.at_ms == decision.at_ms and _told(v) == told]
-    if not places or any(_told(verdict) != told for verdict in history[places[-1] :]):
+    if not places or _told(history[-1]) != told or _has_later(connection, decision):
         raise ConflictError(
             f"the decision {decision.decision_id} no longer stands: the item was decided on or "
             "edited later; decide it anew"
         )
     return history[-1], history[places[-1] - 1].evidence.person if places[-1] else None
+
+
+def _has_later(connection: Connection, decision: ReviewDecision) -> bool:
+    """Whether a later decision on the item has not been taken back."""
+    table = tables.review_decisions
+    own = sa.select(table.c.log_offset).where(table.c.decision_id == decision.decision_id)
+    undone = sa.select(table.c.undoes).where(table.c.undoes.is_not(None))
+    later = sa.select(table.c.decision_id).where(
+        table.c.item_id == decision.item_id,
+        table.c.log_offset > own.scalar_subquery(),
+        table.c.action != UNDO,
+        table.c.decision_id.not_in(undone),
+    )
+    return connection.execute(later).first() is not None
 
 
 def _told(verdict: Verdict) -> tuple[str, str | None, str] | None:

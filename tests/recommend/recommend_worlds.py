@@ -68,21 +68,18 @@ class ColourModel:
     dims: int = 8
 
     def user_vector(self, history: HistoryArrays) -> NDArray[np.float32]:
-        if self.fails:
-            raise ValueError("torn")
         rows = history.items[history.items >= 0]
         return np.asarray(self._vectors[rows].mean(axis=0), dtype=np.float32)
 
     def item_vectors(self, items: ItemTable) -> NDArray[np.float32]:
+        if self.fails:
+            raise ValueError("torn")
         vectors = np.zeros((items.count, self.dims), dtype=np.float32)
         topics = items.topics[: items.count, 0]
         has = topics >= 0
         vectors[np.flatnonzero(has), topics[has] % self.dims] = 1.0
+        self._vectors = vectors
         return vectors
-
-    def prepare(self, items: ItemTable) -> "ColourModel":
-        self._vectors = self.item_vectors(items)
-        return self
 
     def predict(self, features: NDArray[np.float32]) -> Head:
         if self.fails:

@@ -206,6 +206,7 @@ def test_only_places_of_chance_have_a_propensity_below_one() -> None:
     tuning = Tuning(diversity=0, explore_share=0.5)
     arranged = _arrange(_explorable("abcdefghijkl"), n=4, tuning=tuning, sources=EXPLORE)
     assert [p.choice.explored for p in arranged.places] == [False, True, False, True]
+    assert not any("held:" in note for placed in arranged.places for note in placed.notes)
     for placed in arranged.places:
         if placed.choice.explored:
             k = int(next(n for n in placed.notes if n.startswith("explored:")).split(":")[1])

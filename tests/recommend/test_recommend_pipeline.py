@@ -45,7 +45,7 @@ def test_on_the_checkerboard_everybody_gets_their_colour(person: int, learned: b
     world = checkerboard()
     feed = world.feed(explore_share=0.0, diversity=0.0)
     if learned:
-        feed.use(ColourModel().prepare(world.state.items))
+        feed.use(ColourModel())
     page = feed.serve(query(user_id=UserId(f"p{person}"), n=20))
     assert [person % 2] * 20 == _colours(world, page)
     assert ("snap-1" if learned else None) == page.snapshot_id
@@ -259,7 +259,7 @@ def test_the_page_names_all_that_it_came_from() -> None:
     """Snapshot, policy, seed and the offset of the log are on record."""
     world = checkerboard()
     feed = world.feed()
-    feed.use(ColourModel().prepare(world.state.items))
+    feed.use(ColourModel())
     page = feed.serve(query(user_id=UserId("p0"), seed=42))
     assert ("snap-1", "policy-1", 42, world.state.log_offset) == (
         page.snapshot_id,
@@ -291,7 +291,7 @@ def test_values_that_are_not_finite_sink_to_the_end() -> None:
     """One broken prediction does not poison the page."""
     world = checkerboard(items=20)
     feed = world.feed(explore_share=0.0)
-    model = ColourModel(nan_rows=(0, 1)).prepare(world.state.items)
+    model = ColourModel(nan_rows=(0, 1))
     feed.use(model)
     trace = feed.trace(query(user_id=UserId("p0"), n=30))
     assert trace.ranked.value is not None

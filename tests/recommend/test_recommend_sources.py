@@ -45,7 +45,7 @@ def test_some_sources_have_no_idea_of_a_stranger(source: str) -> None:
 def test_taste_is_exact_with_a_model() -> None:
     """Everything unseen of the person's colour, before anything of the other."""
     world = checkerboard(items=60)
-    model = ColourModel().prepare(world.state.items)
+    model = ColourModel()
     asked = query(user_id=UserId("p0"))
     found = _names(world, _offer(world, "taste", 25, asked, model))
     unseen = {f"i{i}" for i in range(0, 60, 2)} - {

@@ -34,7 +34,7 @@ REMOVED_WORDS: Final[Mapping[str, str]] = {
     "verdict_warn": "Moderation's decision does not let it be shown here.",
     "verdict_age_gate": "It is for adults, and we do not know that you are one.",
     "verdict_review": "A person of the moderation team has yet to look at it.",
-    "verdict_remove": "Moderation has removed it.",
+    "verdict_remove": "Moderation does not let it be shown to you.",
     "verdict_awaited": "Moderation has not looked at it yet.",
     "blocked_creator": "You have blocked its creator.",
     "blocked_by_creator": "Its creator has chosen not to share posts with you.",

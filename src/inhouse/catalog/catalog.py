@@ -18,6 +18,7 @@ from inhouse.store.statements import upsert
 Entity = Literal["item", "user", "verdict"]
 T = TypeVar("T", Item, User)
 _CHUNK = 500
+_FIELDS = {kind: tuple(f.name for f in dataclasses.fields(kind)) for kind in (Item, User)}
 
 
 class Catalog:
@@ -168,10 +169,9 @@ def _rows_by_id(connection: Connection, table: sa.Table, key: str, ids: Iterable
 
 
 def _row(thing: Item | User) -> dict[str, Any]:
-    return {
-        **{f.name: getattr(thing, f.name) for f in dataclasses.fields(thing)},
-        "topics": json.dumps(thing.topics),
-    }
+    row = {name: getattr(thing, name) for name in _FIELDS[type(thing)]}
+    row["topics"] = json.dumps(thing.topics)
+    return row
 
 
 def item_of_row(row: Any) -> Item:

@@ -53,26 +53,8 @@ class EventLog:
 
     def submit(self, events: Sequence[Event]) -> "Future[Appended]":
         """As `append`, without waiting; batches that wait together share one commit."""
-        rows = self._rows(events)
+        rows = rows_of(events, self._wall.now_ms())
         return self._database.submit(lambda connection: append_rows(connection, rows))
-
-    def _rows(self, events: Sequence[Event]) -> list[tuple[Any, ...]]:
-        received_ms = self._wall.now_ms()
-        return [
-            (
-                e.event_id,
-                e.at_ms,
-                received_ms,
-                e.kind,
-                e.user_id,
-                e.item_id,
-                e.target,
-                e.value,
-                e.page_id,
-                e.position,
-            )
-            for e in events
-        ]
 
     def read(self, after: int, limit: int = 10_000) -> list[LoggedEvent]:
         """Events behind offset `after`, in order, at most `limit`."""
@@ -108,6 +90,25 @@ class EventLog:
         self._database.write(
             lambda connection: set_consumer(connection, name, offset, self._wall.now_ms())
         )
+
+
+def rows_of(events: Sequence[Event], received_ms: int) -> list[tuple[Any, ...]]:
+    """Events as rows of the log, for `append_rows`."""
+    return [
+        (
+            e.event_id,
+            e.at_ms,
+            received_ms,
+            e.kind,
+            e.user_id,
+            e.item_id,
+            e.target,
+            e.value,
+            e.page_id,
+            e.position,
+        )
+        for e in events
+    ]
 
 
 def append_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> Appended:

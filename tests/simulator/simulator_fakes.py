@@ -124,16 +124,18 @@ Policy = Callable[[World, Visit, int], list[int]]
 
 def by_chance(world: World, visit: Visit, person: int) -> list[int]:
     """Unseen posts drawn by chance."""
-    random_ = stream(world.seed, "policy", person, len(visit.mind.seen))
-    drawn = random_.permutation(world.post_count).tolist()
-    return [post for post in drawn if post not in visit.mind.seen][:PAGE]
+    seen = visit.mind.seen
+    draw = stream(world.seed, "policy", person, len(seen))
+    drawn = draw.choice(world.post_count, PAGE + len(seen), replace=False).tolist()
+    return [post for post in drawn if post not in seen][:PAGE]
 
 
 def by_popularity(world: World, visit: Visit, person: int) -> list[int]:
     """The unseen posts with the most clicks and likes."""
     heat = world.posts.clicks + 3 * world.posts.likes
-    order = np.argsort(-heat, kind="stable").tolist()
-    return [post for post in order if post not in visit.mind.seen][:PAGE]
+    seen = visit.mind.seen
+    order = np.argsort(-heat, kind="stable")[: PAGE + len(seen)].tolist()
+    return [post for post in order if post not in seen][:PAGE]
 
 
 def by_truth(world: World, visit: Visit, person: int) -> list[int]:

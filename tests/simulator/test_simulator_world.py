@@ -36,7 +36,7 @@ def played() -> dict[str, tuple[float, float, float]]:
         satisfactions: list[float] = []
         came = days = left = everybody = 0
         for seed in SEEDS:
-            world = small_world(seed)
+            world = small_world(seed, people=100)
             satisfactions += play(world, policy, DAYS)
             back, could = truth.next_day_return(world.active)
             came, days = came + back, days + could

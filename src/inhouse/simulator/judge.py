@@ -65,18 +65,19 @@ class Judge:
 
     def scores(self, text: str, model: str) -> dict[str, float]:
         """Probability by category: from the truth where the text is a post, else from its words."""
-        post = self._post(text)
+        key = text_key(text)
+        post = self._post(key)
         if post is None:
             return {name: guess(text, name) for name in HARMS}
         harm = int(self._world.posts.harm[post])
         truly = None if harm == NO_HARM else HARMS[harm]
-        return {name: _score(text, model, name, truly == name) for name in HARMS}
+        return {name: _score(f"{key:016x}", model, name, truly == name) for name in HARMS}
 
-    def _post(self, text: str) -> int | None:
+    def _post(self, key: int) -> int | None:
         for post in range(self._known, self._world.post_count):
             self._posts[int(self._world.posts.key[post])] = post
         self._known = self._world.post_count
-        return self._posts.get(text_key(text))
+        return self._posts.get(key)
 
 
 def guess(text: str, category: str) -> float:
@@ -85,10 +86,10 @@ def guess(text: str, category: str) -> float:
     return _GUESSES[min(len(set(found)), len(_GUESSES) - 1)]
 
 
-def _score(text: str, model: str, category: str, truly: bool) -> float:
-    """A flag at the category's rate, then a score on that side of FLAG_AT, by the text's digest."""
-    luck: float = _uniform(text, model, category, "flag")
-    spread: float = _uniform(text, model, category, "score")
+def _score(key: str, model: str, category: str, truly: bool) -> float:
+    """A flag at the category's rate, then a score on that side of FLAG_AT, by the text's key."""
+    luck: float = _uniform(key, model, category, "flag")
+    spread: float = _uniform(key, model, category, "score")
     rates = RATES[category]
     if luck < (rates.tpr if truly else rates.fpr):
         return round(1.0 - 0.45 * math.pow(spread, 1.5), 4)

@@ -1,14 +1,17 @@
 """What routes share: the services, the meters, and the check of keys."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 from fastapi import Request
 
 from inhouse.api.meters import Meters
 from inhouse.app.build import Services
 from inhouse.app.keys import ApiKey
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,3 +46,10 @@ def needs(scope: str) -> Callable[[Request], Awaitable[ApiKey]]:
         return context_of(request).services.keys.require(given, scope)
 
     return check
+
+
+async def seen_at_once(services: Services, write: Callable[[], T]) -> T:
+    """Do a write off the loop; the feeds of this process reflect it before the answer is given."""
+    done = await asyncio.to_thread(write)
+    services.feeds.follower.catch_up()
+    return done

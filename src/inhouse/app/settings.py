@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from inhouse.core.settings import SettingRow, load, read_file, rows, setting
+from inhouse.engine.settings import EngineSettings
+from inhouse.learning.settings import LearningSettings
+from inhouse.models.settings import ModelSettings
+from inhouse.moderation.settings import ModerationSettings
+from inhouse.recommend.settings import RecommendSettings
 from inhouse.store.database import StoreSettings
 
 SETTINGS_FILE: Final = "inhouse.toml"
@@ -73,10 +78,15 @@ class ConsoleSettings:
 
 
 SECTIONS: Final[Mapping[str, type]] = {
+    "store": StoreSettings,
     "app": AppSettings,
     "api": ApiSettings,
     "console": ConsoleSettings,
-    "store": StoreSettings,
+    "engine": EngineSettings,
+    "recommend": RecommendSettings,
+    "learning": LearningSettings,
+    "moderation": ModerationSettings,
+    "models": ModelSettings,
 }
 
 
@@ -84,10 +94,15 @@ SECTIONS: Final[Mapping[str, type]] = {
 class Settings:
     """One table a package; each part receives only its own."""
 
+    store: StoreSettings
     app: AppSettings
     api: ApiSettings
     console: ConsoleSettings
-    store: StoreSettings
+    engine: EngineSettings
+    recommend: RecommendSettings
+    learning: LearningSettings
+    moderation: ModerationSettings
+    models: ModelSettings
 
     @property
     def folder(self) -> Path:
@@ -102,10 +117,15 @@ def load_settings(
     given = os.environ if environment is None else environment
     sections = read_file(file)
     return Settings(
+        store=load("store", StoreSettings, given, sections),
         app=load("app", AppSettings, given, sections),
         api=load("api", ApiSettings, given, sections),
         console=load("console", ConsoleSettings, given, sections),
-        store=load("store", StoreSettings, given, sections),
+        engine=load("engine", EngineSettings, given, sections),
+        recommend=load("recommend", RecommendSettings, given, sections),
+        learning=load("learning", LearningSettings, given, sections),
+        moderation=load("moderation", ModerationSettings, given, sections),
+        models=load("models", ModelSettings, given, sections),
     )
 
 

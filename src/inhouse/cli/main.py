@@ -8,6 +8,7 @@ import typer
 
 from inhouse import __version__
 from inhouse.cli import keys
+from inhouse.cli.demo import demo
 from inhouse.cli.output import ASKED_WRONGLY, FAILED, complaints
 from inhouse.cli.up import up
 from inhouse.core.errors import InhouseError, InputError
@@ -20,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(keys.app, name="keys")
+app.command()(demo)
 app.command()(up)
 
 

@@ -72,6 +72,13 @@ class EventLog:
         with self._database.read() as connection:
             return _last_offset(connection)
 
+    def last_at_ms(self) -> int:
+        """When the newest event of the log happened, 0 where the log is empty."""
+        table = tables.events.c
+        query = sa.select(table.at_ms).order_by(table.log_offset.desc()).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar() or 0
+
     def count(self) -> int:
         """How many events the log holds."""
         with self._database.read() as connection:

@@ -32,7 +32,7 @@ async def append_events(
 
     Send a batch again after any failure: an id that was stored before is counted as repeated.
     """
-    batch = use.event_rows.read(await request.body(), use.event_fault)
+    batch = use.read_events(await request.body())
     appended = await asyncio.wrap_future(use.log.submit(batch.good))
     use.feeds.follower.catch_up()
     meters.events(stored=appended.stored, repeated=appended.repeated, rejected=len(batch.rejected))

@@ -1,0 +1,254 @@
+"""The only place that builds objects from settings: every part of a process, made on first use."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from inhouse.app.decisions import BoardKeeper
+from inhouse.app.ingest import Batch, RowReader
+from inhouse.app.keys import Keys
+from inhouse.app.reach import StateReach
+from inhouse.app.scoring import RouteScorer
+from inhouse.app.serving import FeedService
+from inhouse.app.settings import Settings, load_settings
+from inhouse.catalog.catalog import Catalog
+from inhouse.catalog.types import Item, User
+from inhouse.core.clock import DAY_MS, SystemClock, clock_named
+from inhouse.core.errors import Fault
+from inhouse.core.ids import EventId
+from inhouse.engagement.experiments.store import Experiments
+from inhouse.engagement.metrics import Metrics
+from inhouse.events.log import EventLog
+from inhouse.events.pages import PageLog
+from inhouse.events.types import Event
+from inhouse.events.validate import fault_of
+from inhouse.features import checkpoint
+from inhouse.features.follow import Follower
+from inhouse.features.ports import Logs
+from inhouse.features.state import LiveState
+from inhouse.learning.snapshot import SnapshotStore
+from inhouse.models.fleet import Fleet, open_fleet
+from inhouse.models.gateway import Gateway
+from inhouse.models.owned.registry import Registry
+from inhouse.models.routes import Routes
+from inhouse.models.vendors import read_vendors
+from inhouse.moderation.appeals import Appeals
+from inhouse.moderation.board import DecisionBoard
+from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.reports import Reports
+from inhouse.moderation.review import Review
+from inhouse.moderation.scan import Moderator
+from inhouse.moderation.scorer import GatewayScorer
+from inhouse.moderation.tools import Rules, Tools, load_rules
+from inhouse.moderation.types import Report
+from inhouse.moderation.verdicts import Verdicts
+from inhouse.recommend.pipeline import Feed
+from inhouse.store.database import Database, open_database
+from inhouse.store.migrate import migrate
+
+CHECKPOINT: Final = "state.bin"
+
+
+class Services:
+    """One process's parts. Whoever needs one names it; what is never named is never built."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = clock_named(settings.app.clock)
+
+    def close(self) -> None:
+        """Finish what waits to be written and let go of the database."""
+        if "database" in self.__dict__:
+            self.database.close()
+
+    # The store and what lies in it
+
+    @cached_property
+    def database(self) -> Database:
+        """Opened and brought to the newest tables."""
+        database = open_database(self.settings.store)
+        migrate(database)
+        return database
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return Catalog(self.database)
+
+    @cached_property
+    def log(self) -> EventLog:
+        return EventLog(self.database)
+
+    @cached_property
+    def pages(self) -> PageLog:
+        return PageLog(self.database)
+
+    @cached_property
+    def logs(self) -> Logs:
+        return Logs(catalog=self.catalog, events=self.log, pages=self.pages)
+
+    @cached_property
+    def keys(self) -> Keys:
+        return Keys(self.database)
+
+    # Feeds
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The moderation policy in force; read from its file once a process."""
+        return self.rules.policy
+
+    @cached_property
+    def rules(self) -> Rules:
+        return load_rules(self.settings.moderation)
+
+    @cached_property
+    def snapshots(self) -> SnapshotStore:
+        return SnapshotStore(self.settings.folder / "snapshots")
+
+    @cached_property
+    def checkpoint_path(self) -> Path:
+        """Where the learner keeps the state for whoever starts next."""
+        return self.settings.folder / CHECKPOINT
+
+    @cached_property
+    def state(self) -> LiveState:
+        """From the latest checkpoint, or empty; the follower brings it up to now."""
+        found = checkpoint.load(self.checkpoint_path)
+        if found is None or found.log_offset > self.log.last_offset():
+            return LiveState()
+        return found
+
+    @cached_property
+    def board(self) -> DecisionBoard:
+        return DecisionBoard(self.policy)
+
+    @cached_property
+    def feeds(self) -> FeedService:
+        keeper = BoardKeeper(self.board, self.state.items, self.verdicts)
+        return FeedService(
+            Feed(self.state, self.board, self.settings.recommend),
+            Follower(self.state, self.logs, self.clock, keeper),
+            self.pages,
+            self.experiments,
+            self.snapshots,
+            self.clock,
+        )
+
+    # Engagement
+
+    @cached_property
+    def experiments(self) -> Experiments:
+        return Experiments(self.database)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        return Metrics(self.database, self.settings.folder)
+
+    # Models
+
+    @cached_property
+    def registry(self) -> Registry:
+        return Registry(self.database, self.settings.folder / "models")
+
+    @cached_property
+    def fleet(self) -> Fleet:
+        deployments = read_vendors(Path(self.settings.models.vendors), os.environ)
+        return open_fleet(deployments, self.registry)
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        return Gateway(self.database, self.clock, self.fleet, self.settings.models)
+
+    @cached_property
+    def routes(self) -> Routes:
+        return Routes(self.database, self.fleet.vendors)
+
+    # Moderation
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        return Verdicts(self.database)
+
+    @cached_property
+    def tools(self) -> Tools:
+        """What moderation works with in a serving process, where reach is known."""
+        reach = StateReach(self.state)
+        return Tools(rules=self.rules, settings=self.settings.moderation, reach=reach)
+
+    @cached_property
+    def moderator(self) -> Moderator:
+        """For the worker, which holds no state: a post just made has reached nobody."""
+        scorer = RouteScorer(self.routes, GatewayScorer(self.gateway))
+        tools = Tools(rules=self.rules, settings=self.settings.moderation)
+        return Moderator(self.database, self.clock, scorer, tools)
+
+    @cached_property
+    def reports(self) -> Reports:
+        return Reports(self.database, self.clock, self.tools)
+
+    @cached_property
+    def review(self) -> Review:
+        return Review(self.database, self.clock, self.tools)
+
+    @cached_property
+    def appeals(self) -> Appeals:
+        return Appeals(self.database, self.clock, self.tools)
+
+    def file_report(
+        self, item_id: str, reporter_id: str, category: str, note: str | None
+    ) -> Report:
+        """Keep a report; it is something the person did, so the event log hears of it too."""
+        report = self.reports.file(item_id, reporter_id, category, note)
+        event = Event(
+            event_id=EventId(report.report_id),
+            at_ms=report.at_ms,
+            kind="report",
+            user_id=report.reporter_id,
+            item_id=report.item_id,
+        )
+        self.log.append([event])
+        return report
+
+    # Rows from outside
+
+    @cached_property
+    def item_rows(self) -> RowReader[Item]:
+        return RowReader("items", Item, self.settings.api.most_rows)
+
+    @cached_property
+    def user_rows(self) -> RowReader[User]:
+        return RowReader("users", User, self.settings.api.most_rows)
+
+    @cached_property
+    def event_rows(self) -> RowReader[Event]:
+        return RowReader("events", Event, self.settings.api.most_rows)
+
+    def read_events(self, body: bytes) -> Batch[Event]:
+        """Sort a body of events; an item that another process took in just now is known too."""
+        batch = self.event_rows.read(body, self._event_fault)
+        if any(rejected.field == "item_id" for rejected in batch.rejected):
+            self.feeds.follower.catch_up()
+            batch = self.event_rows.read(body, self._event_fault)
+        return batch
+
+    def _event_fault(self, event: Event) -> Fault | None:
+        return fault_of(event, self.state.items.index.__contains__, self._latest_ms())
+
+    def _latest_ms(self) -> int:
+        """A sender's clock may run a day ahead; where time follows the log there is no bound."""
+        if self.settings.app.clock == "log":
+            return 1 << 53
+        return SystemClock().now_ms() + DAY_MS
+
+
+@contextmanager
+def open_services(settings: Settings | None = None) -> Iterator[Services]:
+    """Services for one command, closed at its end."""
+    services = Services(settings or load_settings())
+    try:
+        yield services
+    finally:
+        services.close()

@@ -1,0 +1,30 @@
+"""Keeps the board of moderation's decisions beside the item table of a state."""
+
+from collections.abc import Sequence
+
+from inhouse.core.ids import ItemId
+from inhouse.features.items import ItemTable
+from inhouse.moderation.board import DecisionBoard
+from inhouse.moderation.verdicts import Verdicts
+
+
+class BoardKeeper:
+    """Listens to the follower of a state: a changed text awaits its verdict, a verdict counts."""
+
+    def __init__(self, board: DecisionBoard, items: ItemTable, verdicts: Verdicts) -> None:
+        self._board = board
+        self._items = items
+        self._verdicts = verdicts
+
+    def items_changed(self, rows: Sequence[int]) -> None:
+        """Tell the board which text each of these items has now."""
+        if len(rows):
+            self._board.expect(rows, [f"{self._items.text_key[row]:015x}" for row in rows])
+
+    def verdicts_changed(self, items: Sequence[ItemId]) -> None:
+        """Take in the latest verdicts of those items that the table knows."""
+        latest = self._verdicts.latest(items)
+        known = [item for item in latest if item in self._items.index]
+        if known:
+            rows = [self._items.index[item] for item in known]
+            self._board.update(rows, [latest[item] for item in known])

@@ -1,0 +1,71 @@
+"""The worker: verdicts for what is posted, and the way of each task from rented to owned."""
+
+import asyncio
+import time
+from typing import Final
+
+from inhouse.app.build import Services
+from inhouse.core.logs import logger
+from inhouse.models.harvest import Labels
+from inhouse.models.tasks import TEXT_HARM
+from inhouse.models.train import LATER_SHARE, train_task
+from inhouse.stats.types import NotEnough
+
+_MODELS_EVERY_S: Final = 5.0
+# A model is trained anew when there are so many times the labels its last version knew of.
+_GROWTH: Final = 1.25
+
+
+class Worker:
+    """One process's duties, a step at a time; every step may be the last."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._runner = asyncio.Runner()
+        self._looked_s = 0.0
+        self._log = logger("worker")
+
+    def step(self) -> bool:
+        """Scan what is new, now and then look after the models; returns whether anything waited."""
+        scanned = self._scan()
+        if time.monotonic() - self._looked_s >= _MODELS_EVERY_S:
+            self._look_after_models()
+            self._looked_s = time.monotonic()
+        return scanned
+
+    def close(self) -> None:
+        """Finish calls that are out and close connections."""
+        self._runner.run(self._services.gateway.close())
+        self._runner.close()
+
+    def _scan(self) -> bool:
+        report = self._runner.run(self._services.moderator.scan())
+        if self._services.settings.app.clock == "log":
+            self._services.clock.advance(self._services.log.last_at_ms())
+        if report.error is not None:
+            self._log.warning("scan_waits", awaiting=report.awaiting, backlog=report.backlog)
+            return False
+        return report.read > 0
+
+    def _look_after_models(self) -> None:
+        use = self._services
+        task, settings = TEXT_HARM, use.settings.models
+        if self._is_training_due():
+            now = train_task(use.database, task, use.registry.folder, use.clock, settings)
+            if isinstance(now, NotEnough):
+                self._log.info("training_waits", reason=now.reason, have=now.have, need=now.need)
+            else:
+                self._log.info("model_trained", version=now.version)
+        step = use.routes.step(task.name, use.registry, settings, use.clock.now_ms())
+        self._log.debug("route_looked_at", stage=step.route.stage, reason=step.reason)
+
+    def _is_training_due(self) -> bool:
+        use = self._services
+        labels = sum(Labels(use.database).counts(TEXT_HARM.name).values())
+        if labels < use.settings.models.least_labels:
+            return False
+        versions = use.registry.versions(TEXT_HARM.name)
+        if not versions:
+            return True
+        known = versions[0].card.trained_on / (1 - LATER_SHARE)
+        return labels >= _GROWTH * known

@@ -34,7 +34,7 @@ class Follower:
         A state from a checkpoint goes on from its own offsets, an empty one loads everything.
         """
         if self.state.change_offset == 0:
-            self._load_catalog()
+            self.load_catalog()
         self._listener.items_changed(range(self.state.items.count))
         self._listener.verdicts_changed(list(self.state.items.ids))
         self.state.page_offset = max(
@@ -43,7 +43,8 @@ class Follower:
         while self.catch_up():
             pass
 
-    def _load_catalog(self) -> None:
+    def load_catalog(self) -> None:
+        """Take in every user and item there is."""
         self.state.change_offset = self._catalog.last_change()
         for users in self._catalog.all_users():
             self.state.apply_users(users)
@@ -53,7 +54,7 @@ class Follower:
     def catch_up(self) -> int:
         """Fold in what is new, at most one chunk of each log; returns how many entries that was."""
         events = self._log.read(self.state.log_offset, _CHUNK)
-        changed = self._follow_changes()
+        changed = self.follow_changes()
         self.state.apply_events(events)
         pages = self._pages.read(self.state.page_offset, _CHUNK // 10)
         for offset, page in pages:
@@ -62,7 +63,8 @@ class Follower:
             self._clock.advance(self.state.last_event_ms)
         return len(events) + changed + len(pages)
 
-    def _follow_changes(self) -> int:
+    def follow_changes(self) -> int:
+        """Take in what changed in the catalog; returns how many changes that was."""
         done = 0
         while changes := self._catalog.changes(self.state.change_offset, _CHUNK):
             named = {

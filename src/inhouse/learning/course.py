@@ -35,7 +35,7 @@ Progress = Callable[[str, int, int], None]  # what is being done, steps done, st
 _PARTS: Final = 4
 _GROWTH: Final = 0.15  # a round is due when what is known grew by so much, while it is little
 _LEAST_NEW: Final = 200
-_STEPS: Final = 40  # of a round with up to every_positives new examples, more for more
+STEPS: Final = 40  # of a round with up to every_positives new examples, more for more
 _LEAST_SHOWN: Final = 500  # impressions remembered before there is a head
 _HEAD_STEPS: Final = 120
 
@@ -88,7 +88,7 @@ class Course:
         self._taste.resume(aligned(snapshot.taste, self.state.items.ids))
         self._head.remember(remembered)
         if snapshot.head is not None:
-            self._head.resume(snapshot.head)
+            self._head.start(snapshot.head)
 
     def recall(
         self, events: Sequence[LoggedEvent], pages: Sequence[tuple[int, ServedPage]]
@@ -119,7 +119,7 @@ class Course:
         known = len(self._taste.memory)
         if known == 0:
             return wanted >= self._settings.first_positives
-        return wanted >= min(max(_LEAST_NEW, int(_GROWTH * known)), self._settings.every_positives)
+        return wanted >= round_size(known, self._settings.every_positives)
 
     def learn(self, now_ms: int, progress: Progress = no_progress) -> Round:
         """A round over everything new. What passes the gate serves from then on."""
@@ -147,7 +147,7 @@ class Course:
         serving: TasteWeights | None = None
         if self.serving is not None:
             serving = aligned(self.serving.taste, self.state.items.ids)
-        steps = _steps(_STEPS, len(wanted), self._settings.every_positives)
+        steps = _steps(STEPS, len(wanted), self._settings.every_positives)
         ours: list[Judgement] = []
         theirs: list[Judgement] = []
         for place, (start, stop) in enumerate(_parts(len(wanted))):
@@ -226,7 +226,7 @@ class Course:
             if contest.part == "taste":
                 self._taste.resume(aligned(self.serving.taste, self.state.items.ids))
             elif self.serving.head is not None:
-                self._head.resume(self.serving.head)
+                self._head.start(self.serving.head)
 
     def _serve(self, snapshot: TasteSnapshot) -> None:
         self.serving = snapshot
@@ -235,6 +235,11 @@ class Course:
     def _content(self) -> Floats:
         items = self.state.items
         return items.content[: items.count]
+
+
+def round_size(known: int, most: int) -> int:
+    """How many new examples make a round due, when so many are known."""
+    return min(max(_LEAST_NEW, int(_GROWTH * known)), most)
 
 
 def _parts(n: int) -> list[tuple[int, int]]:

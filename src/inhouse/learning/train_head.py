@@ -52,12 +52,20 @@ class HeadTrainer:
 
     @property
     def weights(self) -> HeadWeights | None:
-        """As learned so far; None before the first lesson."""
+        """As learned so far; None before the start."""
         return self._weights
 
-    def resume(self, weights: HeadWeights) -> None:
-        """Go on from trained weights."""
-        self._weights = weights
+    def start(self, weights: HeadWeights | None) -> None:
+        """Go on from trained weights; from the average of what is remembered where None."""
+        self._weights = weights or first_weights(
+            self.memory.all(), self.training.hidden, self._dice
+        )
+
+    def export(self) -> HeadWeights:
+        """What was learned so far. Raises ValueError before the start."""
+        if self._weights is None:
+            raise ValueError("the head knows nothing yet; call `start` or `learn` first")
+        return self._weights
 
     def remember(self, examples: Impressions) -> None:
         """Take impressions into the memory."""
@@ -71,8 +79,9 @@ class HeadTrainer:
         if not len(self.memory):
             raise ValueError("nothing is remembered; call `remember` before `learn`")
         known = self.memory.all()
-        start = self._weights or first_weights(known, self.training.hidden, self._dice)
-        model = _HeadModel(_standardised_anew(start, known.features))
+        if self._weights is None:
+            self.start(None)
+        model = _HeadModel(_standardised_anew(self.export(), known.features))
         optimiser = _optimiser(model, self.training)
         features, labels = torch.from_numpy(known.features), _labels(known)
         total = 0.0

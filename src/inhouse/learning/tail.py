@@ -1,0 +1,61 @@
+"""Reading the log in stretches: events with every page that was served before they ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from inhouse.core.clock import SystemClock
+from inhouse.events.types import LoggedEvent, ServedPage
+from inhouse.features.follow import Follower
+from inhouse.features.ports import Logs
+from inhouse.features.state import LiveState
+
+_PAGES_AT_ONCE: Final = 1_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stretch:
+    """The next part of the log."""
+
+    events: Sequence[LoggedEvent]
+    pages: Sequence[tuple[int, ServedPage]]  # with their own offsets
+    ended: bool  # whether nothing more was logged when it was read
+
+
+class Tail:
+    """Reads events, then the news of the catalog, then pages, so that each finds its like known.
+
+    An event's item was committed before it, and a page before the events that came of it. Events
+    are read from where the state stands; whoever takes a stretch folds it into the state.
+    """
+
+    def __init__(self, logs: Logs, state: LiveState) -> None:
+        self._logs = logs
+        self._state = state
+        # Only the catalog is followed here, and that moves no clock.
+        self._follower = Follower(state, logs, SystemClock())
+        self._page_offset = 0
+
+    def load_catalog(self) -> None:
+        """Take in every user and item there is; called once."""
+        self._follower.load_catalog()
+
+    def next(self, limit: int, until: int | None = None) -> Stretch:
+        """At most `limit` events, none beyond offset `until`."""
+        events = self._logs.events.read(self._state.log_offset, limit)
+        ended = len(events) < limit
+        if until is not None:
+            events = [logged for logged in events if logged.log_offset <= until]
+        self._follower.follow_changes()
+        last = events[-1].log_offset if events else self._state.log_offset
+        return Stretch(events=events, pages=self._pages_until(last), ended=ended)
+
+    def _pages_until(self, log_offset: int) -> list[tuple[int, ServedPage]]:
+        """Pages not read yet, up to the first that saw more events than these."""
+        found: list[tuple[int, ServedPage]] = []
+        while batch := self._logs.pages.read(self._page_offset, _PAGES_AT_ONCE):
+            found.extend(batch)
+            self._page_offset = batch[-1][0]
+            if batch[-1][1].log_offset > log_offset:
+                break
+        return found

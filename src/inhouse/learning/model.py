@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from inhouse.core.ids import ItemId
 from inhouse.features.content import CONTENT_DIMS
-from inhouse.learning.encoding import AGE_CODES, DWELL_CODES, Histories
+from inhouse.learning.encoding import AGE_CODES, DWELL_CODES
 from inhouse.learning.taste import (
     HIGHEST_LOGIT,
     KIND_COUNT,
@@ -22,25 +22,13 @@ _START_SPREAD = 0.05
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HistoryTensors:
-    """`Histories` for torch; `rows` index whatever item vectors stand beside them."""
+    """`Histories` for torch; `rows` are places in the item vectors beside them."""
 
     rows: Tensor  # int64[n, L], any valid row where padded
     there: Tensor  # bool[n, L], false where padded
     kinds: Tensor  # int64[n, L]
     ages: Tensor  # int64[n, L]
     dwells: Tensor  # int64[n, L]
-
-
-def history_tensors(histories: Histories) -> HistoryTensors:
-    """The same histories, rows being indices of the item table."""
-    items = torch.from_numpy(histories.items.astype(np.int64))
-    return HistoryTensors(
-        rows=items.clamp(min=0),
-        there=items >= 0,
-        kinds=torch.from_numpy(histories.kinds.astype(np.int64)),
-        ages=torch.from_numpy(histories.ages.astype(np.int64)),
-        dwells=torch.from_numpy(histories.dwells.astype(np.int64)),
-    )
 
 
 class Dropout:

@@ -81,7 +81,7 @@ class HeadTrainer:
         known = self.memory.all()
         if self._weights is None:
             self.start(None)
-        model = _HeadModel(_standardised_anew(self.export(), known.features))
+        model = HeadModel(standardised_anew(self.export(), known.features))
         optimiser = _optimiser(model, self.training)
         features, labels = torch.from_numpy(known.features), _labels(known)
         total = 0.0
@@ -128,7 +128,7 @@ def first_weights(known: Impressions, hidden: int, dice: torch.Generator) -> Hea
     )
 
 
-def _standardised_anew(weights: HeadWeights, features: NDArray[np.float32]) -> HeadWeights:
+def standardised_anew(weights: HeadWeights, features: NDArray[np.float32]) -> HeadWeights:
     """The same function (but for the clipping) over the mean and spread of newer data."""
     mean, spread = features.mean(axis=0), _spread(features)
     stretch = (spread / weights.spread)[:, None]  # [F, 1]
@@ -144,7 +144,7 @@ def _standardised_anew(weights: HeadWeights, features: NDArray[np.float32]) -> H
     )
 
 
-class _HeadModel(nn.Module):
+class HeadModel(nn.Module):
     """`head.py` in torch."""
 
     def __init__(self, weights: HeadWeights) -> None:
@@ -157,11 +157,15 @@ class _HeadModel(nn.Module):
         self.outward = _parameter(weights.outward)
         self.bias = _parameter(weights.bias)
 
-    def loss(self, features: Tensor, labels: Tensor) -> Tensor:
-        """Mean over [n, F] features and [n, 4] labels, the last in seconds."""
+    def logits(self, features: Tensor) -> Tensor:
+        """[n, 4] from [n, F]."""
         x = ((features - self._mean) / self._spread).clamp(-CLIP, CLIP)  # [n, F]
         hidden = functional.silu(x @ self.inward + self.inward_bias)  # [n, K]
-        z = x @ self.straight + hidden @ self.outward + self.bias  # [n, 4]
+        return x @ self.straight + hidden @ self.outward + self.bias  # [n, 4]
+
+    def loss(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Mean over [n, F] features and [n, 4] labels, the last in seconds."""
+        z = self.logits(features)
         said = functional.binary_cross_entropy_with_logits(z[:, :3], labels[:, :3])
         log_dwell = z[:, 3].clamp(max=float(np.log(LONGEST_S)))
         stayed = (torch.exp(log_dwell) - labels[:, 3] * log_dwell).mean()
@@ -179,7 +183,7 @@ def _parameter(values: NDArray[np.float32]) -> nn.Parameter:
     return nn.Parameter(torch.from_numpy(values.astype(np.float32, copy=True)))
 
 
-def _optimiser(model: _HeadModel, training: HeadTraining) -> torch.optim.Optimizer:
+def _optimiser(model: HeadModel, training: HeadTraining) -> torch.optim.Optimizer:
     shrunk = [model.straight, model.inward, model.outward]
     return torch.optim.AdamW(
         [

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inhouse.learning.encoding import Histories
 from inhouse.learning.examples import NextItems
 from inhouse.learning.model import Dropout, HistoryTensors, TasteModel
 
@@ -68,7 +69,9 @@ def losses(
     model: TasteModel, vectors: Vectors, examples: NextItems, choices: Choices, dropout: Dropout
 ) -> Tensor:
     """[n] -log p of each answer."""
-    people = dropout(model.people(vectors.values, _tensors(vectors, examples), dropout))  # [n, d]
+    people = dropout(
+        model.people(vectors.values, history_tensors(vectors, examples.histories), dropout)
+    )  # [n, d]
     answers = (people * vectors.values[vectors.places(examples.targets)]).sum(1)  # [n]
     others = people @ vectors.values[vectors.places(choices.rows)].T  # [n, d] @ [d, c] -> [n, c]
     return cross_entropy(answers, others - choices.correction, choices, examples)
@@ -93,8 +96,8 @@ def _left_out(choices: Choices, examples: NextItems) -> Tensor:
     return mask.scatter_(1, torch.from_numpy(places), True)[:, :c]
 
 
-def _tensors(vectors: Vectors, examples: NextItems) -> HistoryTensors:
-    histories = examples.histories
+def history_tensors(vectors: Vectors, histories: Histories) -> HistoryTensors:
+    """Histories for torch, their rows being places in `vectors`."""
     return HistoryTensors(
         rows=vectors.places(histories.items),
         there=torch.from_numpy(histories.items >= 0),

@@ -1,0 +1,195 @@
+"""The pieces of training: rows like Adam's, a sampled softmax that estimates the whole one."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inhouse.core.errors import InputError
+from inhouse.core.ids import ItemId
+from inhouse.core.random import stream
+from inhouse.learning.examples import Impressions, NextItems, no_impressions
+from inhouse.learning.memory import ImpressionMemory, NextItemMemory, Ring
+from inhouse.learning.taste import TasteShape
+from inhouse.learning.train import Catalogue, train_head, train_taste
+from inhouse.learning.train_head import HeadTraining
+from inhouse.learning.train_loss import by_popularity, cross_entropy, evenly, whole
+from inhouse.learning.train_rows import RowTable
+from inhouse.learning.train_taste import TasteTrainer, TasteTraining
+
+Make = Callable[..., NextItems]
+Planted = Callable[..., Impressions]
+QUICK = TasteTraining(shape=TasteShape(dims=16), batch=128, dropout=0.2)
+
+
+def test_rows_move_as_under_adam() -> None:
+    """Where every row is touched at every step the table equals torch's AdamW."""
+    table = RowTable(4, rate=0.01, decay=0.1)
+    table.grow(6)
+    table.activate(np.arange(6), torch.Generator().manual_seed(1))
+    parameter = torch.nn.Parameter(table.values.clone())
+    adam = torch.optim.AdamW([parameter], lr=0.01, weight_decay=0.1)
+    dice = torch.Generator().manual_seed(2)
+
+    for _ in range(20):
+        gradient = torch.randn(6, 4, generator=dice)
+        table.update(torch.arange(6), gradient)
+        parameter.grad = gradient
+        adam.step()
+
+    torch.testing.assert_close(table.values, parameter.detach(), atol=1e-6, rtol=1e-5)
+
+
+def test_inactive_rows_never_move() -> None:
+    """A gradient on a row that is not active changes nothing."""
+    table = RowTable(2, rate=0.1, decay=0.0)
+    table.grow(3)
+    table.activate(np.array([1]), torch.Generator().manual_seed(0))
+
+    table.update(torch.arange(3), torch.ones(3, 2))
+
+    assert table.values[[0, 2]].abs().sum() == 0
+    assert table.values[1].abs().sum() > 0
+
+
+def test_growing_keeps_what_was_learned() -> None:
+    """Rows that were there stay as they are when more come."""
+    table = RowTable(2, rate=0.1, decay=0.0)
+    table.grow(2)
+    table.activate(np.arange(2), torch.Generator().manual_seed(0))
+    before = table.values.clone()
+
+    table.grow(100)
+
+    assert torch.equal(table.values[:2], before)
+    assert table.active.tolist() == [True] * 2 + [False] * 98
+
+
+def _example(history: list[int], target: int) -> NextItems:
+    trainer_memory = NextItemMemory(8, 4)
+    assert len(trainer_memory) == 0
+    empty = trainer_memory.latest(0)
+    assert len(empty) == 0
+    items = np.array([history], dtype=np.int32)
+    codes = np.zeros_like(items, dtype=np.uint8)
+    return NextItems(
+        histories=type(empty.histories)(items=items, kinds=codes, ages=codes, dwells=codes),
+        targets=np.array([target], dtype=np.int32),
+        at_ms=np.zeros(1, dtype=np.int64),
+        offsets=np.zeros(1, dtype=np.int64),
+    )
+
+
+def test_the_loss_leaves_out_what_was_touched() -> None:
+    """-log p is over the answer and the untouched: item 3 and 1 of five, 0, 2 and 4 being known."""
+    logits = torch.tensor([[5.0, 1.0, 7.0, 2.0, 9.0]])
+    example = _example([-1, 0, 2, 4], 3)
+
+    loss = cross_entropy(logits[:, 3], logits, whole(np.arange(5)), example)
+
+    expected = np.log(np.exp(2.0) + np.exp(1.0)) - 2.0
+    assert float(loss[0]) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["even", "popular"])
+def test_the_sampled_sum_estimates_the_whole(kind: str) -> None:
+    """Over many draws the corrected sum of exponentials has the mean of the true one."""
+    numbers = stream(1, "logits")
+    rows = np.arange(500)
+    logits = numbers.normal(size=500).astype(np.float32)
+    counts = numbers.integers(1, 100, 500)
+
+    sums = []
+    for _ in range(300):
+        if kind == "even":
+            choices = evenly(rows, 100, numbers)
+        else:
+            choices = by_popularity(rows, counts, 100, numbers)
+        sums.append(np.exp(logits[choices.rows] - choices.correction.numpy()).sum())
+
+    assert np.mean(sums) == pytest.approx(np.exp(logits).sum(), rel=0.02)
+
+
+def test_a_sampled_softmax_learns_the_checkerboard_too(
+    checkerboard: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a sample of 16 of 40 items the model still comes near the best loss, log 14."""
+    monkeypatch.setattr("inhouse.learning.train_taste.FULL_SOFTMAX", 10)
+    trainer = TasteTrainer(TasteTraining(shape=TasteShape(dims=16), batch=128, negatives=16))
+    trainer.grow(np.zeros((40, 64), dtype=np.float32))
+    trainer.remember(checkerboard(2_000))
+    trainer.learn(200)
+
+    assert trainer.judge(checkerboard(300, seed=4)).loss < np.log(14) + 0.3
+
+
+@given(st.lists(st.integers(0, 7), max_size=12), st.integers(1, 20))
+def test_a_ring_is_the_tail_of_all_that_was_added(sizes: list[int], most: int) -> None:
+    """Whatever the batches, the ring holds the latest `most` rows in order."""
+    ring = Ring({"x": np.zeros((0, 2), dtype=np.int64)}, most)
+    added: list[int] = []
+    for size in sizes:
+        batch = np.arange(len(added), len(added) + size)
+        ring.add({"x": np.stack([batch, -batch], axis=1)})
+        added.extend(batch.tolist())
+
+    held = ring.at(np.arange(len(ring)))["x"]
+
+    assert held[:, 0].tolist() == added[-most:]
+    assert held[:, 1].tolist() == [-x for x in added[-most:]]
+
+
+def test_memory_gives_back_whole_examples(planted: Planted) -> None:
+    """What is remembered comes back column for column."""
+    examples = planted(50)
+    memory = ImpressionMemory(30)
+    memory.add(no_impressions())
+    memory.add(examples)
+
+    for name, part in memory.all().arrays().items():
+        np.testing.assert_array_equal(part, examples.slice(20, 50).arrays()[name])
+
+
+def test_training_stops_when_the_latest_slice_says_so(checkerboard: Make) -> None:
+    """The kept weights are the best on the latest tenth, and later epochs brought nothing."""
+    catalogue = Catalogue(
+        item_ids=tuple(ItemId(f"i{k}") for k in range(40)),
+        content=np.zeros((40, 64), dtype=np.float32),
+    )
+    told: list[tuple[str, int, int]] = []
+
+    weights, fit = train_taste(
+        checkerboard(1_000), catalogue, QUICK, progress=lambda *step: told.append(step)
+    )
+
+    assert fit.losses[fit.best_epoch] == min(fit.losses)
+    assert (fit.learned, fit.judged) == (900, 100)
+    assert fit.losses[fit.best_epoch] < np.log(14) + 0.3
+    assert told[0][:2] == ("taste", 1)
+    assert weights.item_ids == catalogue.item_ids
+
+
+def test_training_may_start_from_earlier_weights(checkerboard: Make) -> None:
+    """A warm start stands where the earlier training ended, over a larger catalogue too."""
+    small = Catalogue(
+        item_ids=tuple(ItemId(f"i{k}") for k in range(40)),
+        content=np.zeros((40, 64), dtype=np.float32),
+    )
+    large = Catalogue(
+        item_ids=(*small.item_ids, ItemId("new")), content=np.zeros((41, 64), dtype=np.float32)
+    )
+    weights, fit = train_taste(checkerboard(1_000), small, QUICK)
+
+    _, again = train_taste(checkerboard(1_000), large, QUICK, start=weights)
+
+    assert again.losses[0] == pytest.approx(fit.losses[fit.best_epoch], abs=0.02)
+
+
+def test_too_few_examples_are_refused(planted: Planted) -> None:
+    """Below fifty there is no slice to stop by."""
+    with pytest.raises(InputError) as error:
+        train_head(planted(49), HeadTraining())
+    assert str(error.value) == "49 examples are too few to train on, expected at least 50"

@@ -24,6 +24,7 @@ from benchmarks.common import Report, arguments, program, wait_until
 from benchmarks.server import Server, free_port, is_ready, make_key
 from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import Item
+from inhouse.cli.up import MODULES, Role
 from inhouse.core.ids import ItemId, UserId
 from inhouse.events.log import EventLog
 from inhouse.store.database import StoreSettings, open_database
@@ -92,7 +93,7 @@ async def _ask(session: aiohttp.ClientSession, server: Server, load: Load) -> No
 def _pid_of(supervisor: int, role: str) -> int | None:
     for child in psutil.Process(supervisor).children():
         try:
-            if child.cmdline()[-1] == role:
+            if child.cmdline()[-1] == MODULES[Role(role)]:
                 return child.pid
         except psutil.Error:
             continue

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from inhouse.app.build import open_services
 
 from benchmarks.common import program, wait_until
+from inhouse.app.build import open_services
 from inhouse.app.settings import load_settings
 
 
@@ -68,7 +68,7 @@ def api_server(folder: Path, core: int | None = None) -> Iterator[Server]:
         "INHOUSE_APP_CLOCK": "log",
         "INHOUSE_APP_LOG_LEVEL": "warning",
     }
-    with program(["-m", "inhouse.cli.main", "up", "--role", "api"], environment) as process:
+    with program(["-m", "inhouse.api"], environment) as process:
         if core is not None:
             os.sched_setaffinity(process.pid, {core})
         server = Server(port=port, secret=secret, pid=process.pid)

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
-from inhouse.app.build import Services
 
 from inhouse.api.server import create_app
+from inhouse.app.build import Services
 from inhouse.app.settings import SECTIONS, load_settings
-from inhouse.cli.main import app as cli
+from inhouse.cli.main import COMMANDS, command_line
 from inhouse.core.settings import rows
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,7 +45,7 @@ def _shown(default: object) -> str:
 def commands_page() -> str:
     """Every command with its help, as `--help` has it."""
     lines = ["# Commands", "", f"{_NOTE} Exit codes: 0 done, 1 it failed, 2 it was asked wrongly."]
-    root = typer.main.get_command(cli)
+    root = typer.main.get_command(command_line(tuple(COMMANDS)))
     for names, command in _walk(["inhouse"], root):
         lines += ["", f"## {' '.join(names)}", "", (command.help or "").strip(), ""]
         rows_ = list(_parameters(command))
@@ -55,15 +54,15 @@ def commands_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _walk(names: list[str], command: click.Command) -> Iterator[tuple[list[str], click.Command]]:
-    inner: dict[str, click.Command] = getattr(command, "commands", {})
+def _walk(names: list[str], command: Any) -> Iterator[tuple[list[str], Any]]:
+    inner: dict[str, Any] = getattr(command, "commands", {})
     if not inner:
         yield names, command
     for name in sorted(inner):
         yield from _walk([*names, name], inner[name])
 
 
-def _parameters(command: click.Command) -> Iterator[str]:
+def _parameters(command: Any) -> Iterator[str]:
     for parameter in command.params:
         shown = getattr(parameter, "help", None) or ""
         is_option = parameter.param_type_name == "option"

@@ -3,8 +3,10 @@
 import time
 from typing import Final
 
-from inhouse.app.build import Services
-from inhouse.core.logs import logger
+from inhouse.app.build import Services, open_services
+from inhouse.app.loops import run_loop
+from inhouse.app.settings import load_settings
+from inhouse.core.logs import configure_logs, logger
 from inhouse.features import checkpoint
 from inhouse.learning.learner import Learner
 
@@ -42,3 +44,19 @@ class LearnerProcess:
         checkpoint.save(state, self._path)
         self._kept_offset, self._kept_s = state.log_offset, time.monotonic()
         self._log.info("state_kept", log_offset=state.log_offset)
+
+
+def main() -> None:
+    """The role `learner`: learn from the log and publish snapshots until told to stop."""
+    settings = load_settings()
+    configure_logs(role="learner", level=settings.app.log_level)
+    with open_services(settings) as services:
+        process = LearnerProcess(services)
+        try:
+            run_loop("learner", process.step, settings.app.learn_every_s)
+        finally:
+            process.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -4,8 +4,10 @@ import asyncio
 import time
 from typing import Final
 
-from inhouse.app.build import Services
-from inhouse.core.logs import logger
+from inhouse.app.build import Services, open_services
+from inhouse.app.loops import run_loop
+from inhouse.app.settings import load_settings
+from inhouse.core.logs import configure_logs, logger
 from inhouse.models.harvest import Labels
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.train import LATER_SHARE, train_task
@@ -69,3 +71,19 @@ class Worker:
             return True
         known = versions[0].card.trained_on / (1 - LATER_SHARE)
         return labels >= _GROWTH * known
+
+
+def main() -> None:
+    """The role `worker`: judge what is posted and look after the models until told to stop."""
+    settings = load_settings()
+    configure_logs(role="worker", level=settings.app.log_level)
+    with open_services(settings) as services:
+        worker = Worker(services)
+        try:
+            run_loop("worker", worker.step, settings.app.worker_pause_ms / 1_000)
+        finally:
+            worker.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,28 +1,70 @@
-"""The command `inhouse`."""
+"""The command `inhouse`. A command's module is imported when that command is called, so that
+`inhouse keys` does not wait for what `inhouse train` needs."""
 
+import importlib
 import os
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import typer
 
 from inhouse import __version__
-from inhouse.cli import keys
-from inhouse.cli.demo import demo
 from inhouse.cli.output import ASKED_WRONGLY, FAILED, complaints
-from inhouse.cli.up import up
 from inhouse.core.errors import InhouseError, InputError
 
-app = typer.Typer(
-    name="inhouse",
-    help="The For You feed on models you own.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.add_typer(keys.app, name="keys")
-app.command()(demo)
-app.command()(up)
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A command and where it lives."""
+
+    module: str  # of this package
+    name: str  # of a function, or of a typer app with commands of its own
+    help: str  # one line for the list of commands
+
+
+COMMANDS: Final = {
+    "demo": Entry(module="demo", name="demo", help="a living community on this machine"),
+    "up": Entry(module="up", name="up", help="run the server, or one role of it"),
+    "import": Entry(module="imports", name="app", help="take over what another system holds"),
+    "replay": Entry(module="replay", name="replay", help="score the feed on recorded behaviour"),
+    "train": Entry(module="train", name="train", help="learn everything the log holds, now"),
+    "moderate": Entry(module="moderate", name="app", help="judge what waits; check a policy"),
+    "review": Entry(module="review", name="app", help="the moderators' queue"),
+    "models": Entry(module="models", name="app", help="who answers each task; owned models"),
+    "bill": Entry(module="bill", name="show_bill", help="what AI calls cost, and who is paid"),
+    "experiment": Entry(module="experiment", name="app", help="start, read and stop experiments"),
+    "keys": Entry(module="keys", name="app", help="make, list and revoke API keys"),
+    "doctor": Entry(module="doctor", name="doctor", help="is everything as it should be"),
+}
+
+
+def command_line(wanted: Sequence[str]) -> typer.Typer:
+    """The commands: those in `wanted` as they are, the others as lines of the help."""
+    app = typer.Typer(
+        name="inhouse",
+        help="The For You feed on models you own.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_options)
+    for name, entry in COMMANDS.items():
+        if name not in wanted:
+            app.command(name, help=entry.help)(_not_called)
+            continue
+        target = getattr(importlib.import_module(f"inhouse.cli.{entry.module}"), entry.name)
+        if isinstance(target, typer.Typer):
+            app.add_typer(target, name=name)
+        else:
+            app.command(name)(target)
+    return app
+
+
+def _not_called() -> None:
+    """Stands in the help for a command that this call does not import."""
 
 
 def _version(wanted: bool) -> None:
@@ -31,19 +73,20 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
-    ] = False,
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="print the version"
+    ),
 ) -> None:
-    """Options before the command."""
+    """The For You feed on models you own."""
 
 
 def run() -> None:
     """Entry point: turns what inhouse raises on purpose into a message and an exit code."""
+    # No option before a command takes a value, so the first bare word is the command.
+    called = [word for word in sys.argv[1:] if not word.startswith("-")][:1]
     try:
-        app()
+        command_line(called)()
     except InputError as error:
         complaints.print(f"inhouse: {error}", markup=False, highlight=False)
         sys.exit(ASKED_WRONGLY)

@@ -1,18 +1,17 @@
 """inhouse up: run the roles."""
 
-from collections.abc import Callable, Mapping
+import os
+import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Final
 
 import typer
 
-from inhouse.api.serve import run_api
-from inhouse.app.background import run_learner, run_worker
 from inhouse.app.build import open_services
-from inhouse.app.settings import Settings, load_settings
+from inhouse.app.settings import load_settings
 from inhouse.app.supervisor import Program, Supervisor, on_signals
 from inhouse.cli.output import console
-from inhouse.console.serve import run_console
 from inhouse.core.logs import configure_logs
 
 
@@ -25,12 +24,15 @@ class Role(StrEnum):
     console = "console"
 
 
-_RUN: Final[Mapping[Role, Callable[[Settings], None]]] = {
-    Role.api: run_api,
-    Role.learner: run_learner,
-    Role.worker: run_worker,
-    Role.console: run_console,
+# Each role loads only its own libraries: torch stays out of the process that serves.
+MODULES: Final[Mapping[Role, str]] = {
+    Role.api: "inhouse.api",
+    Role.learner: "inhouse.app.learner",
+    Role.worker: "inhouse.app.worker",
+    Role.console: "inhouse.console",
 }
+# One thread a process: a request's matrices are small, and roles share the machine.
+_THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def up(
@@ -38,12 +40,12 @@ def up(
 ) -> None:
     """Run the server: all roles on this machine, restarting what dies, or one role alone."""
     settings = load_settings()
-    configure_logs(role=role or "supervisor", level=settings.app.log_level)
     if role is not None:
-        _RUN[role](settings)
-        return
-    with open_services(settings):
-        pass  # tables are made once, before the roles ask for them
+        os.environ.update(threads())
+        os.execv(sys.executable, [sys.executable, "-m", MODULES[role]])
+    configure_logs(role="supervisor", level=settings.app.log_level)
+    with open_services(settings) as services:
+        services.log.last_offset()  # tables are made once, before the roles ask for them
     supervisor = Supervisor(role_programs(), {})
     on_signals(supervisor.stop)
     supervisor.start()
@@ -57,6 +59,10 @@ def up(
 def role_programs() -> list[Program]:
     """Every role as a process of its own."""
     return [
-        Program(name=role, arguments=("-m", "inhouse.cli.main", "up", "--role", role))
-        for role in Role
+        Program(name=role, arguments=("-m", MODULES[role]), environment=threads()) for role in Role
     ]
+
+
+def threads() -> dict[str, str]:
+    """How many threads numeric libraries may start, where the operator has not said otherwise."""
+    return {name: os.environ.get(name, "1") for name in _THREADS}

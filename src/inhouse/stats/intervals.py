@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats as distributions
+from scipy import special
 
 from inhouse.core.errors import InputError
 from inhouse.core.random import stream
@@ -45,7 +45,7 @@ def mean_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval | NotE
     lacking = without_spread(sample)
     if lacking:
         return lacking
-    t = float(distributions.t.ppf(0.5 + checked_level(level) / 2, sample.n - 1))
+    t = float(special.stdtrit(sample.n - 1, 0.5 + checked_level(level) / 2))
     half = t * math.sqrt(sample.variance / sample.n)
     return Interval(
         estimate=sample.mean, low=sample.mean - half, high=sample.mean + half, level=level
@@ -68,7 +68,7 @@ def welch_difference(
     if squared <= 0:
         return NotEnough(reason="no variance in either arm", have=control.n + treatment.n)
     freedom = squared**2 / (parts[0] ** 2 / (control.n - 1) + parts[1] ** 2 / (treatment.n - 1))
-    half = float(distributions.t.ppf(0.5 + checked_level(level) / 2, freedom)) * math.sqrt(squared)
+    half = float(special.stdtrit(freedom, 0.5 + checked_level(level) / 2)) * math.sqrt(squared)
     estimate = treatment.mean - control.mean
     return Interval(estimate=estimate, low=estimate - half, high=estimate + half, level=level)
 
@@ -104,7 +104,7 @@ def bootstrap(
 
 def z_value(level: float) -> float:
     """The two-sided normal quantile, 1.96 for 0.95."""
-    return float(distributions.norm.ppf(0.5 + checked_level(level) / 2))
+    return float(special.ndtri(0.5 + checked_level(level) / 2))
 
 
 def without_spread(sample: Moments) -> NotEnough | None:

@@ -7,8 +7,7 @@ from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
-from scipy import stats as distributions
+from scipy import optimize, special
 
 from inhouse.core.errors import InputError
 from inhouse.stats.intervals import checked_counts, wilson, z_value
@@ -123,7 +122,7 @@ def _answer(
 def _wanted(estimate: float, variance: float, margin: float, level: float) -> int | None:
     """Labels in all that settle it with 80% power: variance ((z + z_power) / (d + margin))^2."""
     distance = abs(estimate + margin)
-    reach = z_value(level) + float(distributions.norm.ppf(_POWER))
+    reach = z_value(level) + float(special.ndtri(_POWER))
     if distance * math.sqrt(_MOST_PLANNED) <= reach * math.sqrt(variance):
         return None  # the rates look to lie on the margin itself
     return math.ceil(variance * (reach / distance) ** 2)

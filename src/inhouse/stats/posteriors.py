@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import integrate
-from scipy import stats as distributions
+from scipy import integrate, special
 
 from inhouse.core.errors import InputError
 from inhouse.stats.intervals import checked_counts
@@ -41,12 +40,12 @@ class BetaPosterior:
     def interval(self, level: float = 0.95) -> Interval:
         """Central credible interval."""
         tail = (1 - checked_level(level)) / 2
-        low, high = distributions.beta.ppf((tail, 1 - tail), self.alpha, self.beta)
+        low, high = special.betaincinv(self.alpha, self.beta, (tail, 1 - tail))
         return Interval(estimate=self.mean, low=float(low), high=float(high), level=level)
 
     def p_above(self, rate: float) -> float:
         """Probability that the true rate is above `rate`."""
-        return float(distributions.beta.sf(rate, self.alpha, self.beta))
+        return float(special.betaincc(self.alpha, self.beta, min(max(rate, 0.0), 1.0)))
 
     def sample(self, random: np.random.Generator, size: int) -> Floats:
         """Thompson draws."""
@@ -64,8 +63,8 @@ def p_better(first: BetaPosterior, second: BetaPosterior) -> float:
     """
 
     def won(u: float) -> float:
-        x = distributions.beta.ppf(u, first.alpha, first.beta)
-        return float(distributions.beta.cdf(x, second.alpha, second.beta))
+        x = special.betaincinv(first.alpha, first.beta, u)
+        return float(special.betainc(second.alpha, second.beta, x))
 
     value, _ = integrate.quad(won, 0.0, 1.0, limit=200)
     return min(1.0, max(0.0, float(value)))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from scipy import special
-from scipy import stats as distributions
 
 from inhouse.core.errors import InputError
 from inhouse.stats.types import NotEnough
@@ -63,7 +62,7 @@ def srm(counts: Sequence[int], weights: Sequence[float]) -> SrmCheck | NotEnough
         return SrmCheck(p_value=0.0, p_anytime=0.0, counts=tuple(counts), expected=expected)
     chi2 = sum((n - e) ** 2 / e for n, e in pairs)
     return SrmCheck(
-        p_value=float(distributions.chi2.sf(chi2, live - 1)),
+        p_value=float(special.chdtrc(live - 1, chi2)),
         p_anytime=_anytime_p([n for n, _ in pairs], [e / total for _, e in pairs]),
         counts=tuple(counts),
         expected=expected,

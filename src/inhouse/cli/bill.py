@@ -1,0 +1,54 @@
+"""inhouse bill: what AI calls cost, and who is paid."""
+
+from typing import Annotated
+
+import typer
+
+from inhouse.app.build import open_services
+from inhouse.cli.output import Json, console, print_json, show
+from inhouse.core.clock import DAY_MS
+from inhouse.models.bill import Bill, Line, bill
+
+_SIDES = ("months", "days", "hosts", "owners", "tasks", "models")
+
+
+def show_bill(
+    by: Annotated[str, typer.Option(help=f"one of {', '.join(_SIDES)}")] = "models",
+    days: Annotated[int, typer.Option(min=1, max=4_000, help="how far back")] = 30,
+    as_json: Json = False,
+) -> None:
+    """The bill of the last days by month, vendor, task or model, with each vendor's share."""
+    if by not in _SIDES:
+        raise typer.BadParameter(f"got {by!r}, expected one of {', '.join(_SIDES)}")
+    with open_services() as services:
+        # Where time follows the log, the last days are those before its latest event.
+        services.clock.advance(services.log.last_at_ms())
+        now_ms = services.clock.now_ms()
+        found = bill(services.database, now_ms - days * DAY_MS, now_ms + 1)
+    if as_json:
+        print_json(found)
+        return
+    lines: tuple[Line, ...] = getattr(found, by)
+    columns = (
+        (by, lambda line: line.key + (" (simulated)" if line.simulated else "")),
+        ("USD", lambda line: f"{line.spend_usd:,.4f}"),
+        ("answered", lambda line: f"{line.calls:,}"),
+        ("requests", lambda line: f"{line.attempts:,}"),
+        ("tokens in", lambda line: f"{line.tokens_in:,}"),
+        ("tokens out", lambda line: f"{line.tokens_out:,}"),
+        ("unpriced", lambda line: line.unpriced or ""),
+    )
+    show(lines, columns, as_json=False)
+    _print_dependence(found)
+
+
+def _print_dependence(found: Bill) -> None:
+    mark = " (simulated)" if found.basis == "simulated" else ""
+    for share in found.shares:
+        if share.calls is not None:
+            spend = "" if share.spend is None else f", {share.spend:.0%} of the money"
+            console.print(
+                f"{share.layer} {share.vendor}: {share.calls:.0%} of answers{spend}{mark}"
+            )
+    if found.owned_calls is not None:
+        console.print(f"models of our own: {found.owned_calls:.0%} of answers")

@@ -1,0 +1,112 @@
+"""inhouse doctor: is everything as it should be, and what is set."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from inhouse.app.build import Services, open_services
+from inhouse.app.settings import all_rows, load_settings
+from inhouse.cli.output import FAILED, Json, console, print_json, show
+from inhouse.core.errors import InhouseError
+
+_LEAST_FREE_BYTES = 1_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    what: str
+    ok: bool
+    detail: str
+
+
+def doctor(
+    settings: Annotated[
+        bool, typer.Option("--settings", help="list every setting instead")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at settings, store, log, models and disk; exit code 1 where something is wrong."""
+    if settings:
+        _show_settings(as_json=as_json)
+        return
+    findings = list(_findings())
+    columns = (
+        ("", lambda f: "ok" if f.ok else "WRONG"),
+        ("what", lambda f: f.what),
+        ("detail", lambda f: f.detail),
+    )
+    show(findings, columns, as_json=as_json)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+def _findings() -> Iterator[Finding]:
+    loaded = load_settings()  # faulty settings are an error of their own, with every fault
+    yield Finding(what="settings", ok=True, detail="all can be used")
+    with open_services(loaded) as services:
+        checks: dict[str, Callable[[Services], Finding]] = {
+            "store": _store,
+            "moderation": _moderation,
+            "feed model": _snapshot,
+            "vendors": _vendors,
+            "disk": _disk,
+        }
+        for name, check in checks.items():
+            try:
+                yield check(services)
+            except InhouseError as error:
+                yield Finding(what=name, ok=False, detail=str(error))
+
+
+def _store(services: Services) -> Finding:
+    items, users = services.catalog.counts()
+    detail = f"{services.database.dialect}, {items:,} items, {users:,} users, "
+    detail += f"log at {services.log.last_offset():,}"
+    return Finding(what="store", ok=True, detail=detail)
+
+
+def _moderation(services: Services) -> Finding:
+    waiting = sum(count.open for count in services.review.counts())
+    detail = f"policy {services.policy.version}, {waiting:,} cases wait for a person"
+    return Finding(what="moderation", ok=True, detail=detail)
+
+
+def _snapshot(services: Services) -> Finding:
+    current = services.snapshots.current()
+    if current is None:
+        return Finding(what="feed model", ok=True, detail="none yet; feeds go by content and heat")
+    services.snapshots.load(current)
+    return Finding(what="feed model", ok=True, detail=f"{current}, checksum right")
+
+
+def _vendors(services: Services) -> Finding:
+    names = services.fleet.vendors
+    detail = ", ".join(names) or "none configured: term banks and owned models judge alone"
+    return Finding(what="vendors", ok=True, detail=detail)
+
+
+def _disk(services: Services) -> Finding:
+    free = shutil.disk_usage(services.settings.folder).free
+    detail = f"{free / 1e9:,.1f} GB free at {services.settings.folder}"
+    return Finding(what="disk", ok=free > _LEAST_FREE_BYTES, detail=detail)
+
+
+def _show_settings(*, as_json: bool) -> None:
+    rows = all_rows()
+    if as_json:
+        print_json(rows)
+        return
+    columns = (
+        ("variable", lambda r: r.variable),
+        ("value", lambda r: os.environ.get(r.variable, r.default)),
+        ("unit", lambda r: r.unit),
+        ("what it is", lambda r: r.help),
+    )
+    show(rows, columns, as_json=False)
+    console.print("inhouse.toml may set them too: [package] sections, name = value")

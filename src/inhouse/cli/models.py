@@ -1,0 +1,73 @@
+"""inhouse models: who answers each task, and the way to a model of one's own."""
+
+from typing import Annotated
+
+import typer
+
+from inhouse.app.build import open_services
+from inhouse.cli.output import FAILED, Json, complaints, console, print_json, show
+from inhouse.models.tasks import TASKS, task_named
+from inhouse.models.train import train_task
+from inhouse.stats.types import NotEnough
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Who answers each task; owned models."
+)
+Task = Annotated[str, typer.Argument(help=f"one of {', '.join(TASKS)}")]
+
+
+@app.command()
+def routes(as_json: Json = False) -> None:
+    """Each task's stage on the way from rented to owned, and why it is there."""
+    rows = []
+    with open_services() as services:
+        for task in TASKS:
+            route = services.routes.current(task)
+            history = services.routes.history(task)
+            rows.append({"route": route, "reason": history[0].reason if history else "new"})
+    columns = (
+        ("task", lambda row: row["route"].task),
+        ("stage", lambda row: row["route"].stage),
+        ("rented", lambda row: row["route"].primary or "nobody"),
+        ("owned", lambda row: row["route"].owned or "none yet"),
+        ("owned share", lambda row: f"{row['route'].owned_share:.0%}"),
+        ("because", lambda row: row["reason"]),
+    )
+    show(rows, columns, as_json=as_json)
+
+
+@app.command("list")
+def list_versions(task: Task, as_json: Json = False) -> None:
+    """The trained versions of a task, newest first, with their cards."""
+    with open_services() as services:
+        versions = services.registry.versions(task_named(task).name)
+    columns = (
+        ("version", lambda v: v.version),
+        ("trained on", lambda v: f"{v.card.trained_on:,} texts"),
+        ("knows", lambda v: ", ".join(v.card.categories)),
+        ("taught by", lambda v: ", ".join(v.card.sources)),
+    )
+    show(versions, columns, as_json=as_json)
+
+
+@app.command()
+def train(task: Task, as_json: Json = False) -> None:
+    """Train the owned model of a task from the labels there are, and judge it on later ones."""
+    with open_services() as services:
+        trained = train_task(
+            services.database,
+            task_named(task),
+            services.registry.folder,
+            services.clock,
+            services.settings.models,
+        )
+    if isinstance(trained, NotEnough):
+        complaints.print(f"{trained.reason}: {trained.have:,} of {trained.need:,}")
+        raise typer.Exit(FAILED)
+    if as_json:
+        print_json(trained)
+        return
+    console.print(f"{trained.version}, trained on {trained.card.trained_on:,} texts")
+    for category, found in trained.card.metrics.items():
+        auprc = "unknown" if found.auprc is None else f"{found.auprc:.3f}"
+        console.print(f"  {category}: AUPRC {auprc}, {found.positives} positives held out")

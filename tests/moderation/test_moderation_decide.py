@@ -166,7 +166,9 @@ LABELS = st.lists(
     ),
     max_size=4,
 ).map(tuple)
-SIGNALS = st.dictionaries(st.sampled_from((*COUNTS, "unscored")), st.integers(1, 5), max_size=3)
+SIGNALS = st.dictionaries(
+    st.sampled_from((*COUNTS, "unscored")), st.sampled_from((1, 2, 3, 4, 5, 70_000)), max_size=3
+)
 EVIDENCE = st.builds(Evidence, labels=LABELS, signals=SIGNALS, person=CALLS)
 
 
@@ -250,6 +252,8 @@ def test_items_without_a_verdict_are_awaiting() -> None:
     """An index never heard of, however large, is awaiting: not shown and decided by nobody."""
     board = DecisionBoard(policy())
     board.update([5], [verdict(evidence())])
+    others = np.array([i for i in range(10_000) if i != 5])
+    assert set(board.actions(others, "feed", "adult").tolist()) == {AWAITING}
     items = np.array([0, 5, 6, 5_000_000])
     codes = board.actions(items, "feed", "adult").tolist()
     assert codes == [AWAITING, CODES["allow"], AWAITING, AWAITING]
@@ -283,6 +287,13 @@ def test_growing_keeps_what_was_decided() -> None:
     board.update([9_000], [verdict(evidence(hate=0.99))])
     codes = board.actions(np.array([1, 2, 9_000]), "feed", "adult").tolist()
     assert codes == [CODES["limit"], CODES["age_gate"], CODES["remove"]]
+    assert [board.decided_by(i, "feed", "adult") for i in (1, 2, 9_000)] == [
+        "rule:links",
+        "rule:hate_some",
+        "rule:hate_clear",
+    ]
+    board.adopt(policy())
+    assert board.decided_by(2, "profile", "minor") == "rule:hate_some"
 
 
 def test_where_a_post_is_shown_follows_from_its_action() -> None:

@@ -301,6 +301,23 @@ def test_only_the_decision_that_stands_can_be_undone(review: Review, community: 
     assert now(community, "b").decided_by == "rule:hate_likely"
 
 
+def test_of_two_equal_decisions_only_the_later_can_be_undone(
+    review: Review, community: Community
+) -> None:
+    """The same person saying the same again is a decision of its own."""
+    first = review.decide(taken(review, "ada").case_id, "ada", "warn", "hate", None)
+    community.wait(5)
+    again = review.decide(_reopen(community, review, "b").case_id, "ada", "warn", "hate", None)
+    with pytest.raises(ConflictError, match="no longer stands"):
+        review.undo(first.decision_id, "ada")
+    community.wait(5)
+    review.undo(again.decision_id, "ada")
+    assert now(community, "b").decided_by == "person:ada"
+    community.wait(5)
+    review.undo(first.decision_id, "ada")
+    assert now(community, "b").decided_by == "rule:hate_likely"
+
+
 def _reopen(community: Community, review: Review, item_id: str) -> Case:
     """Enough people report a decided item."""
     reports = Reports(community.database, community.clock, community.tools)

@@ -42,6 +42,12 @@ class Server:
         connection.request("GET", path, headers=self.headers)
         return json.loads(connection.getresponse().read())
 
+    def text(self, path: str) -> str:
+        """One answer as it is."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", path, headers=self.headers)
+        return connection.getresponse().read().decode()
+
 
 def free_port() -> int:
     """A port nobody listens on."""

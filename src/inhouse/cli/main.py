@@ -13,6 +13,7 @@ import typer
 from inhouse import __version__
 from inhouse.cli.output import ASKED_WRONGLY, FAILED, complaints
 from inhouse.core.errors import InhouseError, InputError
+from inhouse.core.logs import configure_logs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +85,7 @@ def _options(
 def run() -> None:
     """Entry point: turns what inhouse raises on purpose into a message and an exit code."""
     # No option before a command takes a value, so the first bare word is the command.
+    configure_logs(role="cli", level="warning")
     called = [word for word in sys.argv[1:] if not word.startswith("-")][:1]
     try:
         command_line(called)()

@@ -21,7 +21,7 @@ def configure_logs(*, role: str, level: str = "info") -> None:
             logging.getLevelNamesMapping()[level.upper()]
         ),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,  # a role configures after its modules made loggers
     )
     structlog.contextvars.bind_contextvars(role=role)
 

@@ -47,6 +47,7 @@ async def get_feed(
     )
     page, logged = use.feeds.serve(request)
     await asyncio.wrap_future(logged)
+    use.feeds.follower.catch_up()  # what this page shows is not on the next one
     meters.page(page.took_ms, [shown.source for shown in page.items])
     return answer(_answer(page, use, detail=detail))
 
@@ -65,9 +66,9 @@ async def why(user_id: str, item_id: str, use: Use) -> Response:
 
 
 def _mentions(page: ServedPage, item_id: ItemId) -> bool:
-    return any(shown.item_id == item_id for shown in page.items) or any(
-        removed.item_id == item_id for removed in page.removed
-    )
+    shown = {each.item_id for each in page.items}
+    removed = {each.item_id for each in page.removed}
+    return item_id in shown | removed or item_id in page.reserve
 
 
 def _check(user_id: str, excluded: tuple[ItemId, ...], surface: str, item: str | None) -> None:
@@ -106,7 +107,9 @@ def _with_facts(items: list[FeedItem], use: Services) -> list[FeedItem]:
     creators = use.catalog.users({item.creator_id for item in found.values()})
     detailed = []
     for item in items:
-        facts = found[ItemId(item.item_id)]
+        facts = found.get(ItemId(item.item_id))
+        if facts is None:  # gone since the page was made
+            continue
         creator = creators.get(facts.creator_id)
         detailed.append(
             dataclasses.replace(

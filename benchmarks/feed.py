@@ -1,0 +1,197 @@
+"""What a whole feed request costs over HTTP, while events and new posts keep arriving.
+
+One API process pinned to one core; callers, writers and this program on the other. Feeds ask for a
+page of 20 for people drawn by Zipf's law. Beside the server stands its floor: the same server's
+/v1/healthz, which is HTTP and routing without a feed.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import numpy as np
+
+from benchmarks.common import Report, arguments, console, quantiles_ms
+from benchmarks.community import NOW_MS, Size, build, item
+from benchmarks.server import Server, api_server
+from inhouse.app.build import open_services
+from inhouse.app.settings import load_settings
+from inhouse.learning.train import train_once
+
+CALLERS, PAGE = 4, 20
+EVENTS_PER_S, EVENT_BATCH, ITEMS_PER_S = 500, 50, 5
+
+
+class Load:
+    """Callers and writers against one server for a while."""
+
+    def __init__(self, server: Server, size: Size, seconds: float) -> None:
+        self._server, self._size, self._seconds = server, size, seconds
+        self._dice = np.random.default_rng(7)
+        self._end = 0.0
+        self.took: list[float] = []
+        self.empty = 0
+        self.written = 0
+
+    async def run(self, *, writing: bool) -> None:
+        """Ask with `CALLERS` callers until the time is over."""
+        self._end = time.perf_counter() + self._seconds
+        async with aiohttp.ClientSession(headers=self._server.headers) as session:
+            work = [self._ask(session) for _ in range(CALLERS)]
+            if writing:
+                work += [self._act(session), self._post(session)]
+            await asyncio.gather(*work)
+
+    async def _ask(self, session: aiohttp.ClientSession) -> None:
+        while (started := time.perf_counter()) < self._end:
+            person = int((self._size.people + 1) ** self._dice.random() - 1)
+            url = f"{self._server.url}/v1/feed/u{person}?n={PAGE}"
+            async with session.get(url) as response:
+                page = await response.json()
+                response.raise_for_status()
+            self.took.append(time.perf_counter() - started)
+            self.empty += not page["items"]
+
+    async def _act(self, session: aiohttp.ClientSession) -> None:
+        for number in itertools.count():
+            if time.perf_counter() >= self._end:
+                return
+            events = [self._event(number * EVENT_BATCH + i) for i in range(EVENT_BATCH)]
+            async with session.post(
+                f"{self._server.url}/v1/events", data=json.dumps({"events": events})
+            ) as response:
+                response.raise_for_status()
+            self.written += len(events)
+            await asyncio.sleep(EVENT_BATCH / EVENTS_PER_S)
+
+    def _event(self, number: int) -> dict[str, Any]:
+        person = int((self._size.people + 1) ** self._dice.random() - 1)
+        return {
+            "event_id": f"live-{time.monotonic_ns()}-{number}",
+            "at_ms": NOW_MS + number,
+            "kind": "impression" if number % 4 else "like",
+            "user_id": f"u{person}",
+            "item_id": f"i{int(self._dice.integers(self._size.items))}",
+        }
+
+    async def _post(self, session: aiohttp.ClientSession) -> None:
+        for number in itertools.count(self._size.items):
+            if time.perf_counter() >= self._end:
+                return
+            made = item(number, number % 20)
+            row = {
+                "item_id": f"{made.item_id}-{time.monotonic_ns()}",
+                "creator_id": made.creator_id,
+            }
+            body = {"items": [{**row, "title": made.title, "topics": list(made.topics)}]}
+            async with session.post(
+                f"{self._server.url}/v1/items", data=json.dumps(body)
+            ) as response:
+                response.raise_for_status()
+            await asyncio.sleep(1 / ITEMS_PER_S)
+
+
+async def _floor(server: Server, seconds: float) -> list[float]:
+    took = []
+    end = time.perf_counter() + seconds
+    async with aiohttp.ClientSession() as session:
+        while (started := time.perf_counter()) < end:
+            async with session.get(f"{server.url}/v1/healthz") as response:
+                await response.read()
+            took.append(time.perf_counter() - started)
+    return took
+
+
+def _prepare(folder: Path, size: Size) -> dict[str, float]:
+    """Build and train; returns how long each took."""
+    settings = load_settings(
+        {"INHOUSE_STORE_FOLDER": str(folder), "INHOUSE_APP_CLOCK": "log"}, folder / "none.toml"
+    )
+    with open_services(settings) as services:
+        started = time.perf_counter()
+        build(services.database, size)
+        built = time.perf_counter()
+        train_once(services.logs, services.snapshots, services.clock, settings.learning)
+        return {"build_s": built - started, "train_s": time.perf_counter() - built}
+
+
+def measure(report: Report, size: Size, seconds: float) -> None:
+    """One size: with and without writers."""
+    with tempfile.TemporaryDirectory(prefix="inhouse-bench-") as name:
+        folder = Path(name)
+        console.print(
+            f"building {size.items:,} items, {size.people:,} people, {size.events:,} events"
+        )
+        prepared = _prepare(folder, size)
+        with api_server(folder, core=0) as server:
+            floor = asyncio.run(_floor(server, min(3.0, seconds)))
+            report.add(
+                what="healthz (floor)", items=size.items, **_figures(floor, min(3.0, seconds))
+            )
+            for writing in (False, True):
+                load = Load(server, size, seconds)
+                asyncio.run(load.run(writing=writing))
+                report.add(
+                    what="feed + 500 events/s + 5 posts/s" if writing else "feed",
+                    items=size.items,
+                    people=size.people,
+                    **_figures(load.took, seconds),
+                    empty=load.empty,
+                    events_written=load.written,
+                    memory_mb=server.memory_mb(),
+                    stages_ms=_stages(server),
+                    **prepared,
+                )
+
+
+def _figures(took: list[float], seconds: float) -> dict[str, float]:
+    return {"req_per_s": len(took) / seconds, **quantiles_ms(took)}
+
+
+def _stages(server: Server) -> dict[str, float]:
+    """Mean time of each stage, from the server's own metrics."""
+    sums: dict[str, float] = {}
+    counts: dict[str, float] = {}
+    for line in server.text("/v1/metrics").splitlines():
+        for name, into in (("_sum{", sums), ("_count{", counts)):
+            if line.startswith(f"inhouse_feed_stage_ms{name}"):
+                stage = line.partition('stage="')[2].partition('"')[0]
+                into[stage] = float(line.rpartition(" ")[2])
+    return {
+        stage: round(total / counts[stage], 3) for stage, total in sums.items() if counts[stage]
+    }
+
+
+def main() -> None:
+    """Measure the sizes asked for."""
+
+    def extra(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--items", type=int, nargs="+", default=[10_000, 100_000])
+        parser.add_argument("--users", type=int, default=10_000)
+        parser.add_argument("--events", type=int, default=200_000)
+        parser.add_argument("--seconds", type=float, default=20.0)
+
+    options = arguments(__doc__ or "", extra)
+    report = Report(
+        "feed",
+        ("what", "items", "req_per_s", "p50_ms", "p95_ms", "p99_ms", "memory_mb", "empty"),
+    )
+    for items in [2_000] if options.quick else options.items:
+        people = 500 if options.quick else options.users
+        events = 10_000 if options.quick else options.events
+        seconds = 5.0 if options.quick else options.seconds
+        measure(report, Size(items=items, people=people, events=events), seconds)
+    for row in report.rows:
+        if "stages_ms" in row:
+            console.print(f"{row['what']} at {row['items']:,}: {row['stages_ms']}")
+    report.finish(options)
+
+
+if __name__ == "__main__":
+    main()

@@ -87,6 +87,14 @@ def test_ratings_become_likes_clicks_and_hides(small: Path) -> None:
     assert kinds == ["hide", "hide", "click", "like", "like"]
 
 
+def test_ratings_come_in_the_order_of_their_times(small: Path) -> None:
+    """The file's order stands only among equal times; the lines keep their numbers."""
+    (small / "u.data").write_text("7\t1\t5\t30\n7\t2\t9\t10\n7\t3\t4\t10\n7\t4\n")
+    rows = list(open_movielens(small).read())[3:]
+
+    assert [row.where for row in rows] == [f"u.data line {number}" for number in (4, 2, 3, 1)]
+
+
 def _million(path: Path, **last: str) -> Path:
     return _folder(
         path,
@@ -155,10 +163,10 @@ def test_bad_lines_are_listed_by_file_and_line(small: Path, database: Database) 
         "u.item line 3: release date: got '96-01-01', expected a day like 01-Jan-1995, or nothing",
         "u.item line 4: row: got 2 values, expected 24, parted by '|'",
         "u.user line 2: age: got 'old', expected a whole number of years",
-        "u.data line 3: rating: got '6', expected 1, 2, 3, 4 or 5",
         "u.data line 4: timestamp: got 'noon', expected seconds since 1970",
-        "u.data line 5: item_id: got 'ml100k-m99', expected an item posted to /v1/items before",
         "u.data line 6: row: got 1 values, expected 4, parted by '\\t'",
+        "u.data line 3: rating: got '6', expected 1, 2, 3, 4 or 5",
+        "u.data line 5: item_id: got 'ml100k-m99', expected an item posted to /v1/items before",
     ]
     assert report.counts == Counts(
         read=12, stored=5, repeated=0, rejected=7, items=2, users=1, events=2

@@ -8,12 +8,13 @@ What becomes of what:
   the day it came out (1970 for older ones), by a creator of its own, since no maker is named.
 - A rating of 4 or 5 is a `like`, of 3 a `click`, of 1 or 2 a `hide`: whoever rated a film had
   chosen to see it, and said afterwards whether that was right.
+- Ratings come in the order of their times, since a history is read in the order of the log.
 - A line of a sequence file has neither rating nor time: it is a `click`, a minute after the one
   before. Such times keep each person's order and say nothing across people.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +78,7 @@ class _Part:
     ]  # a record, or field, value, expected
     width: int  # values in a line
     header: bool = False  # whether the first line names the columns
+    sorted_by: int | None = None  # the value whose number gives the order; None keeps the file's
 
 
 def open_movielens(folder: Path) -> Source:
@@ -114,11 +116,31 @@ class MovieLensSource:
     def read(self) -> Iterator[Row]:
         """See `Source.read`."""
         for path, part, encoding in self._files:
-            with open_text(path, encoding) as handle:
-                for number, line in enumerate(handle, 1):
-                    text = line.rstrip("\r\n")
-                    if text and not (part.header and number == 1):
-                        yield _row(f"{path.name} line {number}", part, text)
+            for number, line in _in_order(part, _lines(path, part, encoding)):
+                yield _row(f"{path.name} line {number}", part, line)
+
+
+def _lines(path: Path, part: _Part, encoding: str) -> Iterator[tuple[int, str]]:
+    """The lines that say something, with their numbers."""
+    with open_text(path, encoding) as handle:
+        for number, line in enumerate(handle, 1):
+            text = line.rstrip("\r\n")
+            if text and not (part.header and number == 1):
+                yield number, text
+
+
+def _in_order(part: _Part, lines: Iterator[tuple[int, str]]) -> Iterable[tuple[int, str]]:
+    """Sorted by the part's number, equals as in the file; lines without one come first."""
+    place = part.sorted_by
+    if place is None:
+        return lines
+
+    def key(numbered: tuple[int, str]) -> int:
+        values = numbered[1].split(part.separator)
+        text = values[place] if len(values) > place else ""
+        return int(text) if text.isascii() and text.isdigit() else -1
+
+    return sorted(lines, key=key)
 
 
 def _row(where: str, part: _Part, line: str) -> Row:
@@ -234,11 +256,13 @@ def _event(prefix: str, user: str, film: str, kind: EventKind, at_ms: int) -> Ev
 
 _FILMS_100K = _Part(name="u.item", separator="|", read=_film_100k, width=24)
 _PEOPLE_100K = _Part(name="u.user", separator="|", read=_person_100k, width=5)
-_RATINGS_100K = _Part(name="u.data", separator="\t", read=_rating_100k, width=4)
+_RATINGS_100K = _Part(name="u.data", separator="\t", read=_rating_100k, width=4, sorted_by=3)
 _FILMS_1M = _Part(name="movies.dat", separator="::", read=_film_1m, width=3)
 _PEOPLE_1M = _Part(name="users.dat", separator="::", read=_person_1m, width=5)
-_RATINGS_1M = _Part(name="ratings.dat", separator="::", read=_rating_1m, width=4)
-_STEPS_1M = _Part(name="sequences.csv", separator=",", read=_step, width=3, header=True)
+_RATINGS_1M = _Part(name="ratings.dat", separator="::", read=_rating_1m, width=4, sorted_by=3)
+_STEPS_1M = _Part(
+    name="sequences.csv", separator=",", read=_step, width=3, header=True, sorted_by=1
+)
 _LAYOUTS: Final[tuple[tuple[tuple[_Part, ...], tuple[str, ...]], ...]] = (
     ((_FILMS_100K, _PEOPLE_100K, _RATINGS_100K), ()),
     ((_FILMS_1M, _PEOPLE_1M, _RATINGS_1M), ()),

@@ -41,6 +41,7 @@ TOPICS = {
     "chess": ("The quiet move that won it", "An endgame to sleep on", "Blunders I am proud of"),
     "astronomy": ("Saturn, ten seconds of luck", "A dark sky an hour from town", "First light"),
 }
+_SOURCES = ("taste", "similar", "trending", "fresh", "explore", "following")
 HOSTILE = (
     ("<img src=x onerror=alert(1)>", '<script>window.hacked = true</script> & "quotes" `${1}`'),
     ("مرحبا بالعالم", "هذا نص من اليمين إلى اليسار \u202e and turned around"),
@@ -304,8 +305,8 @@ def _placed(made: Community, draw: np.random.Generator, page: int, position: int
     return PageItem(
         item_id=item.item_id,
         position=position,
-        source=("taste", "similar", "trending", "fresh", "explore", "following")[position],
-        sources=("taste", "fresh") if position == 0 else ("fresh",),
+        source=_SOURCES[position],
+        sources=("taste", "fresh") if position == 0 else (_SOURCES[position],),
         value=float(draw.uniform(0.1, 1.0)),
         predicted={"p_click": 3 * p_like, "p_like": p_like, "p_hide": 0.004, "dwell_ms": 9_000.0}
         if page

@@ -36,6 +36,7 @@ const state = {
   follows: new Set(),
   hiding: null, // {card, timer}: a hide that may still be taken back
   hidden_ms: 0,
+  visit_due: true, // told with the first page: only then the server's time is known
 };
 
 // Order matters when the page is left: settle what is open, end the look, then send.
@@ -110,6 +111,8 @@ async function loadPage() {
 
 function show(answer) {
   sender.heardServerTime(answer.at_ms);
+  if (state.visit_due) sender.add("visit", state.person.id);
+  state.visit_due = false;
   const page = { page_id: answer.page_id, at_ms: answer.at_ms, user: state.person.id, first: state.shown.length };
   feed.querySelectorAll(".notice, .skeleton").forEach((card) => card.remove());
   for (const item of answer.items) {
@@ -400,8 +403,8 @@ function pickPerson(person) {
   who.setAttribute("aria-label", `Feed of ${name}; choose another person`);
   who.title = name;
   history.replaceState(null, "", "?user=" + encodeURIComponent(person.id));
+  state.visit_due = true;
   restart();
-  sender.add("visit", person.id);
 }
 
 async function findPeople(text) {

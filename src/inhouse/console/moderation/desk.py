@@ -38,6 +38,7 @@ class Desk:
         self.reviewer = reviewer
         self.queue: str | None = None  # looked at alone; None is all of them
         self.facts: CaseFacts | None = None  # the case on the table
+        self.queues: list[Queue] = []  # how full the queues were when last looked at
         self.category = OTHER  # what a restriction would be for
         self._services = services
         self._review = services.review
@@ -56,14 +57,13 @@ class Desk:
         """What `undo` would take back."""
         return self._done[-1] if self._done else None
 
-    def queues(self) -> list[Queue]:
-        """How full the queues are."""
-        return queues(self._services.database, community_now(self._services))
-
     def look(self) -> bool:
-        """Take the next case if none is on the table; says whether there is one."""
+        """Count the queues, and take the next case if none is on the table; says whether there is
+        one."""
         if self.facts is None:
             self._next()
+        else:
+            self._count()
         return self.facts is not None
 
     def choose_queue(self, queue: str | None) -> None:
@@ -112,6 +112,7 @@ class Desk:
         self.put_back()
         self._tally.decided = max(0, self._tally.decided - 1)
         self._lay(self._review.take(decision.case_id, self.reviewer))
+        self._count()
         return decision
 
     def put_back(self) -> None:
@@ -145,7 +146,14 @@ class Desk:
         self._tally = Tally(since_s=self._now_s())
         return done
 
+    def _count(self) -> None:
+        self.queues = queues(self._services.database, community_now(self._services))
+
     def _next(self) -> None:
+        self._take_next()
+        self._count()
+
+    def _take_next(self) -> None:
         """The case that is ours already, else the most urgent free one that was not skipped."""
         self.facts = None
         community_now(self._services)

@@ -113,12 +113,13 @@ def post_html(facts: CaseFacts) -> Safe:
     title, text = marked(item.title, item.text, hits)
     cover = safe_url(item.media_url)
     parts: list[Child] = [
+        _by(facts),
         tag("h2", title, dir="auto") if item.title else None,
         tag("div", text, class_="post-text", dir="auto", tabindex="0") if item.text else None,
-        _cover(cover) if cover else None,
         tag("div", *(tag("bdi", topic, class_="note") for topic in item.topics), class_="notes"),
     ]
-    return tag("article", _by(facts), *parts, class_="post")
+    body = tag("div", *parts, class_="post-body")
+    return tag("article", body, _cover(cover) if cover else None, class_="post")
 
 
 def _by(facts: CaseFacts) -> Safe:
@@ -312,9 +313,9 @@ def decided(decision: ReviewDecision) -> Safe:
     return join(
         [
             note(ACTION_WORDS[decision.action], _KINDS[decision.action]),
-            f"{about}. ",
+            f"{about} · ",
             tag("kbd", "u"),
-            " takes it back.",
+            " takes it back",
         ]
     )
 

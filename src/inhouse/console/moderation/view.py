@@ -109,6 +109,8 @@ class _Moderation:
         held = event.modifiers
         if not event.action.keydown or held.ctrl or held.alt or held.meta:
             return
+        if self._help.value or self._break.value:
+            return
         pressed = str(event.key.name)
         if pressed.isdigit() and self._desk.facts is not None:
             self._choose_category(int(pressed))
@@ -211,7 +213,7 @@ class _Moderation:
         self._status.show(told)
 
     def _show_chips(self) -> None:
-        chips = page.queue_chips(self._desk.queues(), self._desk.queue)
+        chips = page.queue_chips(self._desk.queues, self._desk.queue)
         if chips == self._chips_shown:
             return
         self._chips_shown = chips

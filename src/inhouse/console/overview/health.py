@@ -128,7 +128,7 @@ def lights(facts: HealthFacts) -> list[Light]:
 
 def _api(facts: HealthFacts) -> Light:
     if facts.api is None:
-        remark = f"no answer at {facts.api_at}; start it with `inhouse up`"
+        remark = f"no answer at {facts.api_at}; start it with inhouse up"
         return Light(name="API", state="bad", value="down", remark=remark)
     behind = max(0, facts.log_offset - facts.api.log_offset)
     state: State = "warn" if behind > _FAR_BEHIND else "good"

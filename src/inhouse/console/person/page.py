@@ -232,7 +232,7 @@ def expected(facts: PersonFacts) -> Safe:
     if not shown or facts.p_like_overall is None:
         return empty(
             "Nothing predicted yet",
-            "Once a trained model ranks this person's pages, what it expects appears here by topic.",
+            "What a trained model expects of this person appears here by topic.",
         )
     most = max(one.p_like for one in shown) or 1.0
     bars = [_expected(one, most) for one in shown]

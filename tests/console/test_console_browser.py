@@ -1,0 +1,435 @@
+"""The console in a real browser: every page, the keys, the feed; nothing leaves this machine."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import console_community
+import pytest
+import sqlalchemy as sa
+from PIL import Image
+
+from inhouse.store import tables
+from inhouse.store.database import Database, StoreSettings, open_database
+from inhouse.store.migrate import migrate
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+ARGUMENTS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+START_S: Final = 90.0
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine"),
+]
+
+
+class _Covers(BaseHTTPRequestHandler):
+    """Serves a small picture at every address."""
+
+    def do_GET(self) -> None:
+        data = BytesIO()
+        Image.new("RGB", (30, 40), (20, 120, 110)).save(data, "PNG")
+        self.send_response(200)
+        self.send_header("content-type", "image/png")
+        self.end_headers()
+        self.wfile.write(data.getvalue())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@dataclass
+class Server:
+    """The API and the console as processes, over a seeded community."""
+
+    console: str  # address
+    api: str  # address
+    database: Database
+    logs: Path
+
+    def events(self, kind: str) -> list[sa.Row[tuple[object, ...]]]:
+        """What the page sent, of one kind, in the order of the log."""
+        c = tables.events.c
+        query = sa.select(tables.events).where(c.kind == kind, c.event_id.startswith("web-"))
+        with self.database.read() as connection:
+            return list(connection.execute(query.order_by(c.log_offset)).all())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _start(role: str, environment: dict[str, str], folder: Path) -> "subprocess.Popen[bytes]":
+    code = (
+        f"from inhouse.{role}.serve import run_{role}\n"
+        "from inhouse.app.settings import load_settings\n"
+        "from inhouse.core.logs import configure_logs\n"
+        f"configure_logs(role={role!r})\nrun_{role}(load_settings())\n"
+    )
+    with (folder / f"{role}.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-c", code],
+            env={**os.environ, **environment},
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+        )
+
+
+def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
+    until_s = time.monotonic() + START_S
+    while time.monotonic() < until_s and process.poll() is None:
+        with contextlib.suppress(URLError, OSError), urlopen(url, timeout=1):
+            return
+        time.sleep(0.2)
+    pytest.fail(f"{url} did not come up; exit code {process.poll()}")
+
+
+@contextlib.contextmanager
+def _serving(folder: Path, password: str = "") -> Iterator[Server]:
+    ports = {"api": _free_port(), "console": _free_port()}
+    origin = f"http://127.0.0.1:{ports['console']}"
+    environment = {
+        "INHOUSE_STORE_FOLDER": str(folder / "data"),
+        "INHOUSE_APP_CLOCK": "log",
+        "INHOUSE_API_PORT": str(ports["api"]),
+        "INHOUSE_API_PUBLIC_ORIGIN": origin,
+        "INHOUSE_CONSOLE_PORT": str(ports["console"]),
+        "INHOUSE_CONSOLE_PASSWORD": password,
+    }
+    roles = ("console",) if password else ("api", "console")
+    processes = {role: _start(role, environment, folder) for role in roles}
+    database = open_database(StoreSettings(folder=str(folder / "data")))
+    try:
+        for role, process in processes.items():
+            _wait_for(f"http://127.0.0.1:{ports[role]}/healthz", process)
+        yield Server(
+            console=origin,
+            api=f"http://127.0.0.1:{ports['api']}",
+            database=database,
+            logs=folder,
+        )
+    finally:
+        for process in processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in processes.values():
+            process.wait(20)
+        database.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A community with covers, served."""
+    folder = tmp_path_factory.mktemp("served")
+    covers = ThreadingHTTPServer(("127.0.0.1", 0), _Covers)
+    threading.Thread(target=covers.serve_forever, daemon=True).start()
+    database = open_database(StoreSettings(folder=str(folder / "data")))
+    migrate(database)
+    console_community.seed(
+        database, people=120, cover_url=f"http://127.0.0.1:{covers.server_address[1]}"
+    )
+    database.close()
+    try:
+        with _serving(folder) as running:
+            yield running
+    finally:
+        covers.shutdown()
+        covers.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["playwright.Browser"]:
+    """A headless Chromium."""
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield opened
+        opened.close()
+
+
+@dataclass
+class Watched:
+    """A page, and what must not have happened on it."""
+
+    page: "playwright.Page"
+    complaints: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._request)
+
+    def _console(self, message: "playwright.ConsoleMessage") -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _request(self, request: "playwright.Request") -> None:
+        if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", request.url):
+            self.foreign.append(request.url)
+
+
+@pytest.fixture
+def watched(browser: "playwright.Browser") -> Iterator[Watched]:
+    """A page that must show no error and ask nothing of other machines."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    made = Watched(context.new_page())
+    made.watch()
+    yield made
+    context.close()
+    assert (made.complaints, made.foreign) == ([], [])
+
+
+def test_every_page_opens_and_none_is_wider_than_the_screen(
+    server: Server, watched: Watched
+) -> None:
+    """A click on each place in the navigation shows its page, at a desk and on a phone."""
+    page = watched.page
+    page.goto(server.console)
+    expected = {
+        "Overview": "Active today",
+        "People": "Last here",
+        "Moderation": "This case",
+        "Bill": "From rented to owned",
+    }
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        for place, words in expected.items():
+            page.click(f"nav >> text={place}")
+            page.wait_for_selector(f"text={words}")
+            page.wait_for_timeout(300)
+            root = "document.documentElement"
+            assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") <= 0, place
+
+
+def test_the_overview_draws_its_charts_and_keeps_them(server: Server, watched: Watched) -> None:
+    """Charts are drawn once and are the same elements after the next look."""
+    page = watched.page
+    page.goto(server.console)
+    page.wait_for_selector(".chart svg")
+    page.wait_for_timeout(800)
+    assert page.locator(".chart svg").count() == 4
+    assert page.locator("text=learned: ").first.is_visible()
+    page.evaluate("document.querySelector('.chart svg').marked = true")
+    page.wait_for_timeout(4_500)
+    assert page.evaluate("document.querySelector('.chart svg').marked") is True
+
+
+def test_a_person_is_found_and_explained(server: Server, watched: Watched) -> None:
+    """Search, open, unfold why a post was shown."""
+    page = watched.page
+    page.goto(f"{server.console}/person")
+    page.fill("input", "reader-000")
+    page.click("a.person:has-text('reader-000')")
+    page.wait_for_selector("text=Last pages served")
+    page.click(".placed >> nth=0")
+    assert "It fits what you tend to want." in page.inner_text(".placed[open]")
+    page.goto(f"{server.console}/person/nobody%2Fat%2Fall")
+    page.wait_for_selector("text=Nothing is known of nobody/at/all")
+
+
+def test_a_case_is_decided_and_taken_back_by_keyboard(server: Server, watched: Watched) -> None:
+    """One key decides, the next case is there at once, `u` brings the first one back."""
+    page = watched.page
+    page.goto(f"{server.console}/moderation")
+    page.wait_for_selector(".post")
+    page.wait_for_timeout(700)
+    first = page.inner_text(".post")
+    page.keyboard.press("2")
+    page.wait_for_selector(".categories .on:has-text('hate')")
+    page.keyboard.press("r")
+    page.wait_for_selector(".status:has-text('removed for hate')")
+    assert page.inner_text(".post") != first
+    page.keyboard.press("u")
+    page.wait_for_selector(".status:has-text('Taken back')")
+    assert page.inner_text(".post") == first
+    page.keyboard.press("?")
+    page.wait_for_selector("text=show it behind a warning")
+    page.keyboard.press("a")  # decides nothing while the help is open
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(500)
+    assert page.inner_text(".post") == first
+    decisions = sa.select(tables.review_decisions.c.action).order_by(
+        tables.review_decisions.c.log_offset
+    )
+    with server.database.read() as connection:
+        assert list(connection.execute(decisions).scalars()) == ["remove", "undo"]
+
+
+def test_a_cover_is_hidden_until_it_is_looked_at_on_purpose(
+    server: Server, watched: Watched
+) -> None:
+    """Blurred and grey at rest, clear under the pointer."""
+    page = watched.page
+    page.goto(f"{server.console}/moderation")
+    page.wait_for_selector(".post")
+    page.click(".chips >> nth=0 >> .chip:has-text('spam')")
+    page.wait_for_selector(".chips >> nth=0 >> .on:has-text('spam')")
+    page.keyboard.press("s")  # the reported one has no cover, the next has
+    page.wait_for_selector(".cover img")
+    style = "getComputedStyle(document.querySelector('.cover img')).filter"
+    assert "blur" in page.evaluate(style)
+    page.hover(".cover")
+    page.wait_for_timeout(400)
+    assert page.evaluate(style) == "none"
+    page.mouse.move(0, 0)
+
+
+def test_the_theme_follows_the_system_and_can_be_chosen(
+    server: Server, browser: "playwright.Browser"
+) -> None:
+    """Dark where the system is dark; a choice is remembered."""
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(server.console)
+    page.wait_for_selector("body.body--dark")
+    page.click(".theme")
+    page.wait_for_selector("body.body--light")
+    page.reload()
+    page.wait_for_selector("body.body--light")
+    context.close()
+
+
+def test_the_feed_tells_the_log_what_a_person_does(server: Server, watched: Watched) -> None:
+    """A visit, an impression, a like, a look of a length, a hide, a follow: all durable."""
+    page = watched.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{server.console}/feed?user=reader-005")
+    page.wait_for_selector("article")
+    page.wait_for_timeout(900)
+    page.keyboard.press("l")
+    page.click("article >> nth=0 >> .follow")
+    page.keyboard.press("j")
+    page.wait_for_timeout(1_600)
+    page.keyboard.press("h")
+    page.wait_for_timeout(1_500)
+    page.goto("about:blank")  # leaving sends what is open
+    page.wait_for_timeout(800)
+    assert [event.user_id for event in server.events("visit")] == ["reader-005"]
+    liked = server.events("like")
+    assert [(event.user_id, event.position) for event in liked] == [("reader-005", 0)]
+    seen = {event.item_id for event in server.events("impression")}
+    assert liked[0].item_id in seen
+    looks = server.events("dwell")
+    assert looks[0].item_id == liked[0].item_id
+    assert all(500 <= event.value < 60_000 for event in looks)
+    assert len(server.events("hide")) == 1
+    assert [event.target[:8] for event in server.events("follow")] == ["creator:"]
+    assert all(abs(event.at_ms - console_community.NOW_MS) < 3_600_000 for event in looks)
+
+
+def test_the_feed_explains_mutes_and_reports(server: Server, watched: Watched) -> None:
+    """The sheets open by key, close by Escape, and do what they say."""
+    page = watched.page
+    page.goto(f"{server.console}/feed?user=reader-006")
+    page.wait_for_selector("article")
+    page.wait_for_timeout(700)
+    page.keyboard.press("w")
+    page.wait_for_selector("#why .reasons li")
+    page.keyboard.press("Escape")
+    page.keyboard.press("m")
+    page.click("#more >> text=Mute the topic")
+    page.wait_for_selector(".toast:has-text('muted')")
+    page.keyboard.press("m")
+    page.click("#more >> text=Report this post")
+    page.click("#more >> text=Spam or a scam")
+    page.wait_for_selector(".toast:has-text('moderator')")
+    page.wait_for_timeout(1_800)
+    assert [event.target[:6] for event in server.events("mute")] == ["topic:"]
+    query = sa.select(tables.reports.c.category).where(tables.reports.c.reporter_id == "reader-006")
+    with server.database.read() as connection:
+        assert list(connection.execute(query).scalars()) == ["spam"]
+
+
+def test_every_surface_answers_and_another_person_can_be_chosen(
+    server: Server, watched: Watched
+) -> None:
+    """Following is empty with a word for a newcomer; the picker finds people by name."""
+    page = watched.page
+    page.goto(f"{server.console}/feed?user=newcomer")
+    page.wait_for_selector("article")
+    for surface in ("Latest", "Trending", "Following"):
+        page.click(f"text={surface}")
+        page.wait_for_selector("article, .notice")
+    assert "Nothing to show here yet" in page.inner_text(".notice")
+    page.click(".who")
+    page.fill("#people input", "Mara")
+    page.click("#people .choice:has-text('Mara Lind')")
+    page.wait_for_selector(".who[title='Mara Lind']")
+    page.click("text=For you")
+    page.wait_for_selector("article")
+
+
+def test_nothing_a_stranger_wrote_runs(server: Server, watched: Watched) -> None:
+    """Hostile posts pass through the desk and stay text."""
+    page = watched.page
+    page.goto(f"{server.console}/moderation")
+    page.wait_for_selector(".post")
+    shown = []
+    for _ in range(5):
+        page.wait_for_timeout(700)
+        shown.append(page.inner_text(".desk-main"))
+        page.keyboard.press("s")
+    assert any("<script>window.hacked" in text for text in shown)
+    assert page.evaluate("window.hacked") is None
+
+
+def test_logs_are_quiet(server: Server) -> None:
+    """After all of this no role has logged an error or a warning."""
+    for role in ("console", "api"):
+        text = (server.logs / f"{role}.log").read_text()
+        assert [line for line in text.splitlines() if '"level": "info"' not in line] == []
+
+
+def test_a_password_keeps_the_pages_and_their_sockets(
+    tmp_path: Path, browser: "playwright.Browser"
+) -> None:
+    """With a password the login page is all there is; behind it the pages live."""
+    database = open_database(StoreSettings(folder=str(tmp_path / "data")))
+    migrate(database)
+    database.close()
+    with _serving(tmp_path, password="a long secret") as running:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{running.console}/bill")
+        page.fill("input[type=password]", "wrong")
+        page.click("button")
+        page.wait_for_selector("text=That is not the password.")
+        page.fill("input[type=password]", "a long secret")
+        page.click("button")
+        page.wait_for_selector("text=No model was asked yet")
+        for path, words in (
+            ("/", "Nobody has come by yet"),
+            ("/person", "Nobody has done anything yet"),
+            ("/moderation", "Nothing waits for a person"),
+        ):
+            page.goto(running.console + path)
+            page.wait_for_selector(f"text={words}")
+        context.close()

@@ -140,6 +140,8 @@ def test_a_russian_word_in_a_latin_text_is_folded_only_if_it_can_be_latin() -> N
     """Words with letters of their own stay; words of twins alone are read as Latin."""
     forms = read_forms("the word мир and the word сор")
     assert forms.skeleton.text == "the word мир and the word cop"
+    russian = "дома лежит сор, free"
+    assert read_forms(russian).leet.text == russian
 
 
 def test_the_kinds_of_disguise_are_counted() -> None:

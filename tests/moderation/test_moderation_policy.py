@@ -78,7 +78,14 @@ def test_the_version_follows_the_content_and_nothing_else() -> None:
     assert version.startswith("small-")
     remark = "# a remark\n" + SMALL.replace("{search: remove}", "{ search: remove }")
     assert version == read_policy("other.yaml", remark).version
-    for before, after in (("0.9", "0.8"), ("remove", "review"), ("hate_clear", "hate_sure")):
+    for before, after in (
+        ("0.9", "0.8"),
+        ("actions: remove", "actions: review"),
+        ("search: remove", "search: review"),
+        ("hate_clear", "hate_sure"),
+        ("Too many", "Many"),
+        ("attacks on", "attacks against"),
+    ):
         assert version != read_policy("p.yaml", SMALL.replace(before, after)).version
 
 

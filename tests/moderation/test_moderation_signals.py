@@ -11,6 +11,7 @@ from inhouse.core.errors import SettingError
 from inhouse.moderation.signals.confusables import LEET, LOOKALIKES
 from inhouse.moderation.signals.personal import passes_luhn
 from inhouse.moderation.signals.read import Reading, SignalReader
+from inhouse.moderation.signals.spans import Spans
 from inhouse.moderation.signals.terms import TermBank, load_bank, read_bank, shipped_banks
 
 BANK = """\
@@ -132,6 +133,23 @@ def test_a_csv_bank_reads_as_the_text_bank_does() -> None:
     ]
     using = SignalReader([bank])
     assert found("foo bar and the foo bar club", using) == ["foo bar"]
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        (None, ["gift", "free gift", "spam"]),
+        ("en-GB", ["gift", "free gift", "spam"]),
+        ("de", ["free gift", "spam"]),
+    ],
+)
+def test_a_single_word_counts_in_its_own_language(
+    language: str | None, expected: list[str]
+) -> None:
+    """Where the language is known words of others do not count; phrases and words of any do."""
+    bank = "category: spam\nspam\nlanguage: en\ngift\nfree gift\n"
+    hits = reader(bank).read("a gift, a free gift, spam", language).hits
+    assert sorted({hit.detail for hit in hits}) == sorted(expected)
 
 
 def test_every_fault_of_a_text_bank_is_shown_with_its_line() -> None:
@@ -261,3 +279,31 @@ def test_hits_never_hold_the_personal_datum() -> None:
     """What is kept of a find is its place and kind, not the number or address."""
     reading = SignalReader([]).read("bob@example.org 4111 1111 1111 1111 +49 170 1234567")
     assert [hit.detail for hit in reading.hits] == ["emails", "cards", "phones"]
+
+
+SPANS = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 6)), max_size=8).map(
+    lambda pairs: [(start, start + length) for start, length in pairs]
+)
+
+
+@given(SPANS, st.integers(0, 20), st.integers(1, 6))
+def test_spans_answer_as_trying_each_would(
+    spans: list[tuple[int, int]], start: int, length: int
+) -> None:
+    """Covering and touching agree with looking at every span."""
+    end = start + length
+    found = Spans(spans)
+    assert found.cover(start, end) == any(s <= start and end <= e for s, e in spans)
+    assert found.touch(start, end) == any(s < end and start < e for s, e in spans)
+
+
+def test_a_flood_of_hits_is_counted_whole_and_marked_in_part() -> None:
+    """A text made of nothing but finds costs little time and room."""
+    reading = reader().read("frobnicate quuxotic a.com/x b@c.de " * 2_000)
+    assert dict(reading.signals) == {
+        "domains": 1,
+        "emails": 2_000,
+        "links": 2_000,
+        "terms.spam": 2_000,
+    }
+    assert len(reading.hits) == 100

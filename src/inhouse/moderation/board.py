@@ -15,14 +15,11 @@ import numpy.typing as npt
 from inhouse.moderation.decide import (
     NO_RULE,
     PAIRS,
-    UNKNOWN,
-    Number,
     all_rules,
-    numbers_of,
     person_decision,
     rule_decision,
-    rule_holds,
 )
+from inhouse.moderation.policy.match import UNKNOWN, Number, numbers_of, rule_holds
 from inhouse.moderation.policy.types import Policy, Rule
 from inhouse.moderation.types import (
     ACTIONS,

@@ -1,20 +1,18 @@
-"""From evidence to a decision: pure, and the same on numbers and on arrays.
+"""From evidence to a decision: pure.
 
 A person's call beats everything; then a post that no model could score waits for a person; then
 the first rule of the policy that matches and speaks for the surface and viewer; else it is shown.
 """
 
-import operator
-from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
+from collections.abc import Iterable, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-from inhouse.moderation.policy.types import MISSING, Condition, Kind, Policy, Rule
+from inhouse.moderation.policy.match import numbers_of, rule_holds
+from inhouse.moderation.policy.types import Condition, Policy, Rule
 from inhouse.moderation.types import (
     ACTIONS,
     CODES,
-    P_SCALE,
     SURFACES,
     VIEWER_CLASSES,
     Action,
@@ -83,35 +81,6 @@ def _first(held: Sequence[Rule], surface: Surface, viewer: ViewerClass) -> Decis
 def all_rules(policy: Policy) -> Sequence[Rule]:
     """The policy's rules behind the one that is built in."""
     return (UNSCORED_RULE, *policy.rules)
-
-
-Number = tuple[Kind, str]
-UNKNOWN: Final[Mapping[Kind, int]] = MappingProxyType({"p": MISSING, "count": 0})
-
-
-def rule_holds(rule: Rule, known: Mapping[Number, Any]) -> Any:
-    """Whether any group of conditions holds. Where the numbers are arrays, so is the answer."""
-    groups = (_group_holds(group, known) for group in rule.when)
-    return reduce(operator.or_, groups)
-
-
-def _group_holds(group: Sequence[Condition], known: Mapping[Number, Any]) -> Any:
-    held = True
-    for condition in group:
-        number = known.get((condition.kind, condition.name), UNKNOWN[condition.kind])
-        held = held & ((condition.low <= number) & (number < condition.high))
-    return held
-
-
-def numbers_of(evidence: Evidence) -> dict[Number, int]:
-    """What conditions look at, as whole numbers: what the surest source says, and counts."""
-    known: dict[Number, int] = {}
-    for name, count in evidence.signals.items():
-        known["count", name] = min(count, MISSING - 1)
-    for label in evidence.labels:
-        scaled = round(label.p * P_SCALE)
-        known["p", label.category] = max(scaled, known.get(("p", label.category), 0))
-    return known
 
 
 def rule_decision(rule: Rule, action: Action, viewer: ViewerClass) -> Decision:

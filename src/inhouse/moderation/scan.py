@@ -199,7 +199,7 @@ class Moderator:
 
 def _task(tools: Tools, item: Item, first_offset: int) -> _Task:
     text = post_text(item.title, item.text)
-    reading = tools.rules.reader.read(text)
+    reading = tools.rules.reader.read(text, item.language)
     texts = (text, *reading.unmasked) if text.strip() else ()
     asked = tuple(shortened(each, tools.settings.most_chars) for each in texts)
     return _Task(

@@ -21,8 +21,8 @@ from typing import Final
 import yaml
 
 from inhouse.core.errors import SettingError
-from inhouse.moderation.decide import numbers_of, rule_holds
 from inhouse.moderation.faults import FileFault, did_you_mean, refuse
+from inhouse.moderation.policy.match import numbers_of, rule_holds
 from inhouse.moderation.policy.nodes import YamlFile, kind_of
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.signals.read import SignalReader

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from inhouse.moderation.signals.normalise import Form
+from inhouse.moderation.signals.spans import Spans
 from inhouse.moderation.types import Hit
 
 _EMAIL: Final = re.compile(
@@ -24,11 +25,8 @@ def find_personal(plain: Form) -> list[Hit]:
     hits = [_hit(plain, "emails", *m.span()) for m in _EMAIL.finditer(plain.text)]
     cards = list(_cards(plain.text))
     hits += [_hit(plain, "cards", *span) for span in cards]
-    hits += [
-        _hit(plain, "phones", start, end)
-        for start, end in _phones(plain.text)
-        if not any(start < card_end and card_start < end for card_start, card_end in cards)
-    ]
+    taken = Spans(cards)
+    hits += [_hit(plain, "phones", *span) for span in _phones(plain.text) if not taken.touch(*span)]
     return sorted(hits, key=lambda hit: hit.start)
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from inhouse.moderation.signals.links import find_links
 from inhouse.moderation.signals.normalise import Forms, read_forms
 from inhouse.moderation.signals.personal import find_personal
+from inhouse.moderation.signals.spans import Spans
 from inhouse.moderation.signals.terms import TermBank, TermHit, TermIndex
 from inhouse.moderation.types import Hit, Label
 
@@ -28,6 +29,7 @@ SIGNALS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     }
 )
 TERMS: Final = "terms."
+_MOST_HITS: Final = 100  # are highlighted; all are counted
 _MOST: Final = 60_000  # counts are kept in 16 bits
 
 
@@ -35,7 +37,7 @@ _MOST: Final = 60_000  # counts are kept in 16 bits
 class Reading:
     """What one text shows."""
 
-    hits: tuple[Hit, ...]  # places in the original, in order
+    hits: tuple[Hit, ...]  # places in the original, in order, the first hundred
     labels: tuple[Label, ...]  # what the term banks say, the strongest term of each bank
     signals: Mapping[str, int]  # counts that are not zero
     unmasked: tuple[str, ...]  # the text's readings without disguise where it wears one
@@ -48,24 +50,21 @@ class SignalReader:
         self._index = TermIndex(banks)
         self.version = "+".join(sorted(bank.version for bank in banks))
 
-    def read(self, text: str) -> Reading:
-        """All signals of a text."""
+    def read(self, text: str, language: str | None = None) -> Reading:
+        """All signals of a text; `language` is a BCP 47 tag, None where it is not known."""
         forms = read_forms(text)
-        terms = self._index.find(forms)
+        terms = self._index.find(forms, language)
         links = find_links(forms.plain)
         # Figures and at-signs inside an address of a page are nobody's number.
-        personal = [hit for hit in find_personal(forms.plain) if not _inside(hit, links)]
+        taken = Spans((link.start, link.end) for link in links)
+        personal = [h for h in find_personal(forms.plain) if not taken.touch(h.start, h.end)]
         hits = sorted((*(t.hit for t in terms), *links, *personal), key=lambda h: (h.start, h.end))
         return Reading(
-            hits=tuple(hits),
+            hits=tuple(hits[:_MOST_HITS]),
             labels=_labels(terms),
             signals=_counts(forms, hits),
             unmasked=_unmasked(forms),
         )
-
-
-def _inside(hit: Hit, others: Sequence[Hit]) -> bool:
-    return any(hit.start < other.end and other.start < hit.end for other in others)
 
 
 def _labels(terms: Sequence[TermHit]) -> tuple[Label, ...]:

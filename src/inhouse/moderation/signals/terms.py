@@ -30,6 +30,7 @@ import ahocorasick
 from inhouse.core.errors import SettingError
 from inhouse.moderation.faults import FileFault, did_you_mean, refuse
 from inhouse.moderation.signals.normalise import Form, Forms, read_forms
+from inhouse.moderation.signals.spans import Spans
 from inhouse.moderation.types import Hit
 
 _DIRECTIVES: Final = ("category", "language", "p")
@@ -46,10 +47,17 @@ class Term:
 
     text: str  # as written, without the star
     category: str  # of the policy
-    language: str | None = None  # BCP 47; None for any
+    language: str | None = None  # BCP 47; None for any. See `speaks`
     p: float = 0.8  # probability that a post with it belongs to the category
     prefix: bool = False  # whether longer words that begin with it count too
     matches: bool = True  # False for a do-not-match phrase
+
+    def speaks(self, language: str | None) -> bool:
+        """Whether it means in a text of that language what the bank says. A single word may mean
+        something else in another language; a phrase of several does not."""
+        if self.language is None or language is None or " " in self.text:
+            return True
+        return _primary(self.language) == _primary(language)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +83,11 @@ class TermHit:
     hit: Hit
 
 
+def _primary(language: str) -> str:
+    """The language of a tag without script and region: `pt` of `pt-BR`."""
+    return language.replace("_", "-").partition("-")[0].lower()
+
+
 class TermIndex:
     """All banks in one automaton: the time of a look-up does not grow with the number of terms."""
 
@@ -93,14 +106,17 @@ class TermIndex:
     def __len__(self) -> int:
         return len(self._terms)
 
-    def find(self, forms: Forms) -> list[TermHit]:
-        """Every term of the text, once a place; the least disguised form names it."""
+    def find(self, forms: Forms, language: str | None = None) -> list[TermHit]:
+        """Every term of a text in that language (None: unknown), once a place; the least disguised
+        form names it."""
         if self._empty:
             return []
         found: dict[tuple[int, int, int], TermHit] = {}
         for form in forms.distinct():
             for number, start, end in self._matches(form, forms.plain):
                 bank, term = self._terms[number]
+                if not term.speaks(language):
+                    continue
                 span = form.span(start, end)
                 hit = Hit(
                     signal=f"terms.{term.category}",
@@ -185,12 +201,11 @@ def _runs_on(character: str) -> bool:
 
 def _without_excused(hits: list[TermHit]) -> list[TermHit]:
     """The hits that count and that no do-not-match phrase covers."""
-    excuses = [h.hit for h in hits if not h.term.matches]
+    excuses = Spans((h.hit.start, h.hit.end) for h in hits if not h.term.matches)
     return [
         found
         for found in hits
-        if found.term.matches
-        and not any(e.start <= found.hit.start and found.hit.end <= e.end for e in excuses)
+        if found.term.matches and not excuses.cover(found.hit.start, found.hit.end)
     ]
 
 

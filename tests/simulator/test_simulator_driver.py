@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from aiohttp import web
-from simulator_fakes import START_MS, FakeServer, serving
+from simulator_fakes import START_MS, FakeServer, by_popularity, serving, small_world
+from simulator_fakes import play as play_alone
 
 from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import AccessError, InhouseError, InputError
@@ -260,6 +261,23 @@ def test_a_checkpoint_of_another_community_is_refused(
         f"start_ms {START_MS}) than the one asked for (seed 5, people 48, posts 150, "
         f"start_ms {START_MS}); give the same flags or another --state"
     )
+
+
+def test_a_checkpoint_holds_everything(tmp_path: Path) -> None:
+    """What was saved comes back as it was, array by array."""
+    world = small_world(seed=4, people=48, posts=150)
+    play_alone(world, by_popularity, 2)
+    progress = Progress(hour=48, introduced=True, begun=True, done=[3, 1], arms={"1": {"a": "b"}})
+    checkpoint.save(tmp_path / "state.json", ORIGIN, world, progress)
+    again, found = checkpoint.load(tmp_path / "state.json", ORIGIN)
+    assert found == progress
+    assert (again.seen, again.follows) == (world.seen, world.follows)
+    np.testing.assert_array_equal(again.active, world.active)
+    for name in ("moods", "careers", "posts", "traits", "talents"):
+        for field in fields(getattr(world, name)):
+            np.testing.assert_array_equal(
+                getattr(getattr(again, name), field.name), getattr(getattr(world, name), field.name)
+            )
 
 
 def test_a_torn_checkpoint_is_named(tmp_path: Path) -> None:

@@ -23,17 +23,17 @@ QUALITY_WEIGHT: Final = 0.6  # per unit of quality
 BAIT_COST: Final = 1.8  # of a full lure for a person of average regret
 HARM_COST: Final = 3.0  # of the severest harm for a person of average sensitivity
 REPEAT_COST: Final = 1.6  # of a post seen before
-OFFSET: Final = -0.35  # of an average post
+OFFSET: Final = -0.2  # of an average post
 
 # Log-odds of a click, on top of the match.
 CLICK_OFFSET: Final = -2.0
 BAIT_DRAW: Final = 1.2  # of a full lure for a person of average pull
 HARM_DRAW: Final = 0.7  # of the severest harm: outrage is interesting
-CLICK_MATCH: Final = 0.8  # how much of the match shows before the click
+CLICK_MATCH: Final = 0.9  # how much of the match shows before the click
 
 # Tiredness, in log-odds per recent post, halved every FATIGUE_HALF_LIFE_MS.
-TOPIC_FATIGUE: Final = 0.09
-CREATOR_FATIGUE: Final = 0.22
+TOPIC_FATIGUE: Final = 0.05
+CREATOR_FATIGUE: Final = 0.12
 FATIGUE_HALF_LIFE_MS: Final = 7 * HOUR_MS
 FATIGUE_LIMIT: Final = 2.5  # log-odds, at most
 

@@ -33,11 +33,11 @@ BIRTH_YEAR_MODE: Final = 1996
 P_BIRTH_YEAR_UNKNOWN: Final = 0.05
 UNKNOWN_YEAR: Final = 0
 
-TASTE_BASE: Final = -0.45  # of a topic nobody in particular cares for
+TASTE_BASE: Final = -0.7  # of a topic nobody in particular cares for
 TASTE_SPREAD: Final = 0.4  # standard deviation around it
-FAVOURITE_BOOST: Final = (1.4, 2.4)  # a favourite topic's extra taste, uniform
+FAVOURITE_BOOST: Final = (2.2, 3.2)  # a favourite topic's extra taste, uniform
 FAVOURITES: Final = (2, 4)  # how many favourite topics a person has
-TOPIC_POPULARITY_SLOPE: Final = 0.4  # Zipf exponent of which topics are favourites
+TOPIC_POPULARITY_SLOPE: Final = 0.25  # Zipf exponent of which topics are favourites
 PATIENCE_POSTS: Final = 13.0  # median posts looked at in a visit at neutral satisfaction
 
 DRIFT_PER_DAY: Final = 0.12  # rate at which a taste returns to its home, 1/day
@@ -46,8 +46,8 @@ CONSUMED_PULL: Final = 0.02  # taste gained by one wholly satisfying post of a t
 TASTE_LIMIT: Final = 3.5  # tastes stay within plus and minus this
 
 NEUTRAL_SATISFACTION: Final = 0.5  # with which everybody starts
-SATISFACTION_STEP: Final = 0.25  # weight of the latest visit in the accumulated satisfaction
-VISIT_GAIN: Final = 1.9  # log of visit rate per unit of satisfaction above neutral
+SATISFACTION_STEP: Final = 0.35  # weight of the latest visit in the accumulated satisfaction
+VISIT_GAIN: Final = 2.6  # log of visit rate per unit of satisfaction above neutral
 CHURN_PER_DAY: Final = 0.012  # hazard of leaving for good at neutral satisfaction, 1/day
 CHURN_GAIN: Final = 7.0  # log of that hazard per unit of satisfaction below neutral
 MEMORY_POSTS: Final = 48  # latest looked-at posts that can tire a person

@@ -1,10 +1,8 @@
 """Whether a rule holds: one path for the numbers of one post and for arrays of millions."""
 
-import operator
 from collections.abc import Mapping, Sequence
-from functools import reduce
 from types import MappingProxyType
-from typing import Any, Final, cast, overload
+from typing import Any, Final, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,16 +28,22 @@ def rule_holds(rule: Rule, known: Mapping[Number, NDArray[np.uint16]]) -> bool |
 def rule_holds(rule: Rule, known: Mapping[Number, Any]) -> bool | Bits:
     """Whether any group of conditions holds. Where the numbers are arrays (uint16[n]), so is the
     answer (bool[n]), or one answer for all where the rule asks for nothing that is known."""
-    groups = (_group_holds(group, known) for group in rule.when)
-    return cast("bool | Bits", reduce(operator.or_, groups))
+    holds: bool | Bits = False
+    for group in rule.when:
+        holds = holds | _group_holds(group, known)
+        if holds is True:
+            break
+    return holds
 
 
 def _group_holds(group: Sequence[Condition], known: Mapping[Number, Any]) -> bool | Bits:
-    held: Any = True
+    held: bool | Bits = True
     for condition in group:
         number = known.get((condition.kind, condition.name), UNKNOWN[condition.kind])
-        held = held & ((condition.low <= number) & (number < condition.high))
-    return cast("bool | Bits", held)
+        held = held & (condition.low <= number) & (number < condition.high)
+        if held is False:
+            break
+    return held
 
 
 def numbers_of(evidence: Evidence) -> dict[Number, int]:

@@ -9,12 +9,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from inhouse.core.errors import SnapshotError
+from inhouse.core.errors import InputError, SnapshotError
 from inhouse.core.files import sha256_of, write_atomically
+from inhouse.models.owned.calibrate import Curve
 from inhouse.models.owned.hashing import VERSION
-from inhouse.models.owned.text import TextClassifier
+from inhouse.models.owned.text import Linear, TextClassifier
 from inhouse.models.types import ModelCard
-from inhouse.stats.calibration import Platt
 
 WEIGHTS: Final = "model.safetensors"
 CARD: Final = "card.json"
@@ -22,8 +22,15 @@ CARD: Final = "card.json"
 
 def weights_of(model: TextClassifier) -> bytes:
     """The model as the bytes of its weights file; the same model gives the same bytes."""
-    platts = np.array([[platt.slope, platt.offset] for platt in model.platts])
-    return save_arrays({"weights": model.weights, "biases": model.biases, "platts": platts})
+    curves = np.array([[c.slope, c.offset, c.floor, c.ceiling] for c in model.curves])
+    return save_arrays(
+        {
+            "weights": model.weights,
+            "biases": model.biases,
+            "curves": curves,
+            "rarity": model.rarity,
+        }
+    )
 
 
 def save_text_model(folder: Path, weights: bytes, card: ModelCard) -> None:
@@ -67,7 +74,11 @@ def load_text_model(folder: Path) -> tuple[TextClassifier, ModelCard]:
 def _model_of(path: Path, card: ModelCard) -> TextClassifier:
     try:
         arrays = load_arrays(path.read_bytes())
-        platts = [Platt(slope=float(a), offset=float(b)) for a, b in arrays["platts"]]
-        return TextClassifier(card.categories, arrays["weights"], arrays["biases"], platts)
-    except (SafetensorError, KeyError) as error:
+        curves = tuple(
+            Curve(slope=slope, offset=offset, floor=floor, ceiling=ceiling)
+            for slope, offset, floor, ceiling in arrays["curves"].tolist()
+        )
+        parts = Linear(weights=arrays["weights"], biases=arrays["biases"], curves=curves)
+        return TextClassifier(card.categories, arrays["rarity"], parts)
+    except (SafetensorError, KeyError, ValueError, InputError) as error:
         raise SnapshotError(f"{path} is damaged: {error}; train the task again") from None

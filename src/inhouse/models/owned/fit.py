@@ -14,7 +14,7 @@ Rare categories: s_ic weighs the two sides of a category by their inverse freque
 0.5, with mean 1; the calibration puts the true frequencies back.
 
 Calibration: the texts are cut in three; each third gets margins from a model fitted to the other
-two, and Platt's sigmoid is fitted to all of these.
+two, and a curve is fitted to all of these (see `calibrate`).
 """
 
 from collections.abc import Sequence
@@ -27,9 +27,23 @@ from numba import njit
 
 from inhouse.core.errors import InputError
 from inhouse.core.random import stream
-from inhouse.models.owned.hashing import COLUMNS, Features, featurise
-from inhouse.models.owned.text import Doubles, Matrix, TextClassifier, batches, matrix_of
-from inhouse.stats.calibration import Platt, fit_platt
+from inhouse.models.owned.calibrate import Curve, fit_curve
+from inhouse.models.owned.hashing import (
+    COLUMNS,
+    Features,
+    Rarity,
+    featurise,
+    rarity_of,
+    scaled,
+)
+from inhouse.models.owned.text import (
+    Doubles,
+    Linear,
+    Matrix,
+    TextClassifier,
+    batches,
+    matrix_of,
+)
 from inhouse.stats.types import NotEnough
 
 LEAST_EACH: Final = 5  # texts on each side before a category is learned
@@ -70,7 +84,9 @@ def fit_text(
         return NotEnough(
             reason="no category has enough texts on both sides", have=best, need=LEAST_EACH
         )
-    features = featurise_all(texts)
+    raw = featurise_all(texts)
+    rarity = rarity_of(raw)
+    features = scaled(raw, rarity)
     wanted = np.ascontiguousarray(targets[:, learned], dtype=np.float32)
     start = _Start(
         weights=np.zeros((COLUMNS, len(learned)), dtype=np.float32),
@@ -78,16 +94,16 @@ def fit_text(
         strength=_STRENGTH,
     )
     weights, biases = _fit(features, wanted, start, seed)
-    platts = _platts(features, wanted, start, seed)
-    kept = [place for place, platt in enumerate(platts) if isinstance(platt, Platt)]
+    curves = _curves(features, wanted, start, seed)
+    kept = [place for place, curve in enumerate(curves) if isinstance(curve, Curve)]
     if not kept:
         return NotEnough(reason="no category could be calibrated", have=len(texts))
-    return TextClassifier(
-        categories=[categories[learned[place]] for place in kept],
+    parts = Linear(
         weights=np.ascontiguousarray(weights[:, kept]),
         biases=biases[kept],
-        platts=[platt for platt in platts if isinstance(platt, Platt)],
+        curves=tuple(curve for curve in curves if isinstance(curve, Curve)),
     )
+    return TextClassifier([categories[learned[place]] for place in kept], rarity, parts)
 
 
 def update_text(
@@ -105,13 +121,14 @@ def update_text(
         return model
     start = _Start(weights=model.weights, biases=model.biases, strength=_UPDATE_STRENGTH)
     wanted = np.ascontiguousarray(targets, dtype=np.float32)
-    weights, biases = _fit(featurise_all(texts), wanted, start, seed)
-    return TextClassifier(model.categories, weights, biases, model.platts)
+    weights, biases = _fit(featurise_all(texts, model.rarity), wanted, start, seed)
+    parts = Linear(weights=weights, biases=biases, curves=model.curves)
+    return TextClassifier(model.categories, model.rarity, parts)
 
 
-def featurise_all(texts: Sequence[str]) -> Features:
+def featurise_all(texts: Sequence[str], rarity: Rarity | None = None) -> Features:
     """Features of any number of texts, worked out in parts."""
-    parts = [featurise(part) for part in batches(texts)]
+    parts = [featurise(part, rarity) for part in batches(texts)]
     lengths = np.concatenate([np.diff(part.starts) for part in parts])
     return Features(
         columns=np.concatenate([part.columns for part in parts]),
@@ -127,9 +144,9 @@ def _sides(target: Doubles) -> int:
     return min(yes, len(known) - yes)
 
 
-def _platts(
+def _curves(
     features: Features, targets: Matrix, start: _Start, seed: int
-) -> list[Platt | NotEnough]:
+) -> list[Curve | NotEnough]:
     rows = features.rows()
     fold_of = stream(seed, "calibration").permutation(rows) % _FOLDS
     margins = np.full(targets.shape, np.nan)
@@ -139,10 +156,10 @@ def _platts(
         wanted = np.where(held[:, None], np.float32(np.nan), targets)
         weights, biases = _fit(features, wanted, start, seed)
         margins[held] = (table @ weights)[held] + biases
-    found: list[Platt | NotEnough] = []
+    found: list[Curve | NotEnough] = []
     for place in range(targets.shape[1]):
         known = ~np.isnan(targets[:, place])
-        found.append(fit_platt(margins[known, place], targets[known, place] >= 0.5))
+        found.append(fit_curve(margins[known, place], targets[known, place] >= 0.5))
     return found
 
 

@@ -2,12 +2,13 @@
 
 Everything is array arithmetic over the code points of a whole batch, so a core does tens of
 thousands of short texts a second, and the same text gives the same features in every process and
-on every machine: no seed, no vocabulary, nothing learned.
+on every machine: no seed, no vocabulary, nothing learned but how rare each column is.
 
 Normal form, code point by code point: compatibility decomposition, lower case, no accents, no
 invisible or control characters, any space a space, runs of spaces one, runs of a character two.
 A run of characters may touch the start or end of the text, which reads as a space. Each feature is
-a 64-bit hash; its top bits are the column. A text's values are 1 + ln(count), scaled to length 1.
+a 64-bit hash; its top bits are the column. A text's values are 1 + ln(count), times how rare the
+column is among the texts a model was trained on, scaled to length 1.
 """
 
 import unicodedata
@@ -21,6 +22,7 @@ import numpy.typing as npt
 
 Words = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
+Rarity = npt.NDArray[np.float32]
 
 VERSION: Final = 1  # a model is only good with the features it was trained on
 BITS: Final = 18
@@ -91,8 +93,8 @@ def normal_parts(text: str) -> list[str]:
     return [_FORMS[ord(char)] for char in text]
 
 
-def featurise(texts: Sequence[str]) -> Features:
-    """The features of each text, in order.
+def featurise(texts: Sequence[str], rarity: Rarity | None = None) -> Features:
+    """The features of each text, in order. rarity: [COLUMNS], all 1 where absent.
 
     >>> len(featurise(["Hello there", ""]).starts)
     3
@@ -106,12 +108,33 @@ def featurise(texts: Sequence[str]) -> Features:
     counts = np.diff(np.append(places, len(keys)))
     keys = keys[places]
     rows = keys >> BITS
-    starts = np.searchsorted(rows, np.arange(len(texts) + 1)).astype(np.int64)
-    values = 1.0 + np.log(counts)
-    squares = np.bincount(rows, weights=values * values, minlength=len(texts))
-    values /= np.sqrt(squares)[rows]
     columns = (keys & (COLUMNS - 1)).astype(np.int32)
-    return Features(columns=columns, values=values.astype(np.float32), starts=starts)
+    values = 1.0 + np.log(counts)
+    return scaled(
+        Features(
+            columns=columns,
+            values=values.astype(np.float32),
+            starts=np.searchsorted(rows, np.arange(len(texts) + 1)).astype(np.int64),
+        ),
+        rarity,
+    )
+
+
+def scaled(features: Features, rarity: Rarity | None) -> Features:
+    """The rows with each column weighed by its rarity, and of length 1."""
+    values = features.values
+    if rarity is not None:
+        values = values * rarity[features.columns]
+    rows = np.repeat(np.arange(features.rows()), np.diff(features.starts))
+    squares = np.bincount(rows, weights=values * values, minlength=features.rows())
+    lengths = np.sqrt(squares).astype(np.float32)[rows]
+    return Features(columns=features.columns, values=values / lengths, starts=features.starts)
+
+
+def rarity_of(features: Features) -> Rarity:
+    """1 + ln((rows + 1) / (rows with the column + 1)) of each column."""
+    found = np.bincount(features.columns, minlength=COLUMNS)
+    return (1.0 + np.log((features.rows() + 1) / (found + 1))).astype(np.float32)
 
 
 def normalise(texts: Sequence[str]) -> Normal:

@@ -1,9 +1,9 @@
 """A text classifier of one's own: hashed features and one weight for each feature and category.
 
-    p_c(text) = sigmoid(slope_c (bias_c + sum of value_j weight_jc) + offset_c)
+    p_c(text) = curve_c(bias_c + sum of value_j weight_jc)
 
-with Platt's slope and offset found on texts that category was not fitted to (see `fit`). Being
-linear it says exactly why: the parts of each word add up to the answer.
+with a curve found on texts the weights were not fitted to (see `calibrate` and `fit`). Being linear
+it says exactly why: the parts of each word add up to the answer.
 """
 
 import re
@@ -13,21 +13,22 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse, special
+from scipy import sparse
 
 from inhouse.core.errors import InputError
+from inhouse.models.owned.calibrate import Curve
 from inhouse.models.owned.hashing import (
     COLUMNS,
     Features,
     Grams,
     Normal,
+    Rarity,
     featurise,
     grams_of,
     normal_parts,
     shortened,
 )
 from inhouse.models.types import Scores
-from inhouse.stats.calibration import Platt
 
 Matrix = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -48,7 +49,8 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation:
-    """Why a text got its score: sigmoid(base + all weights) is the probability."""
+    """Why a text got its score: base and all weights add up to a logit, the curve of the category
+    turns it into the probability."""
 
     category: str
     p: float  # the probability
@@ -56,68 +58,72 @@ class Explanation:
     parts: tuple[Part, ...]  # the strongest first
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Linear:
+    """The learned part of a classifier."""
+
+    weights: Matrix  # [COLUMNS, categories]
+    biases: Doubles  # [categories]
+    curves: tuple[Curve, ...]  # one for each category
+
+
 class TextClassifier:
     """Scores texts in the categories it learned. Never changes; fitting makes a new one."""
 
-    def __init__(
-        self,
-        categories: Sequence[str],
-        weights: Matrix,
-        biases: Doubles,
-        platts: Sequence[Platt],
-    ) -> None:
-        """weights: [COLUMNS, categories]. biases: [categories]. platts: one for each category."""
+    def __init__(self, categories: Sequence[str], rarity: Rarity, parts: "Linear") -> None:
+        """rarity: [COLUMNS], of each feature among the texts of the training."""
         shape = (COLUMNS, len(categories))
-        if weights.shape != shape or len(biases) != shape[1] or len(platts) != shape[1]:
+        lengths = {len(categories), len(parts.biases), len(parts.curves)}
+        if parts.weights.shape != shape or len(lengths) != 1 or rarity.shape != (COLUMNS,):
             raise InputError(
-                f"weights have the shape {weights.shape}, expected {shape} for "
+                f"weights have the shape {parts.weights.shape}, expected {shape} for "
                 f"{len(categories)} categories; train the model again"
             )
         self.categories = tuple(categories)
-        self.weights = weights
-        self.biases = biases
-        self.platts = tuple(platts)
+        self.rarity = rarity
+        self.weights = parts.weights
+        self.biases = parts.biases
+        self.curves = tuple(parts.curves)
 
     def probabilities(self, texts: Sequence[str]) -> Doubles:
         """Calibrated probabilities, [texts, categories]."""
-        return self.calibrated(self.logits(texts))
+        return self.calibrated(self.margins(texts))
 
     def scores(self, texts: Sequence[str]) -> list[Scores]:
         """The same by name, for each text in order."""
         table = self.probabilities(texts).tolist()
         return [dict(zip(self.categories, row, strict=True)) for row in table]
 
-    def logits(self, texts: Sequence[str]) -> Doubles:
+    def margins(self, texts: Sequence[str]) -> Doubles:
         """Raw margins before calibration, [texts, categories]."""
         if not texts:
             return np.zeros((0, len(self.categories)))
-        parts = [self._margins(featurise(part)) for part in batches(texts)]
+        parts = [self._margins(featurise(part, self.rarity)) for part in batches(texts)]
         return np.concatenate(parts)
 
-    def calibrated(self, logits: Doubles) -> Doubles:
+    def calibrated(self, margins: Doubles) -> Doubles:
         """Raw margins as probabilities, [texts, categories]."""
-        slopes = np.array([platt.slope for platt in self.platts])
-        offsets = np.array([platt.offset for platt in self.platts])
-        return np.asarray(special.expit(logits * slopes + offsets), dtype=np.float64)
+        columns = [curve.apply(margins[:, c]) for c, curve in enumerate(self.curves)]
+        return np.stack(columns, axis=1)
 
     def explain(self, text: str, category: str) -> Explanation:
         """What each word adds, in the original's characters. A feature's part is spread evenly
         over the characters it was read from; characters between words go to the nearest one
         before them, or to the first."""
         place = self._place(category)
-        platt = self.platts[place]
-        base = platt.slope * float(self.biases[place]) + platt.offset
+        curve = self.curves[place]
+        base = curve.slope * float(self.biases[place]) + curve.offset
         original = _Original.of(text)
         grams = grams_of(original.normal)
         by_char = np.zeros(len(text) + 1)
-        shares = platt.slope * self.weights[grams.columns, place].astype(np.float64)
-        shares *= _values(grams)
+        shares = curve.slope * self.weights[grams.columns, place].astype(np.float64)
+        shares *= _values(grams, self.rarity)
         for share, first, last in zip(shares, grams.first, grams.last, strict=True):
             owners = original.chars[first:last]
             owners = owners[owners >= 0]
             by_char[owners] += share / len(owners)
         parts = _by_word(text, by_char[:-1])
-        p = float(special.expit(base + sum(part.weight for part in parts)))
+        p = float(curve.of_logits(np.array(base + sum(part.weight for part in parts))))
         return Explanation(category=category, p=p, base=base, parts=parts)
 
     def known(self, category: str) -> bool:
@@ -153,10 +159,10 @@ def batches(texts: Sequence[str]) -> list[Sequence[str]]:
     return [*parts, texts[start:]]
 
 
-def _values(grams: Grams) -> Doubles:
+def _values(grams: Grams, rarity: Rarity) -> Doubles:
     """The value of each occurrence: its column's value shared among the times it occurs."""
-    _, places, counts = np.unique(grams.columns, return_inverse=True, return_counts=True)
-    values = 1.0 + np.log(counts)
+    columns, places, counts = np.unique(grams.columns, return_inverse=True, return_counts=True)
+    values = (1.0 + np.log(counts)) * rarity[columns]
     length = np.sqrt((values * values).sum())
     return np.asarray((values / counts / max(length, 1e-12))[places], dtype=np.float64)
 

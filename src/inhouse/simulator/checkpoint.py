@@ -6,7 +6,7 @@ them replaces the old one last: a kill at any moment leaves the old checkpoint o
 
 import io
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -65,7 +65,7 @@ def save(path: Path, origin: Origin, world: World, progress: Progress) -> None:
     body = {
         "version": VERSION,
         "origin": asdict(origin),
-        "progress": asdict(progress),
+        "progress": {column.name: getattr(progress, column.name) for column in fields(progress)},
         "arrays": name,
     }
     write_atomically(path, json.dumps(body).encode())

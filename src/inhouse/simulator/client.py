@@ -9,6 +9,7 @@ from typing import Any, Final, Self, TypeVar
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from inhouse.core.errors import AccessError, InhouseError, InputError, UnknownError
 from inhouse.core.logs import logger
@@ -158,7 +159,7 @@ class Api:
         headers = {} if data is None else {"Content-Type": "application/json"}
         try:
             async with self._session.request(
-                method, self._url + path, data=data, headers=headers
+                method, URL(self._url + path, encoded=True), data=data, headers=headers
             ) as response:
                 content = await response.read()
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:

@@ -11,7 +11,7 @@ class SimulatorSettings:
 
     api: str = setting("http://127.0.0.1:8700", unit="URL", help="the server to talk to")
     key: str = setting(
-        "", unit="text", help="API key with the scopes items, users, events, feed, reports"
+        "", unit="text", help="API key with the scopes items, users, events and feed"
     )
     seed: int = setting(1, unit="number", help="everything random follows from it", least=0)
     people: int = setting(

@@ -7,20 +7,23 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
-from inhouse.catalog.catalog import Catalog
+from inhouse.catalog.catalog import Catalog, tell
 from inhouse.catalog.types import Item, User, text_key
 from inhouse.core.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from inhouse.core.ids import EventId, ItemId, PageId, SnapshotId, UserId
 from inhouse.core.random import stream
 from inhouse.engagement.experiments.store import Experiments
 from inhouse.engagement.experiments.types import Arm, Experiment
-from inhouse.events.log import EventLog
+from inhouse.events.log import EventLog, set_consumer
 from inhouse.events.pages import PageLog
 from inhouse.events.types import Event, EventKind, PageItem, RemovedItem, ServedPage
 from inhouse.models.ledger import append_attempts
 from inhouse.models.types import INHOUSE, Attempt, Usage
 from inhouse.moderation.cases import Concern, open_cases
+from inhouse.moderation.scan import CONSUMER
 from inhouse.moderation.types import Evidence, Hit, Label, Verdict
 from inhouse.moderation.verdicts import append_verdicts
 from inhouse.store import tables
@@ -138,10 +141,16 @@ def _verdicts(made: Community) -> None:
         for i, item in enumerate(held)
     ]
 
-    def write(connection: object) -> dict[ItemId, str]:
-        append_verdicts(connection, verdicts)  # type: ignore[arg-type]
+    judged = {verdict.item_id for verdict in verdicts}
+    awaiting = [item.item_id for item in made.items if item.item_id not in judged]
+
+    def write(connection: Connection) -> dict[ItemId, str]:
+        append_verdicts(connection, verdicts)
+        last = connection.execute(sa.select(sa.func.max(tables.changes.c.log_offset))).scalar_one()
+        set_consumer(connection, CONSUMER, last, NOW_MS)
+        tell(connection, "item", awaiting)
         for i, item in enumerate(held[:3]):
-            connection.execute(  # type: ignore[attr-defined]
+            connection.execute(
                 tables.reports.insert(),
                 {
                     "report_id": f"report-{i}",
@@ -152,7 +161,7 @@ def _verdicts(made: Community) -> None:
                     "note": "seen <b>everywhere</b> today",
                 },
             )
-        return open_cases(connection, concerns, {}, NOW_MS - 5 * HOUR_MS)  # type: ignore[arg-type]
+        return open_cases(connection, concerns, {}, NOW_MS - 5 * HOUR_MS)
 
     made.cases = made.database.write(write)
 

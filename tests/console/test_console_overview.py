@@ -141,15 +141,25 @@ def test_an_interval_is_drawn_inside_its_axis(services: Services) -> None:
     assert all(0 <= end <= 100 for end in ends)
 
 
-def test_awaiting_counts_posts_without_a_verdict(services: Services) -> None:
-    """A new post is awaiting, a withdrawn one is not."""
+def test_awaiting_counts_posts_that_moderation_has_not_come_to(services: Services) -> None:
+    """A new post is awaiting, counted once however often it changes."""
     before = awaiting_verdict(services.database)
-    posts = [
-        Item(item_id=ItemId("new"), creator_id=UserId("maker-0"), created_ms=1),
-        Item(item_id=ItemId("gone"), creator_id=UserId("maker-0"), created_ms=1, hidden=True),
-    ]
-    services.catalog.put_items(posts)
+    for title in ("first", "second"):
+        post = Item(item_id=ItemId("new"), creator_id=UserId("maker-0"), title=title, created_ms=1)
+        services.catalog.put_items([post])
     assert awaiting_verdict(services.database) == before + 1
+
+
+class _Stepping:
+    """A clock that each look at it moves on."""
+
+    def __init__(self, step_s: float) -> None:
+        self.now_s = 0.0
+        self._step_s = step_s
+
+    def __call__(self) -> float:
+        self.now_s += self._step_s
+        return self.now_s
 
 
 def test_latest_facts_are_kept_and_outlive_a_store_that_does_not_answer() -> None:
@@ -165,9 +175,26 @@ def test_latest_facts_are_kept_and_outlive_a_store_that_does_not_answer() -> Non
     kept = Latest(gather_once, keep_s=60)
     assert [kept.get().facts, kept.get().facts, len(asked)] == [7, 7, 1]
     asked.clear()
-    fresh = Latest(gather_once, keep_s=0)
-    assert [fresh.get(), fresh.get(), fresh.get()] == [
+    clock = _Stepping(0.0)
+    fresh = Latest(gather_once, keep_s=5, now_s=clock)
+    answers = []
+    for _ in range(3):
+        answers.append(fresh.get())
+        clock.now_s += 5
+    assert answers == [
         Gathered(facts=7),
         Gathered(facts=7, trouble="the database is busy"),
         Gathered(facts=7),
     ]
+
+
+def test_facts_that_take_long_are_kept_for_longer() -> None:
+    """Gathering takes two seconds here, so for eighteen more nothing is gathered again."""
+    asked: list[int] = []
+    clock = _Stepping(2.0)
+    slow = Latest(lambda: asked.append(0), keep_s=1, now_s=clock)
+    for _ in range(9):
+        slow.get()
+    assert (len(asked), clock.now_s) == (1, 20.0)
+    slow.get()
+    assert len(asked) == 2

@@ -125,14 +125,11 @@ function buildBody(card, item, page, act) {
   if (item.title) body.append(words("title", item.title, "h2"));
   if (item.text) {
     const text = words("text", item.text, "p");
-    body.append(text);
-    if (item.text.length > 140 || item.text.includes("\n")) {
-      const open = make("button", "open", "Read on");
-      open.type = "button";
-      open.setAttribute("aria-expanded", "false");
-      open.addEventListener("click", () => act("open", card));
-      body.append(open);
-    }
+    const open = make("button", "open", "Read on");
+    open.type = "button";
+    open.setAttribute("aria-expanded", "false");
+    open.addEventListener("click", () => act("open", card));
+    body.append(text, open);
   }
   const by = make("p", "by");
   const name = item.creator_name || item.creator_id;

@@ -58,14 +58,12 @@ def _steps(facts: TaskFacts) -> Safe:
 
 def _now(facts: TaskFacts) -> Safe:
     route = facts.route
-    asked = f"{route.owned_share:.0%} answered by {route.owned}" if route.owned else "all rented"
-    vendor = f"rented from {route.primary}" if route.primary else "no vendor configured"
-    return join(
-        [
-            tag("p", words(facts.waits_for)),
-            tag("p", words(f"{asked}; {vendor}"), class_="quiet small"),
-        ]
-    )
+    own = f"{route.owned_share:.0%} answered by {route.owned}" if route.owned else ""
+    vendor = f"deployment “{route.primary}”" if route.primary else "no vendor is configured"
+    whole = "the rest" if own else "everything"
+    rented = f"{whole} by the {vendor}" if route.primary else vendor
+    told = "; ".join(part for part in (own, rented) if part)
+    return join([tag("p", words(facts.waits_for)), tag("p", words(told), class_="quiet small")])
 
 
 def _parity(facts: TaskFacts) -> Safe:

@@ -277,7 +277,11 @@ def policy_html(facts: CaseFacts) -> Safe:
     """What the policy says of this category."""
     meaning = facts.categories.get(facts.case.queue)
     lead = (
-        tag("p", f"{category_name(facts.case.queue).capitalize()}: {meaning}.") if meaning else None
+        tag(
+            "p", f"{category_name(facts.case.queue).capitalize()}: {meaning}.", class_="policy-lead"
+        )
+        if meaning
+        else None
     )
     if not facts.rules:
         return join([lead, tag("p", "No rule of the policy speaks of this queue.", class_="quiet")])

@@ -16,6 +16,7 @@ from inhouse.console.words import ago, count, plural, shortened, span
 from inhouse.core.clock import HOUR_MS, MINUTE_MS, SystemClock
 from inhouse.core.ids import SnapshotId
 from inhouse.learning.snapshot import SnapshotStore
+from inhouse.moderation.scan import CONSUMER
 from inhouse.store import tables
 from inhouse.store.database import Database
 
@@ -58,7 +59,7 @@ class HealthFacts:
     log_offset: int  # of the newest event, 0 where there is none
     received_ms: int | None  # when it arrived, by the machine's clock
     model: ModelHealth | None  # None before the first snapshot
-    awaiting: int  # posts without a verdict, counted up to a bound
+    awaiting: int  # posts that are new or changed and not judged yet, counted up to a bound
     queue: int  # open cases
     oldest_case_ms: int | None  # when the oldest open case was opened
 
@@ -108,17 +109,19 @@ def ask_api(settings: ApiSettings) -> ApiHealth | None:
 
 
 def awaiting_verdict(database: Database) -> int:
-    """Posts that nobody has judged yet, counted up to 10,000."""
-    items, verdicts = tables.items, tables.verdicts
-    judged = sa.exists().where(verdicts.c.item_id == items.c.item_id)
-    waiting = (
-        sa.select(items.c.item_id)
-        .where(~judged, items.c.hidden.is_(False))
-        .limit(_MOST_COUNTED)
-        .subquery()
-    )
+    """Posts that are new or changed and not judged yet, counted up to 10,000 changes."""
+    changes, consumers = tables.changes.c, tables.consumers.c
+    done = sa.select(consumers.log_offset).where(consumers.name == CONSUMER)
     with database.read() as connection:
-        return connection.execute(sa.select(sa.func.count()).select_from(waiting)).scalar_one()
+        offset = connection.execute(done).scalar() or 0
+        behind = (
+            sa.select(changes.entity_id)
+            .where(changes.log_offset > offset, changes.entity == "item")
+            .limit(_MOST_COUNTED)
+            .subquery()
+        )
+        count_ = sa.func.count(behind.c.entity_id.distinct())
+        return connection.execute(sa.select(count_)).scalar_one()
 
 
 def lights(facts: HealthFacts) -> list[Light]:

@@ -5,10 +5,12 @@ topics and acts on posts of those ten times as often. That is enough structure f
 and for caches to behave as in life; it is no claim about quality.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from sqlalchemy.engine import Connection
 
 from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import Item, User, text_key
@@ -46,11 +48,15 @@ def build(database: Database, size: Size) -> None:
         items = [item(i, int(topic_of[i])) for i in range(start, min(start + _CHUNK, size.items))]
         catalog.put_items(items)
         verdicts = [_allowed(each) for each in items]
-        database.write(lambda connection, rows=verdicts: append_verdicts(connection, rows))
+        database.write(functools.partial(_write, verdicts))
     for start in range(0, size.people, _CHUNK):
         ids = range(start, min(start + _CHUNK, size.people))
         catalog.put_users([User(user_id=UserId(f"u{i}"), created_ms=NOW_MS) for i in ids])
     _behave(EventLog(database), size, topic_of)
+
+
+def _write(verdicts: list[Verdict], connection: Connection) -> None:
+    append_verdicts(connection, verdicts)
 
 
 def item(number: int, topic: int) -> Item:

@@ -149,6 +149,20 @@ def test_a_creator_appeals(client: TestClient, judge: Callable[[], None]) -> Non
     assert client.get("/v1/verdicts/i0").json()["action"] == "allow"
 
 
+def test_an_edited_post_awaits_its_verdict(client: TestClient, judge: Callable[[], None]) -> None:
+    """A changed text is shown nowhere, and its old verdict is not given for it, until judged."""
+    (item,) = _items(1)
+    _post(client, "/v1/items", items=[item])
+    judge()
+    _post(client, "/v1/items", items=[{**item, "title": "Something else entirely"}])
+    between = client.get("/v1/verdicts/i0").json()
+    hidden = client.get("/v1/feed/u").json()["items"]
+    judge()
+
+    assert (between["state"], between["action"], hidden) == ("awaiting", None, [])
+    assert client.get("/v1/verdicts/i0").json()["state"] == "decided"
+
+
 def test_a_withdrawn_post_is_shown_no_more(client: TestClient, judge: Callable[[], None]) -> None:
     """DELETE hides it from the next feed on."""
     _post(client, "/v1/items", items=_items(2))

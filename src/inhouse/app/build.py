@@ -59,6 +59,11 @@ class Services:
         self.settings = settings
         self.clock = clock_named(settings.app.clock)
 
+    def catch_clock_up(self) -> None:
+        """Where time follows the log: hear of the latest event and post."""
+        if self.settings.app.clock == "log":
+            self.clock.advance(max(self.log.last_at_ms(), self.catalog.latest_item_ms()))
+
     def close(self) -> None:
         """Finish what waits to be written and let go of the database."""
         if "database" in self.__dict__:

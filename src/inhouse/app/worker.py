@@ -41,9 +41,8 @@ class Worker:
         self._runner.close()
 
     def _scan(self) -> bool:
+        self._services.catch_clock_up()
         report = self._runner.run(self._services.moderator.scan())
-        if self._services.settings.app.clock == "log":
-            self._services.clock.advance(self._services.log.last_at_ms())
         if report.error is not None:
             self._log.warning("scan_waits", awaiting=report.awaiting, backlog=report.backlog)
             return False

@@ -97,6 +97,24 @@ class Catalog:
                 for row in connection.execute(query)
             ]
 
+    def latest_item_ms(self) -> int:
+        """When the item that changed last was posted, 0 where there is none."""
+        changes, items = tables.changes, tables.items
+        last = (
+            sa.select(changes.c.entity_id)
+            .where(changes.c.entity == "item")
+            .order_by(changes.c.log_offset.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        with self._database.read() as connection:
+            return (
+                connection.execute(
+                    sa.select(items.c.created_ms).where(items.c.item_id == last)
+                ).scalar()
+                or 0
+            )
+
     def last_change(self) -> int:
         """Offset of the newest change, 0 where none was made."""
         with self._database.read() as connection:

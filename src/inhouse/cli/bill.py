@@ -21,8 +21,7 @@ def show_bill(
     if by not in _SIDES:
         raise typer.BadParameter(f"got {by!r}, expected one of {', '.join(_SIDES)}")
     with open_services() as services:
-        # Where time follows the log, the last days are those before its latest event.
-        services.clock.advance(services.log.last_at_ms())
+        services.catch_clock_up()
         now_ms = services.clock.now_ms()
         found = bill(services.database, now_ms - days * DAY_MS, now_ms + 1)
     if as_json:

@@ -35,7 +35,7 @@ def start(
 ) -> None:
     """Start an experiment described in a file."""
     with open_services() as services:
-        services.clock.advance(services.log.last_at_ms())
+        services.catch_clock_up()
         experiment = read_experiment(file.read_bytes())
         started = services.experiments.create(experiment, services.clock.now_ms())
     console.print(f"{started.key} runs: {', '.join(arm.key for arm in started.arms)}")
@@ -45,7 +45,7 @@ def start(
 def results(key: Key, as_json: Json = False) -> None:
     """What came of it so far; the intervals stay valid however often you look."""
     with open_services() as services:
-        services.clock.advance(services.log.last_at_ms())
+        services.catch_clock_up()
         found = services.experiments.results(key, services.clock.now_ms())
     if as_json:
         print_json(found)
@@ -57,7 +57,7 @@ def results(key: Key, as_json: Json = False) -> None:
 def stop(key: Key) -> None:
     """Assign nobody from now on, and count nothing that happens later."""
     with open_services() as services:
-        services.clock.advance(services.log.last_at_ms())
+        services.catch_clock_up()
         services.experiments.stop(key, services.clock.now_ms())
     console.print(f"{key} is stopped")
 

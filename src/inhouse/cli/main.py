@@ -80,12 +80,12 @@ def _options(
     ),
 ) -> None:
     """The For You feed on models you own."""
+    configure_logs(role="cli", level="warning")
 
 
 def run() -> None:
     """Entry point: turns what inhouse raises on purpose into a message and an exit code."""
     # No option before a command takes a value, so the first bare word is the command.
-    configure_logs(role="cli", level="warning")
     called = [word for word in sys.argv[1:] if not word.startswith("-")][:1]
     try:
         command_line(called)()

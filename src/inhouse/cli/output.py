@@ -53,5 +53,5 @@ def plain(value: object) -> object:
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(inner) for inner in value]
     if isinstance(value, Decimal):
-        return str(value)
+        return format(value, "f")
     return value

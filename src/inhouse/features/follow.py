@@ -89,6 +89,7 @@ class Follower:
             item for name in dict.fromkeys(names) if (item := found.get(ItemId(name))) is not None
         )
         self._listener.items_changed([self.state.items.index[item_id] for item_id in found])
+        self._clock.advance(max((item.created_ms for item in found.values()), default=0))
         for name in names:
             if name not in found:
                 self.state.items.withdraw(ItemId(name))

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from inhouse.api.context import needs, services_of
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
+from inhouse.catalog.types import text_key
 from inhouse.core.errors import UnknownError
 from inhouse.core.ids import ItemId
 from inhouse.moderation.decide import decide
@@ -40,10 +41,11 @@ def get_verdict(
     viewer: Annotated[Viewer, Query(description="to whom; unknown counts as a minor")] = "unknown",
 ) -> Response:
     """The decision on a post, computed now by the policy in force."""
-    if use.catalog.item(item_id) is None:
+    item = use.catalog.item(item_id)
+    if item is None:
         raise UnknownError(f"no item {item_id!r}; post it to /v1/items first")
     verdict = use.verdicts.latest([item_id]).get(ItemId(item_id))
-    if verdict is None:
+    if verdict is None or verdict.text_key != text_key(item.title, item.text):
         return answer(_awaiting(item_id, use.policy.version))
     decision = decide(verdict.evidence, use.policy, surface, viewer)
     return answer(

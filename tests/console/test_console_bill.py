@@ -12,7 +12,7 @@ from inhouse.console.bill.lines import together
 from inhouse.console.bill.model import gather
 from inhouse.console.bill.route_model import learned_by_ms
 from inhouse.console.bill.route_page import task_html
-from inhouse.console.spending import daily, host_days
+from inhouse.console.spending import cost_of, daily, host_days
 from inhouse.core.clock import DAY_MS
 from inhouse.models.harvest import add_labels
 from inhouse.models.owned.registry import ModelVersion
@@ -95,6 +95,22 @@ def test_an_empty_ledger_says_what_will_appear(empty_services: Services) -> None
     assert "—" in page.figures(facts)
     assert "no vendor was paid or asked" in page.figures(facts)
     assert "Every attempt of this month has a price" in page.unpriced(facts)
+
+
+def test_real_and_simulated_money_are_never_one_sum(services: Services) -> None:
+    """With any real spending on the bill, the simulated rows leave cost and count alone."""
+    month = gather(services).month
+    stand_in = cost_of(month)
+    assert (stand_in.simulated, stand_in.spend_usd) == (True, month.simulated_usd)
+    rented = next(line for line in month.hosts if line.simulated)
+    real = dataclasses.replace(rented, simulated=False, spend_usd=Decimal(3), calls=10)
+    mixed = dataclasses.replace(
+        month, hosts=(*month.hosts, real), spend_usd=Decimal(3), basis="real"
+    )
+    own = sum(line.calls for line in month.hosts if not line.simulated)
+    cost = cost_of(mixed)
+    assert (cost.simulated, cost.spend_usd, cost.calls) == (False, Decimal(3), 10 + own)
+    assert dataclasses.replace(cost, calls=0).per_1k_usd is None
 
 
 def test_lines_of_one_key_become_one(services: Services) -> None:

@@ -368,6 +368,48 @@ def test_the_feed_explains_mutes_and_reports(server: Server, watched: Watched) -
         assert list(connection.execute(query).scalars()) == ["spam"]
 
 
+def test_only_a_card_that_was_looked_at_is_an_impression(server: Server, watched: Watched) -> None:
+    """A card that is scrolled past within half a second was not seen."""
+    page = watched.page
+    page.goto(f"{server.console}/feed?user=reader-008")
+    page.wait_for_selector("article")
+    page.wait_for_timeout(800)
+    for card in (1, 2):
+        page.evaluate(f"feed.scrollTo({{top: feed.children[{card}].offsetTop, behavior: 'auto'}})")
+        page.wait_for_timeout(150 if card == 1 else 900)
+    page.goto("about:blank")
+    page.wait_for_timeout(600)
+    seen = [event for event in server.events("impression") if event.user_id == "reader-008"]
+    assert [event.position for event in seen] == [0, 2]
+
+
+def test_a_batch_whose_answer_is_lost_is_sent_again_and_counts_once(
+    server: Server, browser: "playwright.Browser"
+) -> None:
+    """The API stored the batch, the answer broke: the page repeats it, the log has it once."""
+    page = browser.new_page()
+    sent: list[str] = []
+
+    def lose_the_first_answer(route: "playwright.Route") -> None:
+        if route.request.method != "POST":
+            route.continue_()
+            return
+        sent.append(route.request.post_data or "")
+        answer = route.fetch()
+        route.fulfill(status=503 if len(sent) == 1 else answer.status, body=answer.text())
+
+    page.route(f"{server.api}/v1/events", lose_the_first_answer)
+    page.goto(f"{server.console}/feed?user=reader-009")
+    page.wait_for_selector("article")
+    page.wait_for_timeout(6_000)
+    page.close()
+    assert len(sent) >= 2
+    visits = [event for event in server.events("visit") if event.user_id == "reader-009"]
+    assert len(visits) == 1
+    assert visits[0].event_id in sent[0]
+    assert visits[0].event_id in sent[1]
+
+
 def test_every_surface_answers_and_another_person_can_be_chosen(
     server: Server, watched: Watched
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from inhouse.core.clock import DAY_MS
+from inhouse.models.bill import Bill
 from inhouse.models.prices import from_pico
 from inhouse.models.types import INHOUSE
 from inhouse.store import tables
@@ -96,6 +97,33 @@ def daily(entries: Sequence[HostDay]) -> Daily:
         spend_usd=spend,
         calls=calls,
         owned=tuple(part / all_ if all_ else None for part, all_ in zip(own, whole, strict=True)),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cost:
+    """What judgements cost: real money, or what a stand-in would have charged; never both."""
+
+    spend_usd: Decimal
+    simulated: bool  # whose it is
+    calls: int  # inputs answered, by models of one's own too
+
+    @property
+    def per_1k_usd(self) -> Decimal | None:
+        """For a thousand answers; None where there were none."""
+        return 1000 * self.spend_usd / self.calls if self.calls else None
+
+
+def cost_of(month: Bill) -> Cost:
+    """The cost on the bill's own basis: simulated only where no real vendor was asked."""
+    is_simulated = month.basis == "simulated"
+    counted = [
+        line for line in month.hosts if line.key == INHOUSE or line.simulated == is_simulated
+    ]
+    return Cost(
+        spend_usd=sum((line.spend_usd for line in counted), Decimal(0)),
+        simulated=is_simulated,
+        calls=sum(line.calls for line in counted),
     )
 
 

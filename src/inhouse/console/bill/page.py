@@ -1,7 +1,6 @@
 """The bill as HTML: pure functions of its facts."""
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Final
 
 from inhouse.console.bill.lines import Together, date_name, month_name, together
@@ -21,7 +20,7 @@ from inhouse.console.markup import (
     tiles,
     words,
 )
-from inhouse.console.spending import OWN_NAME
+from inhouse.console.spending import OWN_NAME, cost_of
 from inhouse.console.words import UNKNOWN, count, money, plural, share
 from inhouse.models.bill import Bill, Concentration, Layer, Line, Share
 from inhouse.models.types import INHOUSE
@@ -48,18 +47,22 @@ HEADING: Final = join(
 
 def figures(facts: BillFacts) -> Safe:
     """The month in figures."""
-    month = facts.month
-    answered = sum(line.calls for line in month.hosts)
-    spend = sum((line.spend_usd for line in month.hosts), Decimal(0))
-    per_1k = 1000 * spend / answered if answered else None
+    month, cost = facts.month, cost_of(facts.month)
+    per_1k = cost.per_1k_usd
     index = _of_layer(month.concentration, "host")
     return tiles(
         tile("Spent this month", money(month.spend_usd), "on real vendors"),
         tile("Simulated this month", money(month.simulated_usd), _simulated_remark(month)),
         tile(
             "Per 1,000 judgements",
-            UNKNOWN if per_1k is None else money(per_1k),
-            f"{count(answered)} answered, by whomever",
+            join(
+                [
+                    UNKNOWN if per_1k is None else money(per_1k),
+                    simulated() if cost.simulated else None,
+                ],
+                " ",
+            ),
+            f"{count(cost.calls)} answered, by whomever",
         ),
         tile("Answered by your own models", share(month.owned_calls), "of this month's judgements"),
         tile("Dependence", concentration_name(index), concentration_words(index)),

@@ -20,7 +20,7 @@ from inhouse.console.markup import (
 )
 from inhouse.console.moderation.marked import marked
 from inhouse.console.moderation.model import CaseFacts, CreatorFacts, Queue
-from inhouse.console.words import ago, count, moment, plural, probability, shortened, span
+from inhouse.console.words import UNKNOWN, ago, count, moment, plural, probability, shortened, span
 from inhouse.moderation.types import Action, ReviewDecision
 
 
@@ -167,10 +167,15 @@ def why_html(facts: CaseFacts) -> Safe:
         ("Why", words(shortened(case.reason, _MOST_REASON))),
         ("Now", holds),
         ("Priority", join([f"{case.priority:.2f}"])),
-        ("Waiting", join([span(max(0, facts.now_ms - case.opened_ms))])),
+        ("Waiting", join([_age(case.opened_ms, facts.now_ms)])),
         ("Lock", join([lock])),
     )
     return _definitions(rows)
+
+
+def _age(opened_ms: int, now_ms: int) -> str:
+    """How long a case waits; unknown where it was opened before the clock had started."""
+    return span(max(0, now_ms - opened_ms)) if opened_ms else UNKNOWN
 
 
 def _definitions(rows: Sequence[tuple[str, Safe]]) -> Safe:

@@ -181,9 +181,13 @@ def _awaiting(facts: HealthFacts) -> Light:
 
 
 def _queue(facts: HealthFacts) -> Light:
-    if not facts.queue or facts.oldest_case_ms is None:
+    if not facts.queue:
         return Light(
             name="Review queue", state="good", value="0", remark="nobody waits for a person"
+        )
+    if facts.oldest_case_ms is None:
+        return Light(
+            name="Review queue", state="good", value=count(facts.queue), remark="open cases"
         )
     waits = facts.now_ms - facts.oldest_case_ms
     return Light(
@@ -220,7 +224,9 @@ def _newest_event(database: Database) -> tuple[int, int | None]:
 
 def _open_cases(database: Database) -> tuple[int, int | None]:
     cases = tables.review_cases.c
-    query = sa.select(sa.func.count(), sa.func.min(cases.opened_ms)).where(cases.state == "open")
+    # A case opened before the community's clock had heard of any event has no known age.
+    known = sa.case((cases.opened_ms > 0, cases.opened_ms))
+    query = sa.select(sa.func.count(), sa.func.min(known)).where(cases.state == "open")
     with database.read() as connection:
         row = connection.execute(query).one()
     return row[0], row[1]

@@ -1,14 +1,13 @@
 """The overview as HTML and charts: pure functions of its facts."""
 
 from datetime import date
-from decimal import Decimal
 
 from inhouse.console.charts import VENDOR_COLOURS, Options, columns, lines, shares
 from inhouse.console.markup import Safe, empty, join, simulated, tag, tile, tiles
 from inhouse.console.overview.experiment import experiment_html, no_experiment
 from inhouse.console.overview.health import lights
 from inhouse.console.overview.model import OverviewFacts
-from inhouse.console.spending import day_name
+from inhouse.console.spending import cost_of, day_name
 from inhouse.console.words import UNKNOWN, count, minutes, moment, money, plural, share
 from inhouse.core.clock import MINUTE_MS
 from inhouse.engagement.types import DayMetrics, Return
@@ -121,20 +120,22 @@ def experiments(facts: OverviewFacts) -> Safe:
 
 def models(facts: OverviewFacts) -> Safe:
     """The models in figures."""
-    month = facts.month
-    answered = sum(line.calls for line in month.hosts)
-    mark = simulated() if any(line.simulated for line in month.hosts) else None
-    spend = month.spend_usd if not mark else month.spend_usd + month.simulated_usd
-    per_1k = None if not answered else 1000 * spend / Decimal(answered)
+    cost = cost_of(facts.month)
+    mark = simulated() if cost.simulated else None
+    per_1k = cost.per_1k_usd
     return tiles(
-        tile("Bill this month", join([money(spend), mark], " "), f"{count(answered)} judgements"),
+        tile("Bill this month", join([money(cost.spend_usd), mark], " "), _judged(cost.calls)),
         tile(
             "Per 1,000 judgements",
-            UNKNOWN if per_1k is None else money(per_1k),
+            join([UNKNOWN if per_1k is None else money(per_1k), mark], " "),
             "owned ones included",
         ),
-        tile("Answered by your own models", share(month.owned_calls), "this month"),
+        tile("Answered by your own models", share(facts.month.owned_calls), "this month"),
     )
+
+
+def _judged(calls: int) -> str:
+    return plural(calls, "judgement")
 
 
 def owned_chart(facts: OverviewFacts) -> Options:

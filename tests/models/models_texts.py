@@ -1,0 +1,76 @@
+"""Made-up posts with a known right answer."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from inhouse.core.random import stream
+from inhouse.models.owned.files import save_text_model, weights_of
+from inhouse.models.owned.fit import fit_text
+from inhouse.models.owned.hashing import VERSION
+from inhouse.models.owned.registry import ModelVersion, Registry
+from inhouse.models.owned.text import TextClassifier
+from inhouse.models.types import ModelCard
+
+CATEGORIES = ("hate", "spam")
+_PLAIN = ["garden", "bread", "morning", "river", "walk", "light", "photo", "table", "summer", "music", "window", "train", "coffee", "paper", "small", "garden", "evening", "friend", "market", "mountain", "winter", "road"]
+_BAD = {
+    "hate": ("grobnik vermin", "those zarps must leave", "all zarps stink"),
+    "spam": ("cheap pillz now", "win a gratis fone", "click myy link"),
+}
+
+
+def post(random: np.random.Generator, category: str | None) -> str:
+    """A short post; a harmful one has a harmful phrase somewhere."""
+    words = [str(word) for word in random.choice(_PLAIN, int(random.integers(4, 9)))]
+    if category is not None:
+        phrase = _BAD[category][int(random.integers(len(_BAD[category])))]
+        words.insert(int(random.integers(len(words) + 1)), phrase)
+    return " ".join(words)
+
+
+def posts(count: int, seed: int = 0, harm: float = 0.15) -> tuple[list[str], np.ndarray]:
+    """Texts and their truth, [count, categories]; `harm` of them in each category."""
+    random = stream(seed, "posts")
+    texts, truth = [], np.zeros((count, len(CATEGORIES)))
+    for row in range(count):
+        luck = random.random()
+        place = int(luck / harm) if luck < harm * len(CATEGORIES) else None
+        texts.append(post(random, None if place is None else CATEGORIES[place]))
+        if place is not None:
+            truth[row, place] = 1.0
+    return texts, truth
+
+
+def small_model() -> TextClassifier:
+    """A model that knows both categories."""
+    texts, truth = posts(400)
+    model = fit_text(texts, truth, CATEGORIES, seed=1)
+    assert isinstance(model, TextClassifier)
+    return model
+
+
+def register(
+    registry: Registry, model: TextClassifier, version: str, task: str = "text_harm"
+) -> ModelVersion:
+    """Put a model where a route can name it."""
+    weights = weights_of(model)
+    card = ModelCard(
+        version=version,
+        task=task,
+        created_ms=1,
+        categories=model.categories,
+        trained_on=400,
+        positives={},
+        negatives={},
+        sources={},
+        terms={},
+        metrics={},
+        sha256=hashlib.sha256(weights).hexdigest(),
+        features=VERSION,
+    )
+    save_text_model(Path(registry.folder) / version, weights, card)
+    known = ModelVersion(version=version, task=task, created_ms=1, card=card, parity=None)
+    registry.put(known)
+    return known

@@ -1,0 +1,181 @@
+"""A vendor on loopback that does as it is told: an OpenAI-compatible server for tests."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from inhouse.core.clock import FollowingClock
+from inhouse.models.asking import Patience
+from inhouse.models.fleet import Fleet, open_fleet
+from inhouse.models.gateway import Gateway
+from inhouse.models.ledger import Ledger
+from inhouse.models.owned.registry import Registry
+from inhouse.models.resilience import BreakerPolicy, RetryPolicy
+from inhouse.models.settings import ModelSettings
+from inhouse.models.tasks import TEXT_HARM
+from inhouse.models.types import Attempt, Deployment, TaskInput
+from inhouse.store.database import Database
+
+NOW_MS = 1_767_225_600_000  # 2026-01-01
+USAGE = {
+    "prompt_tokens": 1_000,
+    "completion_tokens": 50,
+    "prompt_tokens_details": {"cached_tokens": 200},
+}
+QUICK = Patience(
+    retry=RetryPolicy(most_attempts=3, first_ms=2, most_ms=4, patience_ms=200),
+    breaker=BreakerPolicy(failures=4, first_ms=60_000, most_ms=60_000, probe_ms=1_000),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """One answer of the vendor."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    delay_s: float = 0.0
+
+
+def scores_for(text: str) -> dict[str, float]:
+    """What this vendor thinks: a category is found where its name is in the text."""
+    return {name: 0.9 if name in text else 0.1 for name in TEXT_HARM.categories}
+
+
+def chat_reply(content: str, **more: Any) -> Reply:
+    """A completion with that content."""
+    message = {"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+    body = {"choices": [{**message, **more.pop("choice", {})}], "usage": USAGE, **more}
+    return Reply(body=json.dumps(body).encode())
+
+
+def good_chat(request: Mapping[str, Any]) -> Reply:
+    """The right answer to a chat request of ours."""
+    posts = json.loads(request["messages"][-1]["content"])["posts"]
+    judged = [{"id": post["id"], "scores": scores_for(post["text"])} for post in posts]
+    return chat_reply(json.dumps({"posts": judged}))
+
+
+def good_moderations(request: Mapping[str, Any]) -> Reply:
+    """The right answer to a moderations request."""
+    results = []
+    for text in request["input"]:
+        ours = scores_for(text)
+        theirs = {name.replace("_", "-"): p for name, p in ours.items() if name != "spam"}
+        results.append({"flagged": False, "category_scores": theirs})
+    return Reply(body=json.dumps({"id": "modr-1", "results": results}).encode())
+
+
+def error_reply(status: int, headers: Mapping[str, str] | None = None, **error: Any) -> Reply:
+    """A vendor's error."""
+    body = json.dumps({"error": {"message": "no", **error}}).encode()
+    return Reply(status=status, headers=headers or {}, body=body)
+
+
+def filter_reply() -> Reply:
+    """Azure's filter, refusing hate."""
+    findings = {
+        "hate": {"filtered": True, "severity": "high"},
+        "sexual": {"filtered": False, "severity": "safe"},
+        "violence": {"filtered": False, "severity": "low"},
+        "jailbreak": {"filtered": False, "detected": False},
+        "custom_blocklists": {"filtered": False, "details": []},
+    }
+    inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": findings}
+    return error_reply(400, code="content_filter", innererror=inner)
+
+
+Script = Callable[[Mapping[str, Any]], Reply]
+
+
+class Vendor:
+    """Serves scripted replies first, then right answers; remembers what it was asked."""
+
+    def __init__(self, *replies: Reply | Script) -> None:
+        self.replies: list[Reply | Script] = list(replies)
+        self.asked: list[Mapping[str, Any]] = []
+        self.headers: list[Mapping[str, str]] = []
+        self.paths: list[str] = []
+        self.arrived = asyncio.Event()
+        app = web.Application()
+        app.router.add_post("/{path:.*}", self._serve)
+        self._server = TestServer(app)
+
+    async def __aenter__(self) -> "Vendor":
+        await self._server.start_server()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        await self._server.close()
+
+    @property
+    def url(self) -> str:
+        return str(self._server.make_url("/v1"))
+
+    async def _serve(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        self.asked.append(asked)
+        self.headers.append(dict(request.headers))
+        self.paths.append(request.path_qs)
+        self.arrived.set()
+        reply = self.replies.pop(0) if self.replies else None
+        if reply is None:
+            reply = good_moderations(asked) if "input" in asked else good_chat(asked)
+        elif callable(reply):
+            reply = reply(asked)
+        await asyncio.sleep(reply.delay_s)
+        return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
+
+
+def deployment(url: str, name: str = "main", **more: Any) -> Deployment:
+    """A rented deployment at that address, with a known list price."""
+    values = {"host": "openai", "owner": "openai", "model": "gpt-4o-mini", "key": "sk-secret"}
+    return Deployment(name=name, url=url, **{**values, "terms": "test terms", **more})
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """A gateway and what is behind it."""
+
+    gateway: Gateway
+    fleet: Fleet
+    database: Database
+    registry: Registry
+
+    def rows(self) -> list[Attempt]:
+        """The whole ledger."""
+        return [attempt for _, attempt in Ledger(self.database).read()]
+
+
+def world_of(
+    database: Database,
+    folder: Path,
+    deployments: Sequence[Deployment],
+    settings: ModelSettings | None = None,
+    patience: Patience = QUICK,
+) -> World:
+    """A gateway over HTTP to those deployments."""
+    registry = Registry(database, folder)
+    fleet = open_fleet(deployments, registry)
+    gateway = Gateway(
+        database, FollowingClock(NOW_MS), fleet, settings or ModelSettings(), patience
+    )
+    return World(gateway=gateway, fleet=fleet, database=database, registry=registry)
+
+
+def inputs_of(*texts: str) -> list[TaskInput]:
+    """Inputs with refs p0, p1, …"""
+    return [TaskInput(ref=f"p{number}", text=text) for number, text in enumerate(texts)]

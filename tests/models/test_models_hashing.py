@@ -1,0 +1,114 @@
+"""Features: the same everywhere, independent of the batch, and what they claim to be."""
+
+import unicodedata
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inhouse.models.owned.hashing import (
+    CHAR_RUNS,
+    COLUMNS,
+    Features,
+    featurise,
+    grams_of,
+    normal_parts,
+    normalise,
+    rarity_of,
+)
+
+_TEXTS = st.text(
+    st.sampled_from(list("abzAB01 .,!  \u00e9\u0301\u200b\ufb01\u0416\u4e2d\U0001f600\n\x01")),
+    max_size=30,
+)
+
+
+def _row(features: Features, row: int) -> list[tuple[int, float]]:
+    part = slice(features.starts[row], features.starts[row + 1])
+    values = [round(float(value), 5) for value in features.values[part]]
+    return list(zip(features.columns[part].tolist(), values, strict=True))
+
+
+def _mixed(value: int) -> int:
+    value ^= value >> 33
+    value = value * 0xFF51AFD7ED558CCD % 2**64
+    value ^= value >> 33
+    value = value * 0xC4CEB9FE1A85EC53 % 2**64
+    return value ^ value >> 33
+
+
+def _column(letters: str, extra: int, *, rising: bool) -> int:
+    """A polynomial over code points + 1, read from the front or from the back."""
+    order = reversed(letters) if rising else iter(letters)
+    total = 0
+    for letter in order:
+        total = (total * 0x9E3779B97F4A7C15 + ord(letter) + 1) % 2**64
+    return _mixed((total if rising else total + extra) % 2**64)
+
+
+def test_a_text_has_these_features_in_every_process() -> None:
+    """The columns of a text are fixed for good: models on disk depend on them."""
+    runs = [" ab", "ab ", "b c", " c ", " ab ", "ab c", "b c ", " ab c", "ab c "]
+    hashes = [_column(run, len(run), rising=False) for run in runs]
+    words = [_column(word, 0, rising=True) for word in ("ab", "c")]
+    hashes += [_mixed((word + 0xA24BAED4963EE407) % 2**64) for word in words]
+    pair = words[0] * 0x9E3779B97F4A7C15 + words[1] + 0x9FB21C651E98DF25
+    hashes.append(_mixed(pair % 2**64))
+    assert sorted(value >> 46 for value in hashes) == featurise(["Ab c"]).columns.tolist()
+
+
+@given(st.lists(_TEXTS, max_size=6))
+def test_features_do_not_depend_on_the_batch(texts: list[str]) -> None:
+    """A text alone and among others has the same features."""
+    together = featurise(texts)
+    assert [_row(featurise([text]), 0) for text in texts] == [
+        _row(together, row) for row in range(len(texts))
+    ]
+
+
+@given(_TEXTS)
+def test_windows_and_words_are_those_of_a_plain_reading(text: str) -> None:
+    """As many runs, words and pairs as one counts by hand on the normal form."""
+    normal = "".join(chr(point) for point in normalise([text]).points[1:-1])
+    padded = f" {normal} " if normal else ""
+    runs = sum(max(0, len(padded) - size + 1) for size in CHAR_RUNS) if normal else 0
+    plain = "".join(
+        c if ord(c) > 0xFFFF or unicodedata.category(c)[0] in "LNM" else " " for c in normal
+    )
+    words = len(plain.split())
+    assert runs + words + max(0, words - 1) == len(grams_of(normalise([text])).columns)
+
+
+@given(_TEXTS)
+def test_a_text_has_length_one(text: str) -> None:
+    """Values are scaled so that long and short texts weigh the same."""
+    values = featurise([text]).values
+    assert not len(values) or abs(float((values**2).sum()) - 1) < 1e-5
+
+
+def test_disguises_of_form_do_not_change_features() -> None:
+    """Case, accents, full width, ligatures, invisible characters and long runs are one form."""
+    plain = featurise(["so fine cafe"]).columns.tolist()
+    disguised = [
+        "SO fine caf\u00e9",
+        "so \ufb01ne cafe",
+        "s\u200bo  fine cafe\u0301",
+        "\uff53o fine cafe",
+    ]
+    assert [plain] * 4 == [featurise([text]).columns.tolist() for text in disguised]
+    assert featurise(["cooool"]).columns.tolist() == featurise(["coooooool"]).columns.tolist()
+
+
+def test_vowel_signs_of_other_scripts_stay() -> None:
+    """Only accents are dropped: marks that are letters in their script are kept."""
+    assert normal_parts("\u0939\u093f") == ["\u0939", "\u093f"]
+
+
+def test_rare_columns_weigh_more() -> None:
+    """A column that every text has weighs least."""
+    features = featurise(["same one", "same two", "same three"])
+    rarity = rarity_of(features)
+    shared = set.intersection(*(set(dict(_row(features, row))) for row in range(3)))
+    seen = np.unique(features.columns)
+    assert rarity[list(shared)].max() <= rarity[seen].min()
+    assert rarity.shape == (COLUMNS,)

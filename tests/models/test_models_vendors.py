@@ -1,0 +1,133 @@
+"""The file of rented models: read whole, or every fault named."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from inhouse.core.errors import SettingError
+from inhouse.models.types import ContractPrice, Deployment
+from inhouse.models.vendors import read_vendors
+
+_GOOD = """
+[main]
+url = "http://10.0.0.7:8000/v1"
+model = "llama"
+host = "ourselves"
+owner = "meta"
+key_env = "LLAMA_KEY"
+omit = ["temperature"]
+harvest = false
+
+[spare]
+dialect = "azure"
+url = "https://r.openai.azure.com"
+model = "mini"
+host = "azure"
+owner = "openai"
+api_version = "2024-10-21"
+batch = 4
+price_as = "azure/gpt-4o-mini"
+terms = "enterprise 2026"
+simulated = true
+
+[spare.contract]
+in_usd_per_mtok = "0.15"
+cached_usd_per_mtok = "0.075"
+out_usd_per_mtok = "0.60"
+"""
+
+
+def _read(folder: Path, text: str, **environment: str) -> list[Deployment]:
+    path = folder / "vendors.toml"
+    path.write_text(text, "utf-8")
+    return read_vendors(path, environment)
+
+
+def test_deployments_are_read_in_order(tmp_path: Path) -> None:
+    """The first is the preferred one; keys come from the environment."""
+    main, spare = _read(tmp_path, _GOOD, LLAMA_KEY="sk-1")
+    assert main == Deployment(
+        name="main",
+        host="ourselves",
+        owner="meta",
+        model="llama",
+        url="http://10.0.0.7:8000/v1",
+        key="sk-1",
+        omit=("temperature",),
+        harvest=False,
+    )
+    assert spare.contract == ContractPrice(
+        in_usd_per_mtok=Decimal("0.15"),
+        cached_usd_per_mtok=Decimal("0.075"),
+        out_usd_per_mtok=Decimal("0.60"),
+    )
+    assert (
+        spare.dialect,
+        spare.api_version,
+        spare.batch,
+        spare.simulated,
+    ) == ("azure", "2024-10-21", 4, True)
+
+
+def test_keys_are_not_shown(tmp_path: Path) -> None:
+    """A deployment that lands in a log or a traceback keeps its secret."""
+    assert "sk-1" not in repr(_read(tmp_path, _GOOD, LLAMA_KEY="sk-1"))
+
+
+def test_without_a_file_nothing_is_rented(tmp_path: Path) -> None:
+    """That is allowed."""
+    assert read_vendors(tmp_path / "vendors.toml", {}) == []
+
+
+def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
+    """The message lists each place, what was there, and what was expected."""
+    text = """
+top = 1
+[owned]
+url = "http://v"
+[main]
+url = "ftp://v"
+model = ""
+host = "inhouse"
+owner = "x"
+dialect = "french"
+batch = 0
+key_env = "NOT_SET"
+speed = 3
+harvest = "yes"
+[main.contract]
+in_usd_per_mtok = 0.1
+out_usd_per_mtok = "-1"
+day_usd = "1"
+"""
+    with pytest.raises(SettingError) as caught:
+        _read(tmp_path, text)
+    assert [str(fault) for fault in caught.value.faults] == [
+        "top: got 1, expected a table of settings for one deployment",
+        "[owned]: got 'owned', expected another name than 'owned', "
+        "1 to 128 of the characters A-Z a-z 0-9 _ . : @ / + = ~ -",
+        "main.model: got 'nothing', expected a text",
+        "main.url: got 'ftp://v', expected an address such as https://api.example.com/v1",
+        "main.host: got 'inhouse', expected another name: 'inhouse' stands for the models trained "
+        "here",
+        "main.dialect: got 'french', expected one of openai, moderations, azure",
+        "main.batch: got 0, expected 1 to 256",
+        "main.key_env: got 'NOT_SET', expected the name of an environment variable that is set",
+        "main.speed: got 3, expected no such setting; known are dialect, url, model, host, owner, "
+        "key_env, api_version, omit, batch, price_as, contract, terms, harvest, simulated",
+        "main.harvest: got 'yes', expected a value of type bool",
+        "main.contract.cached_usd_per_mtok: got 'nothing', expected an amount such as \"0.15\"",
+        'main.contract.in_usd_per_mtok: got 0.1, expected an amount as a text, such as "0.15"',
+        "main.contract.out_usd_per_mtok: got '-1', expected an amount as a text, such as \"0.15\"",
+        "main.contract.day_usd: got '1', expected one of in_usd_per_mtok, cached_usd_per_mtok, "
+        "out_usd_per_mtok, request_usd",
+    ]
+
+
+def test_a_broken_file_names_the_line(tmp_path: Path) -> None:
+    """TOML's own words are passed on."""
+    with pytest.raises(
+        SettingError, match=r"cannot read .*vendors.toml: .*line 2.*; mend the line"
+    ):
+        _read(tmp_path, "[main]\nurl =\n")

@@ -102,6 +102,8 @@ def event_rows(world: World, person: int, page: Shown, reaction: Reaction) -> It
     """The events of a page. Ids follow from page, place and kind: sent twice, they count once."""
     user_id = person_id(person)
     for act in reaction.acts:
+        if act.kind == "report":  # sent to /v1/reports, which tells the log of it
+            continue
         row: dict[str, object] = {
             "event_id": f"{page.page_id}.{act.place}.{act.kind}",
             "at_ms": act.at_ms,

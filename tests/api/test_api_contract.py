@@ -1,0 +1,50 @@
+"""The whole interface against its own description, with inputs nobody would write by hand."""
+
+import json
+from typing import Any, Final
+
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from starlette.testclient import TestClient
+
+from inhouse.api.server import create_app
+from inhouse.app.build import Services
+from inhouse.app.keys import SCOPES
+
+_EXAMPLES: Final = 12
+_HEALTH: Final = [HealthCheck.filter_too_much, HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+def test_nothing_a_client_sends_breaks_the_server(services: Services) -> None:
+    """Whatever is sent to any endpoint, the answer is no server error and errors have one shape."""
+    app = create_app(services)
+    _, secret = services.keys.create("contract", SCOPES)
+    headers = {"authorization": f"Bearer {secret}"}
+    with TestClient(app, raise_server_exceptions=False, headers=headers) as client:
+        described = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
+        tried = [_try(operation.ok(), client) for operation in described.get_all_operations()]
+
+    assert len(tried) > 20
+
+
+def _try(operation: Any, client: TestClient) -> str:
+    """Send one operation a dozen generated requests; returns its name."""
+
+    @settings(max_examples=_EXAMPLES, deadline=None, database=None, suppress_health_check=_HEALTH)
+    @given(case=operation.as_strategy())
+    def send(case: Any) -> None:
+        asked = case.as_transport_kwargs(base_url="http://testserver")
+        body = {"content": json.dumps(asked["json"])} if "json" in asked else {}
+        response = client.request(
+            asked["method"],
+            asked["url"],
+            params=asked.get("params"),
+            headers={"content-type": "application/json"},
+            **body,
+        )
+        assert response.status_code < 500, response.text
+        if response.status_code >= 400:
+            assert set(response.json()["error"]) >= {"code", "message", "request_id"}
+
+    send()
+    return str(operation.label)

@@ -23,12 +23,12 @@ class Rates:
 
 RATES: Final[Mapping[str, Rates]] = MappingProxyType(
     {
-        "harassment": Rates(tpr=0.93, fpr=0.007),
-        "hate": Rates(tpr=0.91, fpr=0.005),
-        "sexual": Rates(tpr=0.95, fpr=0.004),
-        "violence": Rates(tpr=0.92, fpr=0.006),
-        "self_harm": Rates(tpr=0.90, fpr=0.004),
-        "spam": Rates(tpr=0.95, fpr=0.009),
+        "harassment": Rates(tpr=0.93, fpr=0.0018),
+        "hate": Rates(tpr=0.91, fpr=0.0013),
+        "sexual": Rates(tpr=0.95, fpr=0.0010),
+        "violence": Rates(tpr=0.92, fpr=0.0015),
+        "self_harm": Rates(tpr=0.90, fpr=0.0010),
+        "spam": Rates(tpr=0.95, fpr=0.0022),
     }
 )
 FLAG_AT: Final = 0.5  # a score from here on is a flag

@@ -14,7 +14,30 @@ from inhouse.models.owned.text import TextClassifier
 from inhouse.models.types import ModelCard
 
 CATEGORIES = ("hate", "spam")
-_PLAIN = ["garden", "bread", "morning", "river", "walk", "light", "photo", "table", "summer", "music", "window", "train", "coffee", "paper", "small", "garden", "evening", "friend", "market", "mountain", "winter", "road"]
+_PLAIN = [
+    "garden",
+    "bread",
+    "morning",
+    "river",
+    "walk",
+    "light",
+    "photo",
+    "table",
+    "summer",
+    "music",
+    "window",
+    "train",
+    "coffee",
+    "paper",
+    "small",
+    "garden",
+    "evening",
+    "friend",
+    "market",
+    "mountain",
+    "winter",
+    "road",
+]
 _BAD = {
     "hate": ("grobnik vermin", "those zarps must leave", "all zarps stink"),
     "spam": ("cheap pillz now", "win a gratis fone", "click myy link"),

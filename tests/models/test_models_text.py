@@ -172,11 +172,11 @@ def test_a_torn_file_is_refused(model: TextClassifier, database: Database, tmp_p
     register(Registry(database, tmp_path), model, "v1")
     path = tmp_path / "v1" / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    with pytest.raises(SnapshotError, match="has the checksum .*; train the task again"):
+    with pytest.raises(SnapshotError, match=r"has the checksum .*; train the task again"):
         load_text_model(tmp_path / "v1")
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     """A version without files says which file is missing."""
-    with pytest.raises(SnapshotError, match="cannot read .*card.json: No such file or directory"):
+    with pytest.raises(SnapshotError, match=r"cannot read .*card.json: No such file or directory"):
         load_text_model(tmp_path / "v9")

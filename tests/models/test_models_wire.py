@@ -143,9 +143,10 @@ def test_chat_requests_ask_for_strict_json() -> None:
     schema = body["response_format"]["json_schema"]
     assert request.url == "http://v/v1/chat/completions"
     assert request.headers["authorization"] == "Bearer k"
-    assert [
-        post["text"] for post in json.loads(body["messages"][1]["content"])["posts"]
-    ] == ["words", "other words"]
+    assert [post["text"] for post in json.loads(body["messages"][1]["content"])["posts"]] == [
+        "words",
+        "other words",
+    ]
     assert schema["strict"] is True
     scores = schema["schema"]["properties"]["posts"]["items"]["properties"]["scores"]
     assert list(TEXT_HARM.categories) == scores["required"]

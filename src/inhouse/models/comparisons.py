@@ -50,11 +50,11 @@ def add_comparisons(connection: Connection, found: Sequence[Comparison]) -> None
 def live_pairs(
     database: Database, task: str, student: str, since_ms: int
 ) -> list[tuple[Scores, Scores]]:
-    """(rented, owned) scores of a version since then, at most the latest WINDOW."""
+    """(rented, owned) scores of a version after that moment, at most the latest WINDOW."""
     table = tables.comparisons
     query = (
         sa.select(table.c.teacher_scores, table.c.student_scores)
-        .where(table.c.task == task, table.c.student == student, table.c.at_ms >= since_ms)
+        .where(table.c.task == task, table.c.student == student, table.c.at_ms > since_ms)
         .order_by(table.c.log_offset.desc())
         .limit(WINDOW)
     )

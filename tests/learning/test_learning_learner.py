@@ -1,0 +1,337 @@
+"""The learner: learns a two-coloured community, resumes after being killed, and guards the gate."""
+
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import structlog
+
+from inhouse.catalog.catalog import Catalog
+from inhouse.catalog.types import Item
+from inhouse.core.clock import FollowingClock
+from inhouse.core.ids import EventId, ItemId, PageId, UserId
+from inhouse.core.random import stream
+from inhouse.events.log import EventLog
+from inhouse.events.pages import PageLog
+from inhouse.events.types import Event, EventKind, PageItem, ServedPage
+from inhouse.features.history import history_arrays
+from inhouse.features.ports import Logs
+from inhouse.learning.learner import CONSUMER, Learner, LearnReport
+from inhouse.learning.settings import LearningSettings
+from inhouse.learning.snapshot import SnapshotStore
+from inhouse.learning.train import train_once
+from inhouse.learning.train_taste import TasteTrainer
+from inhouse.store.database import Database
+
+START_MS = 1_700_000_000_000
+ITEMS, PEOPLE, PAGE = 60, 30, 6
+SETTINGS = LearningSettings(first_positives=100, every_positives=200)
+
+
+class Community:
+    """People of colour 0 or 1 who click the items of their colour; item k has colour k % 2."""
+
+    def __init__(self, database: Database) -> None:
+        self.logs = Logs(
+            catalog=Catalog(database), events=EventLog(database), pages=PageLog(database)
+        )
+        self._numbers = stream(5, "community")
+        self._at_ms = START_MS
+        self._events = 0
+        self._pages = 0
+        self.logs.catalog.put_items(
+            [
+                Item(
+                    item_id=ItemId(f"i{k:02}"),
+                    creator_id=UserId(f"c{k % 7}"),
+                    title=("red crimson", "blue azure")[k % 2],
+                    created_ms=START_MS,
+                )
+                for k in range(ITEMS)
+            ]
+        )
+
+    def live(self, pages: int) -> None:
+        """Serve so many random pages, minutes apart, and log what people do on them."""
+        durable: list[Future[Any]] = []
+        for _ in range(pages):
+            person = int(self._numbers.integers(PEOPLE))
+            self._at_ms += 120_000
+            shown = self._numbers.choice(ITEMS, PAGE, replace=False)
+            page = self._page(person, shown.tolist())
+            durable.append(self.logs.pages.submit(page))
+            events: list[Event] = []
+            for item in shown:
+                events.append(self._event("impression", person, int(item), page.page_id))
+                if item % 2 == person % 2 and self._numbers.random() < 0.9:
+                    events.append(self._event("click", person, int(item), page.page_id))
+            durable.append(self.logs.events.submit(events))
+        for waiting in durable:
+            waiting.result()
+
+    def _page(self, person: int, shown: list[int]) -> ServedPage:
+        self._pages += 1
+        return ServedPage(
+            page_id=PageId(f"p{self._pages}"),
+            at_ms=self._at_ms,
+            user_id=UserId(f"u{person}"),
+            surface="for_you",
+            items=tuple(
+                PageItem(
+                    item_id=ItemId(f"i{item:02}"),
+                    position=place,
+                    source="explore",
+                    sources=("explore",),
+                    value=0.0,
+                    predicted={},
+                    propensity=0.1,
+                    explored=True,
+                )
+                for place, item in enumerate(shown)
+            ),
+            log_offset=self._events,  # offsets count from 1 without a gap
+        )
+
+    def _event(self, kind: EventKind, person: int, item: int, page_id: PageId) -> Event:
+        self._events += 1
+        self._at_ms += 1_000
+        return Event(
+            event_id=EventId(f"e{self._events}"),
+            at_ms=self._at_ms,
+            kind=kind,
+            user_id=UserId(f"u{person}"),
+            item_id=ItemId(f"i{item:02}"),
+            page_id=page_id,
+        )
+
+
+@pytest.fixture(autouse=True)
+def _short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This community is learned in a few steps."""
+    monkeypatch.setattr("inhouse.learning.course.STEPS", 15)
+    monkeypatch.setattr("inhouse.learning.course._HEAD_STEPS", 60)
+
+
+@pytest.fixture
+def community(database: Database) -> Community:
+    """A young one."""
+    return Community(database)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SnapshotStore:
+    """An empty one."""
+    return SnapshotStore(tmp_path / "snapshots")
+
+
+def _learner(community: Community, store: SnapshotStore) -> Learner:
+    return Learner(community.logs, store, FollowingClock(), SETTINGS)
+
+
+def _run(learner: Learner) -> list[LearnReport]:
+    reports = [learner.step()]
+    while reports[-1].was_busy:
+        reports.append(learner.step())
+    return reports
+
+
+def test_nothing_is_published_before_enough_is_known(
+    community: Community, store: SnapshotStore
+) -> None:
+    """A few pages are no reason for a model."""
+    community.live(10)
+
+    report = _learner(community, store).step()
+
+    assert (report.round, report.published, report.caught_up) == (None, None, True)
+    assert report.pages == 10
+    assert store.ids() == []
+
+
+def test_a_community_is_learned(community: Community, store: SnapshotStore) -> None:
+    """After a few rounds the snapshot ranks a person's colour first, and expects its clicks."""
+    learner = _learner(community, store)
+    for _ in range(4):
+        community.live(80)
+        _run(learner)
+
+    snapshot = store.load_current()
+    assert snapshot is not None
+    assert snapshot.has_head
+    table, last = learner.state.items, learner.state.last_event_ms
+    rows = np.arange(ITEMS, dtype=np.int32)
+    own, other = [], []
+    for person in range(PEOPLE):
+        known = learner.state.person(UserId(f"u{person}"))
+        scores = snapshot.scores(table, history_arrays(known, last), rows)
+        own.append(scores[person % 2 :: 2].mean())
+        other.append(scores[1 - person % 2 :: 2].mean())
+    assert (np.array(own) > np.array(other)).mean() > 0.9
+    metrics = snapshot.facts.metrics
+    assert metrics["taste_loss"] < np.log(ITEMS)
+    assert learner._logs.events.consumer_offset(CONSUMER) == snapshot.facts.log_offset
+
+
+def test_the_head_learns_who_clicks(community: Community, store: SnapshotStore) -> None:
+    """Progressive loss of the head ends well below that of telling everyone the rates."""
+    learner = _learner(community, store)
+    contests = []
+    for _ in range(4):
+        community.live(80)
+        for report in _run(learner):
+            contests += report.round.contests if report.round is not None else ()
+
+    first = next(contest for contest in contests if contest.part == "head")
+    last = [contest for contest in contests if contest.part == "head"][-1]
+    assert last.learner.loss < first.rival.loss - 0.1
+
+
+def test_a_killed_learner_goes_on_where_it_stood(
+    community: Community, store: SnapshotStore, tmp_path: Path
+) -> None:
+    """A fresh process learns from what came after the snapshot, and from nothing twice."""
+    community.live(120)
+    _run(_learner(community, store))
+    before = store.load_current()
+    assert before is not None
+    community.live(40)
+
+    fresh = _learner(community, store)
+    fresh.start()
+
+    assert fresh.state.log_offset == before.facts.log_offset
+    assert fresh._course.serving is not None
+    assert fresh._course.serving.snapshot_id == before.snapshot_id
+    assert fresh._course.waiting()[0] == 0
+    report = fresh.step()
+    uninterrupted = _learner(community, SnapshotStore(tmp_path / "other"))
+    uninterrupted.step()
+    assert report.events == community.logs.events.last_offset() - before.facts.log_offset
+    assert fresh.state.log_offset == uninterrupted.state.log_offset
+    assert fresh.state.items.clicks.tobytes() == uninterrupted.state.items.clicks.tobytes()
+
+
+def test_each_impression_is_learned_once_over_a_restart(
+    community: Community, store: SnapshotStore
+) -> None:
+    """What the head was taught before and after a kill is what one life would have taught it."""
+    community.live(120)
+    first = _learner(community, store)
+    taught = sum(r.round.shown for r in _run(first) if r.round is not None)
+    published = store.load_current()
+    assert published is not None
+    assert len(store.memory(published.snapshot_id)["clicked"]) == taught
+    community.live(120)
+
+    second = _learner(community, store)
+    taught += sum(r.round.shown for r in _run(second) if r.round is not None)
+    taught += second._course.waiting()[1]
+
+    whole = Learner(
+        community.logs,
+        SnapshotStore(store.folder / "never"),
+        FollowingClock(),
+        replace(SETTINGS, first_positives=100_000),
+    )
+    whole.step()
+    assert taught == whole._course.waiting()[1]
+
+
+def test_a_worse_model_is_not_published(
+    community: Community, store: SnapshotStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where learning bursts, the serving model stays, the log says why, and learning goes on."""
+    learner = _learner(community, store)
+    community.live(120)
+    _run(learner)
+    serving = store.current()
+    learn = TasteTrainer.learn
+
+    def burst(trainer: TasteTrainer, *args: object, **kwargs: object) -> float:
+        loss = learn(trainer, *args, **kwargs)  # type: ignore[arg-type]
+        trainer._table.values.mul_(40)
+        return loss
+
+    monkeypatch.setattr(TasteTrainer, "learn", burst)
+    community.live(200)
+    with structlog.testing.capture_logs() as logs:
+        rounds = [report.round for report in _run(learner) if report.round is not None]
+
+    taste = [c for held in rounds for c in held.contests if c.part == "taste"]
+    assert [contest.passed for contest in taste] == [False] * len(taste)
+    refused = [entry for entry in logs if entry["event"] == "gate_refused"]
+    assert {entry["model"] for entry in refused} == {"taste"}
+    kept = store.load_current()
+    assert kept is not None
+    assert serving is not None
+    assert kept.taste.mix.tobytes() == store.load(serving).taste.mix.tobytes()
+
+    monkeypatch.setattr(TasteTrainer, "learn", learn)
+    community.live(300)
+    healed = [report.round for report in _run(learner) if report.round is not None]
+    assert any(c.passed for held in healed for c in held.contests if c.part == "taste")
+
+
+def test_a_torn_memory_does_not_stop_the_learner(
+    community: Community, store: SnapshotStore
+) -> None:
+    """The file that serving never reads may be lost; the learner says so and rehearses nothing."""
+    community.live(120)
+    _run(_learner(community, store))
+    current = store.current()
+    assert current is not None
+    (store.folder / current / "memory.safetensors").write_bytes(b"torn")
+
+    with structlog.testing.capture_logs() as logs:
+        fresh = _learner(community, SnapshotStore(store.folder))
+        fresh.start()
+
+    assert "memory_refused" in [entry["event"] for entry in logs]
+    assert fresh._course.serving is not None
+
+
+def test_training_once_publishes_once(community: Community, store: SnapshotStore) -> None:
+    """A whole log is learned in rounds, told about, and published at its end."""
+    community.live(200)
+    told: list[tuple[str, int, int]] = []
+
+    report = train_once(
+        community.logs,
+        store,
+        FollowingClock(),
+        SETTINGS,
+        progress=lambda *step: told.append(step),
+    )
+
+    assert report.published is not None
+    assert store.ids() == [report.published]
+    assert report.events == community.logs.events.count()
+    assert {what for what, _, _ in told} >= {"log", "taste"}
+
+
+def test_training_once_on_nothing_publishes_nothing(
+    community: Community, store: SnapshotStore
+) -> None:
+    """An empty log gives no model and no fault."""
+    report = train_once(community.logs, store, FollowingClock(), SETTINGS)
+
+    assert (report.events, report.published, store.ids()) == (0, None, [])
+
+
+def test_items_that_come_later_are_learned_too(community: Community, store: SnapshotStore) -> None:
+    """The tables grow with the catalog while the learner runs."""
+    learner = _learner(community, store)
+    community.live(120)
+    _run(learner)
+    community.logs.catalog.put_items(
+        [Item(item_id=ItemId("new"), creator_id=UserId("c1"), title="red", created_ms=START_MS)]
+    )
+    community.live(200)
+    _run(learner)
+
+    snapshot = store.load_current()
+    assert snapshot is not None
+    assert snapshot.taste.item_ids[-1] == "new"

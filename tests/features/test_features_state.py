@@ -73,6 +73,14 @@ def test_an_event_is_folded_in_once() -> None:
     assert (state.items.impressions[0], state.items.likes[0], state.log_offset) == (1, 1, 2)
 
 
+def test_whoever_acts_on_an_item_has_seen_it() -> None:
+    """The first action on an item that was not seen before counts as an impression of it."""
+    state = _state()
+    state.apply_events([_event(1, "like", 0), _event(2, "click", 0), _event(3, "hide", 1)])
+
+    assert state.items.impressions[:3].tolist() == [1, 1, 0]
+
+
 def test_relations_follow_the_latest_event() -> None:
     """Follow and unfollow, mute and unmute undo each other; a block is known to both sides."""
     state = _state()

@@ -34,7 +34,6 @@ def _shifted(rate: float, by: float) -> float:
         ({}, 0.0),
         ({"content_match": 0.5}, 1.0),
         ({"similar": 0.4, "topic_chosen": 1.0}, 1.1),
-        ({"taste": 2.0}, 1.5 * math.tanh(2.0)),
         ({"content_match": 1.0, "creator_affinity": 1.0, "creator_followed": 1.0}, 4.0),
         ({"topic_affinity": -0.8}, -0.8),
     ],
@@ -48,6 +47,23 @@ def test_the_prior_is_the_formula_written_above_it(columns: dict[str, float], s:
     assert (math.e - 1) * 1_000 * math.exp(s / 4) == pytest.approx(
         float(found.dwell_ms[0]), rel=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    ("columns", "s"),
+    [
+        ({"taste": 2.0}, 2.0),
+        ({"taste": 5.5, "content_match": 0.5, "creator_followed": 1.0}, 6.6),
+        ({"taste": -1.0, "slow_heat_log": 2.0}, -0.6),
+        ({"taste": 11.0}, 8.0),
+    ],
+)
+def test_a_learned_taste_is_not_counted_twice(columns: dict[str, float], s: float) -> None:
+    """With one, clicks and likes start from typical rates, hides from the item's own."""
+    found = prior_predictions(_features(click_rate=0.9, like_rate=0.8, **columns))
+    assert _shifted(0.05, s) == pytest.approx(float(found.p_click[0]), rel=1e-5)
+    assert _shifted(0.015, s) == pytest.approx(float(found.p_like[0]), rel=1e-5)
+    assert _shifted(0.01, -s) == pytest.approx(float(found.p_hide[0]), rel=1e-4)
 
 
 def _predictions(*rows: tuple[float, float, float, float]) -> Predictions:

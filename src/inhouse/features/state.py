@@ -97,7 +97,10 @@ class LiveState:
         i = self.items.index.get(event.item_id) if event.item_id is not None else None
         if i is None:  # deleted since
             return
-        person.seen.add(i)
+        if i not in person.seen:
+            person.seen.add(i)
+            if event.kind != "impression":  # nobody acts on what they have not seen
+                self.items.impressions[i] += 1
         self._count(i, event)
         if event.kind != "impression":
             _remember(person, Action(i, KIND_CODES[event.kind], event.at_ms, event.value or 0.0))

@@ -13,11 +13,11 @@ from inhouse.simulator.topics import ANGLES, HARMS, NO_HARM
 
 ONE_CREATOR_IN: Final = 12  # people
 ONE_HARMFUL_IN: Final = 14  # creators
-HARMFUL_POSTS_PER_DAY: Final = 3.4  # of every harmful creator, so that their share is steady
+HARMFUL_POSTS_PER_DAY: Final = 7.5  # of every harmful creator, so that their share is steady
 HARMFUL_REMAINDER: Final = 5  # creator numbers with this remainder post harm
 P_HARM_OF_HARMFUL: Final = 0.75  # of a harmful creator's posts
 P_HARM_OF_OTHERS: Final = 0.015  # of anybody else's posts
-POSTS_PER_DAY: Final = 1.3  # median of a creator at average attention
+POSTS_PER_DAY: Final = 2.9  # median of a creator at average attention
 TOPICS_OF_CREATOR: Final = 3  # topics a creator posts about, first most
 TOPIC_SHARE: Final = (0.65, 0.25, 0.10)
 

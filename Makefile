@@ -1,5 +1,6 @@
 # Everything a newcomer, a developer and CI call. Set-up is remembered: run twice, the second does nothing.
-PYTHON ?= $(shell command -v python3.13 python3.12 python3.11 python3 | head -n 1)
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
@@ -33,6 +34,7 @@ lock: $(VENV)/.develops
 	$(BIN)/python -m tools.lock > requirements.lock
 
 $(VENV)/bin/python:
+	@[ -n "$(PYTHON)" ] || { echo "inhouse needs Python 3.11 or newer; none found" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 # Torch first and alone: a CPU build at hand is taken before the resolver looks for others.

@@ -2,6 +2,7 @@
 
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from inhouse.features.ports import Logs
 from inhouse.learning.learner import CONSUMER, Learner, LearnReport
 from inhouse.learning.settings import LearningSettings
 from inhouse.learning.snapshot import SnapshotStore
+from inhouse.learning.taste import TasteShape
 from inhouse.learning.train import train_once
-from inhouse.learning.train_taste import TasteTrainer
+from inhouse.learning.train_taste import TasteTrainer, TasteTraining
 from inhouse.store.database import Database
 
 START_MS = 1_700_000_000_000
@@ -109,10 +111,11 @@ class Community:
 
 
 @pytest.fixture(autouse=True)
-def _short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This community is learned in a few steps."""
-    monkeypatch.setattr("inhouse.learning.course.STEPS", 15)
-    monkeypatch.setattr("inhouse.learning.course._HEAD_STEPS", 60)
+def _small_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model of the community's size learns it in a moment."""
+    shape = TasteShape(dims=8, length=16)
+    small = partial(TasteTraining, shape=shape, batch=128, dropout=0.3)
+    monkeypatch.setattr("inhouse.learning.course.TasteTraining", small)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The pieces of training: rows like Adam's, a sampled softmax that estimates the whole one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from inhouse.learning.train_taste import TasteTrainer, TasteTraining
 
 Make = Callable[..., NextItems]
 Planted = Callable[..., Impressions]
-QUICK = TasteTraining(shape=TasteShape(dims=16), batch=128, dropout=0.2)
+QUICK = TasteTraining(shape=TasteShape(dims=8), batch=128, dropout=0.2)
 
 
 def test_rows_move_as_under_adam() -> None:
@@ -118,7 +119,7 @@ def test_a_sampled_softmax_learns_the_checkerboard_too(
 ) -> None:
     """With a sample of 16 of 40 items the model still comes near the best loss, log 14."""
     monkeypatch.setattr("inhouse.learning.train_taste.FULL_SOFTMAX", 10)
-    trainer = TasteTrainer(TasteTraining(shape=TasteShape(dims=16), batch=128, negatives=16))
+    trainer = TasteTrainer(replace(QUICK, negatives=16))
     trainer.grow(np.zeros((40, 64), dtype=np.float32))
     trainer.remember(checkerboard(2_000))
     trainer.learn(200)

@@ -60,8 +60,13 @@ def chat_reply(content: str, **more: Any) -> Reply:
 def good_chat(request: Mapping[str, Any]) -> Reply:
     """The right answer to a chat request of ours."""
     posts = json.loads(request["messages"][-1]["content"])["posts"]
-    judged = [{"id": post["id"], "scores": scores_for(post["text"])} for post in posts]
-    return chat_reply(json.dumps({"posts": judged}))
+    return good_chat_of(*(post["text"] for post in posts))
+
+
+def good_chat_of(*texts: str, **more: Any) -> Reply:
+    """The right answer about those texts."""
+    judged = [{"id": number, "scores": scores_for(text)} for number, text in enumerate(texts)]
+    return chat_reply(json.dumps({"posts": judged}), **more)
 
 
 def good_moderations(request: Mapping[str, Any]) -> Reply:

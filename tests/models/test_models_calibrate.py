@@ -12,7 +12,7 @@ def _margins(harm: float, noise: tuple[float, float]) -> tuple[np.ndarray, np.nd
     """Well separated margins; labels missed and invented at the rates of `noise`."""
     random = stream(4, "margins")
     harmful = random.random(6_000) < harm
-    margins = np.where(harmful, 2.0, -2.0) + random.normal(0, 0.5, 6_000)
+    margins = np.where(harmful, 2.0, -2.0) + random.normal(0, 0.7, 6_000)
     luck = random.random(6_000)
     labels = np.where(harmful, luck >= noise[0], luck < noise[1])
     return margins, labels
@@ -22,8 +22,9 @@ def test_labels_wrong_at_random_leave_a_clear_answer() -> None:
     """Where the teacher invents one flag in a hundred, a harmful text still gets its rate."""
     curve = fit_curve(*_margins(0.02, (0.1, 0.01)))
     assert isinstance(curve, Curve)
-    likely, unlikely = curve.apply(np.array([2.0, -2.0]))
+    likely, less, unlikely = curve.apply(np.array([2.0, 1.0, -2.0]))
     assert abs(likely - 0.9) < 0.08
+    assert abs(less - 0.9) < 0.15
     assert abs(unlikely - 0.01) < 0.005
 
 

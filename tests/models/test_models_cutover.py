@@ -184,6 +184,15 @@ def test_purposes_fall_independently() -> None:
     assert abs(both - 250) < 60
 
 
+def test_the_share_that_is_shadowed_is_of_those_it_is_meant_for() -> None:
+    """Of the texts the rented model answers, half are asked of the owned one too."""
+    route = replace(at("ramp50"), shadow_share=0.5)
+    ways = [plan(route, f"item-{n}") for n in range(2_000)]
+    rented = [way for way in ways if way.candidates[0] == "main"]
+    shadowed = sum(way.shadow == OWNED for way in rented)
+    assert abs(shadowed / len(rented) - 0.5) < 0.07
+
+
 def _comparison(number: int, own: bool, rented: bool, **more: object) -> Comparison:
     values = {"task": "text_harm", "at_ms": 10, "ref": str(number), "student": "v1", "teacher": "t"}
     return Comparison(

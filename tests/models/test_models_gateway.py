@@ -145,6 +145,29 @@ def test_only_what_failed_is_asked_again(database: Database, tmp_path: Path) -> 
     asyncio.run(play())
 
 
+def test_of_a_split_request_only_the_failed_part_is_asked_again(
+    database: Database, tmp_path: Path
+) -> None:
+    """A filter forced the texts apart: the one with its evidence is not sent a third time."""
+
+    async def play() -> None:
+        replies = [filter_reply(), filter_reply(), error_reply(500)]
+        async with Vendor(*replies) as vendor:
+            azure = deployment(vendor.url, dialect="azure", host="azure")
+            world = world_of(database, tmp_path, [azure])
+            answers = await _ask(world, inputs_of("vile", "a walk"))
+            assert [answer.filtered for answer in answers] == [True, False]
+            assert [(row.inputs, row.outcome) for row in world.rows()] == [
+                (2, "content_filter"),
+                (1, "content_filter"),
+                (1, "server_error"),
+                (1, "ok"),
+            ]
+            assert "vile" not in json.dumps(vendor.asked[3])
+
+    asyncio.run(play())
+
+
 @pytest.mark.parametrize("status", [400, 401, 404])
 def test_a_refusal_is_not_asked_again(database: Database, tmp_path: Path, status: int) -> None:
     """It would be refused again; with nobody else the caller hears who was asked."""
@@ -219,15 +242,17 @@ def test_the_breaker_spares_a_dead_vendor(database: Database, tmp_path: Path) ->
 def test_a_full_deployment_is_not_waited_for_where_another_is_free(
     database: Database, tmp_path: Path
 ) -> None:
-    """A 429 with a long wish goes to the fallback at once."""
+    """A 429 with a long wish goes to the fallback at once, and so do those who come after."""
 
     async def play() -> None:
         async with Vendor(error_reply(429, {"retry-after-ms": "5000"})) as full, Vendor() as free:
             deployments = [deployment(full.url, "full"), deployment(free.url, "free")]
             world = world_of(database, tmp_path, deployments)
-            await _ask(world, inputs_of("text"))
+            await world.gateway.ask(TEXT_HARM, inputs_of("text"))
+            await _ask(world, inputs_of("another"))
             assert [(row.deployment, row.outcome) for row in world.rows()] == [
                 ("full", "rate_limited"),
+                ("free", "ok"),
                 ("free", "ok"),
             ]
 

@@ -58,6 +58,27 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     assert abs(hits / 600 - 0.95) < 0.025
 
 
+def test_the_standard_error_is_that_of_the_delta_method() -> None:
+    """The closed formula against numerical derivatives of kappa, on a lopsided table."""
+    cells = [300, 20, 250, 430]
+    n, step = sum(cells), 0.5
+
+    def kappa_with(place: int, by: float) -> float:
+        moved = [cell * 1_000 + (by * 1_000 if at == place else 0) for at, cell in enumerate(cells)]
+        told = counts(*(round(cell) for cell in moved)).kappa
+        assert told is not None
+        return told
+
+    slopes = [(kappa_with(at, step) - kappa_with(at, -step)) / (2 * step) * n for at in range(4)]
+    shares = [cell / n for cell in cells]
+    mean = sum(share * slope for share, slope in zip(shares, slopes, strict=True))
+    spread = sum(share * slope**2 for share, slope in zip(shares, slopes, strict=True)) - mean**2
+    interval = counts(*cells).interval()
+    assert isinstance(interval, Interval)
+    half = interval.high - interval.estimate
+    assert pytest.approx(1.959964 * math.sqrt(spread / n), rel=0.01) == half
+
+
 def test_the_watching_interval_is_wider() -> None:
     """Looking as often as one likes has its price."""
     once, often = counts(60, 10, 10, 900).interval(), counts(60, 10, 10, 900).sequence()

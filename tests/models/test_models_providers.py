@@ -6,7 +6,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 from models_texts import small_model
-from models_vendor import Reply, Vendor, deployment, error_reply, filter_reply, inputs_of
+from models_vendor import (
+    Reply,
+    Vendor,
+    deployment,
+    error_reply,
+    filter_reply,
+    good_chat_of,
+    inputs_of,
+)
 
 from inhouse.models.ports import Provider
 from inhouse.models.providers.cutting import split_by_size
@@ -93,7 +101,7 @@ def test_it_answers_again_after_close(opening: Opening) -> None:
     ("reply", "outcome"),
     [
         (Reply(body=b"not json"), "bad_answer"),
-        (Reply(body=b"[" * 9_000_000), "bad_answer"),
+        (good_chat_of("text", pad="x" * 9_000_000), "bad_answer"),
         (Reply(delay_s=1.0), "timeout"),
         (error_reply(500), "server_error"),
         (error_reply(429, {"retry-after-ms": "7"}), "rate_limited"),

@@ -10,6 +10,7 @@ from scipy import special
 from sklearn.linear_model import LogisticRegression
 
 from inhouse.core.errors import InputError, SnapshotError
+from inhouse.core.random import stream
 from inhouse.models.owned import fit
 from inhouse.models.owned.files import load_text_model, weights_of
 from inhouse.models.owned.fit import featurise_all, fit_text, update_text
@@ -102,6 +103,24 @@ def test_dual_ascent_finds_the_optimum_of_the_stated_loss(
     ).fit(matrix_of(features), truth[:, 0] > 0)
     ours = matrix_of(features) @ weights[:, 0] + biases[0]
     np.testing.assert_allclose(ours, theirs.decision_function(matrix_of(features)), atol=1e-3)
+
+
+def test_sides_are_weighed_by_how_rare_they_are() -> None:
+    """By the root of the inverse frequency, and 1 on average over the labels."""
+    targets = np.array([[1.0]] * 10 + [[0.0]] * 90 + [[np.nan]] * 50, dtype=np.float32)
+    ((no, yes),) = fit._side_weights(targets)
+    assert pytest.approx(3.0) == yes / no
+    assert pytest.approx(100.0) == 90 * no + 10 * yes
+
+
+def test_what_cannot_be_learned_stays_uncertain() -> None:
+    """Labels by the toss of a coin give probabilities near a half, not the memory of the texts."""
+    texts, _ = posts(400, seed=21)
+    luck = stream(3, "coin").random(400) < 0.5
+    model = fit_text(texts, luck[:, None].astype(np.float64), ("hate",), seed=1)
+    assert isinstance(model, TextClassifier)
+    p = model.probabilities(posts(200, seed=22)[0])
+    assert ((p > 0.2) & (p < 0.8)).all()
 
 
 def test_an_explanation_adds_up_to_the_probability(model: TextClassifier) -> None:

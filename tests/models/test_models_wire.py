@@ -241,7 +241,7 @@ def test_a_blocked_request_of_several_texts_says_nothing_of_each() -> None:
 
 def test_a_block_for_other_reasons_is_no_evidence_of_harm() -> None:
     """A jailbreak found says nothing of hate."""
-    findings = {"jailbreak": {"filtered": True, "detected": True}, "hate": {"filtered": False}}
+    findings = {"jailbreak": {"filtered": True, "detected": True}, "hate": {"severity": "low"}}
     error = {"code": "content_filter", "innererror": {"content_filter_result": findings}}
     expected = Reading(outcome="content_filter")
     assert expected == AzureWire().read(TEXT_HARM, ONE, _response(400, {"error": error}))

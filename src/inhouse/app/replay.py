@@ -39,6 +39,7 @@ PAGE = "feed, page as served"
 ORDER = "feed, order before arranging"
 MISSED = np.iinfo(np.int64).max  # the rank of an answer that was not offered at all
 _TOLD_EVERY = 500  # events
+_LOOKED_EVERY = 50  # events, whether a round of learning is due
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class _Player:
             self._wanted_by[number] += 1
             self._wanted_of[item] += 1
         self._course.take([logged], [])
-        if self._course.is_due():
+        if logged.log_offset % _LOOKED_EVERY == 0 and self._course.is_due():
             self._learn(event.at_ms)
         if logged.log_offset % _TOLD_EVERY == 0:
             self._progress(event.at_ms, "playing")

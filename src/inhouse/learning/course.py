@@ -20,6 +20,7 @@ from inhouse.learning.examples import (
     NextItems,
     join_impressions,
     join_next_items,
+    no_next_items,
     pooled,
 )
 from inhouse.learning.head import HeadWeights
@@ -35,6 +36,7 @@ Progress = Callable[[str, int, int], None]  # what is being done, steps done, st
 _PARTS: Final = 4
 _GROWTH: Final = 0.15  # a round is due when what is known grew by so much, while it is little
 _LEAST_NEW: Final = 200
+_FEWEST_NEW: Final = 50  # that tell anything when they are judged
 STEPS: Final = 40  # of a round with up to every_positives new examples, more for more
 _LEAST_SHOWN: Final = 500  # impressions remembered before there is a head
 _HEAD_STEPS: Final = 120
@@ -79,6 +81,7 @@ class Course:
         self.joiner = Joiner(state, wait_ms=settings.outcome_wait_ms, length=self._length)
         self._wanted: list[NextItems] = []  # not yet learned from
         self._shown: list[Impressions] = []
+        self._waiting = (0, 0)  # examples in these two
 
     def resume(self, snapshot: TasteSnapshot, remembered: Impressions) -> None:
         """Go on from a published snapshot; then `recall` the log up to its offset."""
@@ -97,35 +100,38 @@ class Course:
         joined = self.joiner.take(events, pages)
         self._taste.grow(self._content())
         self._taste.remember(joined.wanted)
-        self._shown.append(joined.shown)
+        self._set_aside(no_next_items(self._length), joined.shown)
 
     def take(self, events: Sequence[LoggedEvent], pages: Sequence[tuple[int, ServedPage]]) -> None:
         """Fold in what is new."""
         joined = self.joiner.take(events, pages)
-        self._wanted.append(joined.wanted)
-        self._shown.append(joined.shown)
+        self._set_aside(joined.wanted, joined.shown)
 
     def mature(self, now_ms: int) -> None:
         """Hear that the whole log is read: pages mature by the clock though all is quiet."""
-        self._shown.append(self.joiner.mature(now_ms))
+        self._set_aside(no_next_items(self._length), self.joiner.mature(now_ms))
 
     def waiting(self) -> tuple[int, int]:
         """How many new examples there are: wanted, shown."""
-        return sum(map(len, self._wanted)), sum(map(len, self._shown))
+        return self._waiting
 
     def is_due(self) -> bool:
         """Whether enough is new for a round."""
-        wanted, _ = self.waiting()
+        wanted, _ = self._waiting
         known = len(self._taste.memory)
         if known == 0:
             return wanted >= self._settings.first_positives
         return wanted >= round_size(known, self._settings.every_positives)
 
+    def is_worthwhile(self) -> bool:
+        """Whether a round may be held although none is due: the end of a batch."""
+        return len(self._taste.memory) > 0 and self._waiting[0] >= _FEWEST_NEW
+
     def learn(self, now_ms: int, progress: Progress = no_progress) -> Round:
         """A round over everything new. What passes the gate serves from then on."""
         wanted = join_next_items(self._wanted, self._length)
         shown = join_impressions(self._shown)
-        self._wanted, self._shown = [], []
+        self._wanted, self._shown, self._waiting = [], [], (0, 0)
         taste = self._learn_taste(wanted, progress)
         head = self._learn_head(shown, progress)
         contests = tuple(contest for contest in (taste, head) if contest is not None)
@@ -227,6 +233,14 @@ class Course:
                 self._taste.resume(aligned(self.serving.taste, self.state.items.ids))
             elif self.serving.head is not None:
                 self._head.start(self.serving.head)
+
+    def _set_aside(self, wanted: NextItems, shown: Impressions) -> None:
+        """Keep new examples for the next round."""
+        if len(wanted):
+            self._wanted.append(wanted)
+        if len(shown):
+            self._shown.append(shown)
+        self._waiting = (self._waiting[0] + len(wanted), self._waiting[1] + len(shown))
 
     def _serve(self, snapshot: TasteSnapshot) -> None:
         self.serving = snapshot

@@ -89,7 +89,7 @@ class Learner:
             events, pages = events + len(stretch.events), pages + len(stretch.pages)
             ended = stretch.ended
             progress("log", self.state.log_offset, self._logs.events.last_offset())
-            if self._course.is_due() or (ended and self._course.serving is not before):
+            if self._course.is_due() or (ended and self._course.is_worthwhile()):
                 held = self._learn(progress)
         model = self._course.serving
         return LearnReport(

@@ -20,7 +20,7 @@ def configure_logs(*, role: str, level: str = "info") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=_standard_error,
         cache_logger_on_first_use=False,  # a role configures after its modules made loggers
     )
     structlog.contextvars.bind_contextvars(role=role)
@@ -30,3 +30,8 @@ def logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """A logger that carries the part's name."""
     bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(part=name)
     return bound
+
+
+def _standard_error(*_: object) -> structlog.PrintLogger:
+    """Whatever standard error is when the line is written."""
+    return structlog.PrintLogger(sys.stderr)

@@ -207,7 +207,7 @@ def test_a_dead_vendor_is_stood_in_for_by_the_owned_model(
 
     async def play() -> None:
         world = world_of(database, tmp_path, [deployment(NOWHERE, "dead")])
-        _route(world, stage="shadow")
+        _route(world, stage="shadow", shadow_share=1.0)
         answers = await _ask(world, inputs_of("cheap pillz now", "a walk by the river"))
         assert [answer.host for answer in answers] == [INHOUSE, INHOUSE]
         assert answers[0].scores["spam"] > 0.5 > answers[1].scores["spam"]

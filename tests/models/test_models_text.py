@@ -136,6 +136,8 @@ def test_an_explanation_adds_up_to_the_probability(model: TextClassifier) -> Non
             curve = model.curves[place]
             logit = told.base + sum(part.weight for part in told.parts)
             p = curve.floor + (curve.ceiling - curve.floor) * special.expit(logit)
+            margin = float(model.margins([text])[0, place])
+            assert pytest.approx(curve.slope * margin + curve.offset, abs=1e-4) == logit
             assert pytest.approx(float(p)) == told.p
             assert pytest.approx(float(model.probabilities([text])[0, place]), abs=1e-5) == told.p
 

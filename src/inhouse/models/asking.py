@@ -177,11 +177,7 @@ class Asker:
             for answer in await self._attempt(turn, pending):
                 last.update(dict.fromkeys(answer.refs, answer))
                 answers.update(self._keep(turn, answer))
-            pending = [
-                given
-                for given in pending
-                if given.ref not in answers and last[given.ref].outcome in RETRYABLE
-            ]
+            pending = [given for given in pending if last[given.ref].outcome in RETRYABLE]
             if pending:
                 delay_ms = self._delay_ms(turn, last[pending[0].ref], attempts)
                 if delay_ms is None:

@@ -23,7 +23,7 @@ from inhouse.models.records import Question, comparison_of
 from inhouse.models.routes import Routes
 from inhouse.models.routing import Plan, plans
 from inhouse.models.settings import ModelSettings
-from inhouse.models.types import Answer, Route, Task, TaskInput, UnansweredError
+from inhouse.models.types import INHOUSE, OWNED, Answer, Route, Task, TaskInput, UnansweredError
 from inhouse.store.database import Database
 
 _LOG = logger("models")
@@ -100,7 +100,13 @@ class Gateway:
         self, call: Call, groups: Mapping[Plan, Sequence[TaskInput]], answers: Mapping[str, Answer]
     ) -> None:
         for way, members in groups.items():
-            served = [given for given in members if given.ref in answers]
+            # Whoever had to stand in for the first may be the shadow itself: nothing to compare.
+            served = [
+                given
+                for given in members
+                if given.ref in answers
+                and (answers[given.ref].host == INHOUSE) != (way.shadow == OWNED)
+            ]
             if way.shadow is not None and served:
                 task = asyncio.create_task(self._shadow(call, way.shadow, served, answers))
                 self._shadows.add(task)
@@ -112,8 +118,7 @@ class Gateway:
         """Ask somebody else too, and keep what both said. The caller does not wait for it."""
         apart = Call(call.question, call.route, self._database)
         told = await self._asker.once(apart, name, inputs)
-        pairs = (comparison_of(call.question, served[ref], answer) for ref, answer in told.items())
-        found = [pair for pair in pairs if pair is not None]
+        found = [comparison_of(call.question, served[ref], answer) for ref, answer in told.items()]
 
         def write(connection: Connection) -> None:
             add_comparisons(connection, found)

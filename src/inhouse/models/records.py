@@ -99,10 +99,8 @@ def source_of(host: str, owner: str, model: str) -> str:
     return f"{host}/{owner}/{model}"[:128]
 
 
-def comparison_of(question: Question, served: Answer, shadow: Answer) -> Comparison | None:
-    """Both answers side by side, where one is owned and the other rented."""
-    if (served.host == INHOUSE) == (shadow.host == INHOUSE):
-        return None
+def comparison_of(question: Question, served: Answer, shadow: Answer) -> Comparison:
+    """Both answers side by side; one of them is owned, the other rented."""
     owned, rented = (served, shadow) if served.host == INHOUSE else (shadow, served)
     return Comparison(
         task=question.task.name,

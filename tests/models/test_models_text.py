@@ -130,6 +130,7 @@ def test_an_explanation_adds_up_to_the_probability(model: TextClassifier) -> Non
         "caf\u00e9 \ufb01ne cheap pillz!",
         "a",
         " x  y ",
+        "zarps zarps walk zarps walk",
     ):
         for place, category in enumerate(CATEGORIES):
             told = model.explain(text, category)

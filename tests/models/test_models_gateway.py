@@ -30,7 +30,6 @@ from inhouse.models.asking import Patience
 from inhouse.models.comparisons import live_pairs
 from inhouse.models.gateway import ask_now
 from inhouse.models.harvest import Labels
-from inhouse.models.owned.registry import Registry
 from inhouse.models.routes import RouteChange, Routes
 from inhouse.models.settings import ModelSettings
 from inhouse.models.tasks import TEXT_HARM
@@ -445,13 +444,12 @@ def test_close_flushes_what_is_under_way(database: Database, tmp_path: Path) -> 
 
 
 def test_the_sync_door_works_again_and_again(database: Database, tmp_path: Path) -> None:
-    """Each call has its own loop; connections do not outlive it."""
-    register(Registry(database, tmp_path), small_model(), "v1")
-    world = world_of(database, tmp_path, [])
+    """Each call has its own loop; nothing that waits outlives it."""
+    world = world_of(database, tmp_path, [], ModelSettings(in_flight=2))
     _route(world, stage="owned", owned_share=1.0)
-    for number in range(3):
-        (answer,) = ask_now(world.gateway, TEXT_HARM, [TaskInput(ref=str(number), text="a walk")])
-        assert answer.model == "v1"
+    many = [TaskInput(ref=str(number), text="a walk " * 9_000) for number in range(60)]
+    for _ in range(3):
+        assert {answer.model for answer in ask_now(world.gateway, TEXT_HARM, many)} == {"v1"}
 
 
 def test_a_damaged_owned_model_is_stepped_over(database: Database, tmp_path: Path) -> None:

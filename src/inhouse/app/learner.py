@@ -10,7 +10,7 @@ from inhouse.core.logs import configure_logs, logger
 from inhouse.features import checkpoint
 from inhouse.learning.learner import Learner
 
-_EVERY_EVENTS: Final = 50_000
+_EVERY_EVENTS: Final = 20_000
 _EVERY_S: Final = 600.0
 
 

@@ -127,7 +127,12 @@ class Learner:
     def _publish(self, model: TasteSnapshot) -> SnapshotId:
         published = self._store.publish(model, self._course.remembered().arrays())
         self._logs.events.commit_offset(CONSUMER, model.facts.log_offset)
-        _LOG.info("snapshot_published", snapshot=published, log_offset=model.facts.log_offset)
+        _LOG.info(
+            "snapshot_published",
+            snapshot=published,
+            log_offset=model.facts.log_offset,
+            late_pages=self._course.joiner.late_pages,
+        )
         return published
 
     def _recall(self, until: int) -> None:

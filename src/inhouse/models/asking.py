@@ -102,6 +102,10 @@ class Asker:
         self._breakers: dict[str, Breaker] = {}
         self._slots = asyncio.Semaphore(settings.in_flight)
 
+    def leave_loop(self) -> None:
+        """Forget the loop that was used so far; the next one may be another."""
+        self._slots = asyncio.Semaphore(self._settings.in_flight)
+
     async def first_answer(
         self, call: Call, candidates: Sequence[str], inputs: Sequence[TaskInput]
     ) -> dict[str, Answer]:

@@ -83,6 +83,7 @@ class Gateway:
         """Finish the shadow calls and close the connections; asking again opens new ones."""
         await self.drain()
         await self._fleet.close()
+        self._asker.leave_loop()
 
     async def _route(self, task: str) -> Route:
         known = self._known_routes.get(task)

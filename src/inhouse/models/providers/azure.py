@@ -29,6 +29,7 @@ SEVERITIES: Final[Mapping[str, float]] = MappingProxyType(
 BLOCKED: Final = 0.9
 FILTERED: Final = ("hate", "sexual", "violence", "self_harm")  # the filter's names are ours too
 _SPILLOVER: Final = "x-ms-spillover-deployment"
+_LONGEST_NAME: Final = 96  # what the ledger keeps of it
 
 
 class AzureWire:
@@ -57,7 +58,8 @@ class AzureWire:
             reading = replace(
                 reading, outcome="content_filter", scores=(evidence,) if one else None
             )
-        return replace(reading, spillover=response.headers.get(_SPILLOVER))
+        spillover = response.headers.get(_SPILLOVER)
+        return replace(reading, spillover=spillover[:_LONGEST_NAME] if spillover else None)
 
 
 def _address(deployment: Deployment) -> str:

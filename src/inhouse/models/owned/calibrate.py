@@ -7,7 +7,7 @@ then, and misses a harmful one, whatever the text, gives labels whose frequency 
 sides; a plain sigmoid must then turn flat to follow them, and no text ever gets a clear answer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,8 @@ Doubles = npt.NDArray[np.float64]
 
 _HIGHEST_FLOOR: Final = 0.2
 _LOWEST_CEILING: Final = 0.6
+_CEILING_RANGE: Final = 1.0 - _LOWEST_CEILING
+_STEEPEST: Final = 7.0  # logarithm of the slope in standard deviations: as good as a step
 _STEEPER: Final = (1.0, 3.0, 8.0)  # slopes to start from, in Platt's
 _TINY: Final = 1e-9
 _GAIN: Final = 2.0  # log-likelihood that two more parameters must bring (Akaike 1974)
@@ -68,34 +70,43 @@ def fit_curve(margins: Doubles, happened: npt.NDArray[np.bool_]) -> Curve | NotE
 
 
 def _levelled(platt: Platt, steeper: float, margins: Doubles, targets: Doubles) -> Curve:
-    """The best curve near a steeper sigmoid that is half-way up where the plain one is."""
+    """The best curve near a steeper sigmoid that is half-way up where the plain one is. Slope,
+    floor and ceiling keep within their ranges by an exponential and two sigmoids."""
     scale = float(margins.std())
     unit = margins / scale
 
     def loss(values: Doubles) -> tuple[float, Doubles]:
-        slope, offset, floor, ceiling = values
-        inside = special.expit(slope * unit + offset)
-        p = np.clip(floor + (ceiling - floor) * inside, _TINY, 1 - _TINY)
+        curve = _curve_of(values)
+        inside = special.expit(curve.slope * unit + curve.offset)
+        height = curve.ceiling - curve.floor
+        p = np.clip(curve.floor + height * inside, _TINY, 1 - _TINY)
         value = -(targets * np.log(p) + (1 - targets) * np.log1p(-p)).sum()
         by_p = (p - targets) / (p * (1 - p))
-        by_logit = by_p * (ceiling - floor) * inside * (1 - inside)
+        by_logit = by_p * height * inside * (1 - inside)
+        rest = _HIGHEST_FLOOR - curve.floor, 1 - curve.ceiling
         gradient = [
-            (by_logit * unit).sum(),
+            (by_logit * unit).sum() * curve.slope,
             by_logit.sum(),
-            (by_p * (1 - inside)).sum(),
-            (by_p * inside).sum(),
+            (by_p * (1 - inside)).sum() * curve.floor * rest[0] / _HIGHEST_FLOOR,
+            (by_p * inside).sum() * (curve.ceiling - _LOWEST_CEILING) * rest[1] / _CEILING_RANGE,
         ]
         return float(value), np.array(gradient)
 
-    found = optimize.minimize(
-        loss,
-        np.array([platt.slope * steeper * scale, platt.offset * steeper, 0.01, 0.95]),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(1e-3, None), (None, None), (0.0, _HIGHEST_FLOOR), (_LOWEST_CEILING, 1.0)],
+    steep = max(platt.slope * scale, 1e-3) * steeper
+    start = np.array([np.log(steep), platt.offset * steeper, -3.0, 2.0])
+    found = _curve_of(optimize.minimize(loss, start, jac=True, method="BFGS").x)
+    return replace(found, slope=found.slope / scale)
+
+
+def _curve_of(values: Doubles) -> Curve:
+    """log slope, offset, and floor and ceiling as logits within their ranges."""
+    floor, ceiling = special.expit(values[2:]).tolist()
+    return Curve(
+        slope=float(np.exp(min(values[0], _STEEPEST))),
+        offset=float(values[1]),
+        floor=_HIGHEST_FLOOR * floor,
+        ceiling=_LOWEST_CEILING + _CEILING_RANGE * ceiling,
     )
-    slope, offset, floor, ceiling = found.x.tolist()
-    return Curve(slope=slope / scale, offset=offset, floor=floor, ceiling=ceiling)
 
 
 def _loss(curve: Curve, margins: Doubles, targets: Doubles) -> float:

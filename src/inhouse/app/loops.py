@@ -1,5 +1,6 @@
 """The loop every background role runs: a step, a rest, until told to stop; faults are survived."""
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -9,6 +10,7 @@ from inhouse.core.errors import InhouseError
 from inhouse.core.logs import logger
 
 _PAUSE_AFTER_FAULT_S: Final = 2.0
+_NICE: Final = 5  # whoever serves comes first where they share a machine
 
 
 def run_loop(name: str, step: Callable[[], bool], pause_s: float) -> None:
@@ -17,6 +19,7 @@ def run_loop(name: str, step: Callable[[], bool], pause_s: float) -> None:
     A fault that inhouse raises on purpose (a busy store, a dead vendor) is logged and tried again;
     any other ends the process, and the supervisor starts a fresh one.
     """
+    os.nice(_NICE)
     stop = threading.Event()
     on_signals(stop.set)
     stop_with_parent(stop.set)

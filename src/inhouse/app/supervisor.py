@@ -17,10 +17,10 @@ from typing import Final
 from inhouse.core.logs import logger
 
 _PARENT: Final = "INHOUSE_PARENT_PID"
-_POLL_S: Final = 0.2
-_FIRST_PAUSE_S: Final = 0.2
+_POLL_S: Final = 0.1
+_FIRST_PAUSE_S: Final = 0.1
 _MOST_PAUSE_S: Final = 10.0
-_STEADY_S: Final = 30.0
+_STEADY_S: Final = 10.0
 _GRACE_S: Final = 15.0
 
 

@@ -77,14 +77,15 @@ def policy(
 @app.command("test")
 def hold_to_examples(
     examples: Annotated[
-        Path, typer.Argument(help="file of texts that must and must not match")
-    ] = DEFAULT_EXAMPLES,
+        Path | None,
+        typer.Argument(help="file of texts that must and must not match; the shipped one if none"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Hold the policy in force to its examples; exit code 1 where one comes out otherwise."""
     with open_services() as services:
         rules = services.rules
-    file = load_examples(rules.policy, examples)
+    file = load_examples(rules.policy, examples or DEFAULT_EXAMPLES)
     failures = run_examples(file, rules.policy, rules.reader)
     if as_json:
         print_json({"examples": len(file.examples), "failures": [str(f) for f in failures]})

@@ -24,14 +24,14 @@ from benchmarks.common import Report, arguments, program, wait_until
 from benchmarks.server import Server, free_port, is_ready, make_key
 from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import Item
-from inhouse.cli.up import MODULES, Role
+from inhouse.cli.up import MODULES, STANDBY, Role
 from inhouse.core.ids import ItemId, UserId
 from inhouse.events.log import EventLog
 from inhouse.store.database import StoreSettings, open_database
 from inhouse.store.migrate import migrate
 
 ITEMS, CALLERS, BATCH, NOW_MS = 500, 6, 50, 1_700_000_000_000
-ROLES = ("api", "learner", "worker", "console")
+ROLES = ("api", "learner", "worker", "console", "standby")
 
 
 @dataclass
@@ -92,25 +92,37 @@ async def _ask(session: aiohttp.ClientSession, server: Server, load: Load) -> No
         await asyncio.sleep(0.02)
 
 
-def _pid_of(supervisor: int, role: str) -> int | None:
+def _pid_of(supervisor: int, role: str, port: int) -> int | None:
+    """Whose command says so; the API is whoever listens, since a standby may have taken over."""
     for child in psutil.Process(supervisor).children():
         try:
-            if child.cmdline()[-1] == MODULES[Role(role)]:
-                return child.pid
+            command = child.cmdline()
+            listens = any(
+                c.laddr.port == port for c in child.net_connections() if c.status == "LISTEN"
+            )
         except psutil.Error:
             continue
+        waits = command[-1] == STANDBY and not listens
+        if role == "standby" and waits:
+            return child.pid
+        if role == "api" and listens:
+            return child.pid
+        if role in MODULES and role != "api" and command[-1] == MODULES[Role(role)]:
+            return child.pid
     return None
 
 
-async def _kill(load: Load, supervisor: int, options: argparse.Namespace, report: Report) -> None:
+async def _kill(
+    load: Load, server: Server, supervisor: int, options: argparse.Namespace, report: Report
+) -> None:
     dice = random.Random(options.seed)
     for number in range(options.kills):
         await asyncio.sleep(dice.uniform(1.0, 4.0))
         role = ROLES[number] if number < len(ROLES) else dice.choice(ROLES)
-        pid = _pid_of(supervisor, role)
+        pid = _pid_of(supervisor, role, server.port)
         while pid is None:
             await asyncio.sleep(0.1)
-            pid = _pid_of(supervisor, role)
+            pid = _pid_of(supervisor, role, server.port)
         os.kill(pid, signal.SIGKILL)
         killed = time.monotonic()
         while load.asked <= killed:
@@ -127,7 +139,7 @@ async def _run(
     timeout = aiohttp.ClientTimeout(total=10)
     async with aiohttp.ClientSession(headers=server.headers, timeout=timeout) as session:
         await asyncio.gather(
-            _kill(load, supervisor, options, report),
+            _kill(load, server, supervisor, options, report),
             _ask(session, server, load),
             *(_send(session, server, load, caller) for caller in range(CALLERS)),
         )

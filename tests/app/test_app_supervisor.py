@@ -42,6 +42,65 @@ def test_a_killed_role_is_restarted_and_all_stop_together() -> None:
     assert supervisor.pids() == {}
 
 
+_WAITER = (
+    "import sys, time\nfrom inhouse.app.supervisor import wait_for_promotion\n"
+    "from pathlib import Path\nPath(sys.argv[1]).write_text('ready')\n"
+    "if wait_for_promotion():\n    Path(sys.argv[1]).write_text('serving')\n"
+    "    while True: time.sleep(0.05)\n"
+)
+
+
+def test_a_standby_takes_the_place_of_who_was_killed(tmp_path: Path) -> None:
+    """The process that waited is told to serve at once, and goes by the name of the dead one."""
+    told = tmp_path / "told"
+    program = Program(name="a", arguments=("-c", _SLEEPER), standby=("-c", _WAITER, str(told)))
+    supervisor = Supervisor([program], {})
+    supervisor.start()
+    before = supervisor.pids()
+    killed = False
+
+    def each() -> None:
+        nonlocal killed
+        if not killed and told.exists():
+            os.kill(before["a"], signal.SIGKILL)
+            killed = True
+        if told.exists() and told.read_text() == "serving":
+            assert supervisor.pids() == {"a": before["a-standby"]}
+            supervisor.stop()
+
+    supervisor.run(each)
+
+    assert told.read_text() == "serving"
+    assert supervisor.pids() == {}
+
+
+def test_a_standby_ends_with_its_supervisor(tmp_path: Path) -> None:
+    """A process that waits and hears nothing more does not begin to serve."""
+    told = tmp_path / "told"
+    parent = (
+        "from inhouse.app.supervisor import Program, Supervisor\n"
+        f"s = Supervisor([Program(name='a', arguments=('-c', 'pass'), restart=False,"
+        f" standby=('-c', {_WAITER!r}, {str(told)!r}))], {{}})\ns.start()\ns.run()\n"
+    )
+    process = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-c", parent])
+    _until(told.exists)
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+
+    _until(lambda: not _someone_with(str(told)))
+    assert told.read_text() == "ready"
+
+
+def _someone_with(argument: str) -> bool:
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if argument.encode() in entry.read_bytes().split(b"\0"):
+                return True
+        except OSError:
+            continue
+    return False
+
+
 def test_a_program_that_may_end_is_not_restarted() -> None:
     """A finished program with restart=False stays finished."""
     supervisor = Supervisor([Program(name="once", arguments=("-c", "pass"), restart=False)], {})

@@ -1,10 +1,15 @@
-"""python -m inhouse.api: the role `api`."""
+"""python -m inhouse.api: the role `api`; with --standby, the one that waits to take its place."""
 
-from inhouse.api.serve import run_api
+import sys
+
+from inhouse.api.serve import run_api, stand_by
 from inhouse.app.settings import load_settings
 from inhouse.core.logs import configure_logs
 
 if __name__ == "__main__":
     settings = load_settings()
     configure_logs(role="api", level=settings.app.log_level)
-    run_api(settings)
+    if sys.argv[1:] == ["--standby"]:
+        stand_by(settings)
+    else:
+        run_api(settings)

@@ -1,51 +1,61 @@
 """The role `api`: uvicorn around the app."""
 
+import socket
+
 import uvicorn
-from fastapi import FastAPI
 
 from inhouse.api.server import create_app
 from inhouse.app.build import Services
-from inhouse.app.settings import Settings, load_settings
-from inhouse.app.supervisor import stop_with_parent
-from inhouse.core.logs import configure_logs
+from inhouse.app.settings import ApiSettings, Settings
+from inhouse.app.standby import Standby
+from inhouse.app.supervisor import stop_with_parent, wait_for_promotion
 
 
 def run_api(settings: Settings) -> None:
-    """Serve until told to stop; more than one worker share the port."""
-    server = uvicorn.Config(
-        "inhouse.api.serve:app_from_settings",
-        factory=True,
-        host=settings.api.host,
-        port=settings.api.port,
-        workers=settings.api.workers,
+    """Serve until told to stop. More than one process share the port."""
+    _serve(_server(Services(settings)), settings.api)
+
+
+def stand_by(settings: Settings) -> None:
+    """Keep a state ready and serve when called to; end when the supervisor is gone."""
+    services = Services(settings)
+    server = _server(services)
+    standby = Standby(services)
+    standby.start()
+    if wait_for_promotion():
+        standby.take_over()
+        _serve(server, settings.api)
+
+
+def _server(services: Services) -> uvicorn.Server:
+    config = uvicorn.Config(
+        create_app(services),
         loop="uvloop",
         http="httptools",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=5,
     )
-    if settings.api.workers > 1:
-        uvicorn.run(
-            "inhouse.api.serve:app_from_settings",
-            factory=True,
-            host=settings.api.host,
-            port=settings.api.port,
-            workers=settings.api.workers,
-            log_config=None,
-            access_log=False,
-        )
-        return
-    running = uvicorn.Server(server)
+    config.load()
+    return uvicorn.Server(config)
 
+
+def _serve(server: uvicorn.Server, settings: ApiSettings) -> None:
     def stop() -> None:
-        running.should_exit = True
+        server.should_exit = True
 
     stop_with_parent(stop)
-    running.run()
+    server.run(sockets=[_listening(settings)])
 
 
-def app_from_settings() -> FastAPI:
-    """What each uvicorn worker makes for itself."""
-    settings = load_settings()
-    configure_logs(role="api", level=settings.app.log_level)
-    return create_app(Services(settings))
+def _listening(settings: ApiSettings) -> socket.socket:
+    """A socket of our own on the port; the kernel deals connections out to all who listen."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        settings.host, settings.port, type=socket.SOCK_STREAM
+    )[0]
+    listening = socket.socket(family, kind, protocol)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if settings.workers > 1:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listening.bind(address)
+    return listening

@@ -91,13 +91,19 @@ def _document(app: FastAPI) -> dict[str, Any]:
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.context.services
-    await asyncio.to_thread(services.feeds.start)
+    await asyncio.to_thread(_load, services)
     follower = asyncio.create_task(_follow(services))
     yield
     follower.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await follower
     services.close()
+
+
+def _load(services: Services) -> None:
+    services.feeds.start()
+    while services.feeds.catch_up():
+        pass
 
 
 async def _follow(services: Services) -> None:

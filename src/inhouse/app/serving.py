@@ -49,12 +49,16 @@ class FeedService:
         self._snapshots = snapshots
         self._clock = clock
         self._looked_s = 0.0
+        self._started = False
         self._log = logger("serving")
 
     def start(self) -> None:
-        """Load state and model; afterwards the service answers."""
+        """Load state and model; afterwards the service answers. Twice is once."""
+        if self._started:
+            return
         self.follower.rebuild()
         self.swap_model()
+        self._started = True
 
     def serve(self, request: FeedRequest) -> tuple[ServedPage, "Future[None]"]:
         """A page, and the future that is done once the page is in the log."""

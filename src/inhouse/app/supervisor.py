@@ -4,6 +4,7 @@ The supervisor shares nothing with its children but the store: any of them may b
 moment. A child that loses its supervisor stops by itself (`stop_with_parent`).
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,17 +12,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from inhouse.core.logs import logger
 
+_SERVE: Final = b"serve\n"
 _PARENT: Final = "INHOUSE_PARENT_PID"
 _POLL_S: Final = 0.1
 _FIRST_PAUSE_S: Final = 0.1
 _MOST_PAUSE_S: Final = 10.0
 _STEADY_S: Final = 10.0
 _GRACE_S: Final = 15.0
+_NEXT_STANDBY_S: Final = 5.0  # whoever took over has the machine to itself for so long
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +36,8 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)  # beside our own
     restart: bool = True  # whether its end is a fault; a finished simulator is none
     output: int | None = None  # a file descriptor for standard output, None shares ours
+    standby: Sequence[str] = ()  # arguments of a process that waits to take its place; () for none
+    waits: bool = False  # whether it is such a process
 
 
 @dataclass
@@ -42,6 +47,7 @@ class _Child:
     started_s: float
     pause_s: float = _FIRST_PAUSE_S
     restart_at_s: float | None = None
+    standby: "_Child | None" = None
 
 
 class Supervisor:
@@ -55,9 +61,12 @@ class Supervisor:
         self._log = logger("supervisor")
 
     def start(self) -> None:
-        """Start every program."""
+        """Start every program, and whoever stands by."""
         for program in self._programs:
-            self._children.append(self._spawn(program))
+            child = self._spawn(program)
+            if program.standby:
+                child.standby = self._spawn(_standby_of(program))
+            self._children.append(child)
 
     def stop(self) -> None:
         """Ask for the end; `run` returns soon after. Safe to call from a signal handler."""
@@ -67,7 +76,7 @@ class Supervisor:
         """Watch until stopped, calling `each` a few times a second; then stop every child."""
         try:
             while not self._stop.wait(_POLL_S):
-                for child in self._children:
+                for child in self._everyone():
                     self._watch(child)
                 each()
         finally:
@@ -75,7 +84,18 @@ class Supervisor:
 
     def pids(self) -> dict[str, int]:
         """Process ids by role, of those that run."""
-        return {c.program.name: c.process.pid for c in self._children if c.process.poll() is None}
+        return {child.program.name: child.process.pid for child in self._running()}
+
+    def _running(self) -> list[_Child]:
+        """Without those that wait for their next start; a standby that took over is one of them."""
+        return [
+            child
+            for child in self._everyone()
+            if child.restart_at_s is None and child.process.poll() is None
+        ]
+
+    def _everyone(self) -> list[_Child]:
+        return [*self._children, *(c.standby for c in self._children if c.standby is not None)]
 
     def _spawn(self, program: Program) -> _Child:
         environment = {
@@ -87,7 +107,7 @@ class Supervisor:
         process = subprocess.Popen(
             [sys.executable, *program.arguments],
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if program.waits else subprocess.DEVNULL,
             stdout=program.output,
             start_new_session=True,
         )
@@ -98,11 +118,14 @@ class Supervisor:
         now_s = time.monotonic()
         if child.restart_at_s is not None:
             if now_s >= child.restart_at_s:
+                _hang_up(child.process)
                 fresh = self._spawn(child.program)
                 child.process, child.started_s, child.restart_at_s = fresh.process, now_s, None
             return
         code = child.process.poll()
         if code is None or not child.program.restart:
+            return
+        if child.standby is not None and self._take_over(child, child.standby, code):
             return
         if now_s - child.started_s > _STEADY_S:
             child.pause_s = _FIRST_PAUSE_S
@@ -112,11 +135,26 @@ class Supervisor:
         child.restart_at_s = now_s + child.pause_s
         child.pause_s = min(child.pause_s * 2, _MOST_PAUSE_S)
 
+    def _take_over(self, child: _Child, standby: _Child, code: int) -> bool:
+        """Let the standby serve in the place of who died; false where it cannot."""
+        if standby.restart_at_s is not None or standby.process.poll() is not None:
+            return False
+        promote(standby.process)
+        now_s = time.monotonic()
+        self._log.warning(
+            "standby_took_over", name=child.program.name, code=code, pid=standby.process.pid
+        )
+        child.process, child.started_s = standby.process, now_s
+        standby.restart_at_s = now_s + _NEXT_STANDBY_S
+        return True
+
     def _end(self) -> None:
-        alive = [child.process for child in self._children if child.process.poll() is None]
+        alive = [child.process for child in self._running()]
         for process in alive:
             process.send_signal(signal.SIGTERM)
         until_s = time.monotonic() + _GRACE_S
+        for child in self._everyone():
+            _hang_up(child.process)
         for process in alive:
             try:
                 process.wait(max(0.1, until_s - time.monotonic()))
@@ -124,6 +162,30 @@ class Supervisor:
                 process.kill()
                 process.wait()
         self._log.info("all_stopped")
+
+
+def _standby_of(program: Program) -> Program:
+    name = f"{program.name}-standby"
+    return replace(program, name=name, arguments=program.standby, standby=(), waits=True)
+
+
+def promote(process: "subprocess.Popen[bytes]") -> None:
+    """Tell a process that stands by (`wait_for_promotion`) to serve from now on."""
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(_SERVE)
+        _hang_up(process)
+
+
+def _hang_up(process: "subprocess.Popen[bytes]") -> None:
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+
+
+def wait_for_promotion() -> bool:
+    """Stand by until the supervisor says to serve; false when the supervisor is gone."""
+    return sys.stdin.buffer.readline() == _SERVE
 
 
 def stop_with_parent(stop: Callable[[], None]) -> None:

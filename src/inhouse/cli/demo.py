@@ -18,7 +18,7 @@ from inhouse.app.demo import Plan, environment, prepare, simulator_program
 from inhouse.app.settings import Settings, load_settings
 from inhouse.app.supervisor import Supervisor, on_signals
 from inhouse.cli.output import console
-from inhouse.cli.up import role_programs
+from inhouse.cli.up import Role, programs_of
 from inhouse.core.errors import ConflictError
 from inhouse.core.logs import configure_logs
 
@@ -63,7 +63,8 @@ def demo(
 def _run(settings: Settings, plan: Plan, key: str, *, browser: bool) -> None:
     reading, writing = os.pipe()
     supervisor = Supervisor(
-        [*role_programs(), simulator_program(plan, settings, key, writing)], dict(os.environ)
+        [*programs_of(settings, list(Role)), simulator_program(plan, settings, key, writing)],
+        dict(os.environ),
     )
     on_signals(supervisor.stop)
     supervisor.start()

@@ -220,6 +220,7 @@ def test_what_the_job_remembers_is_plain_json(database: Database) -> None:
             "items": 1,
             "users": 0,
             "events": 0,
+            "labels": 0,
         },
         "bad_rows": [{"where": "b", "field": "f", "value": "v", "expected": "w"}],
     }

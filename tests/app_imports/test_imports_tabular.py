@@ -20,6 +20,7 @@ from inhouse.catalog.types import Item, User
 from inhouse.core.errors import InputError
 from inhouse.core.ids import EventId, ItemId, PageId, UserId
 from inhouse.events.types import Event
+from inhouse.models.harvest import Labels, examples
 from inhouse.store.database import Database
 
 Rows = list[dict[str, Any]]
@@ -229,6 +230,56 @@ def test_a_chosen_column_beats_one_that_only_bears_the_name(tmp_path: Path) -> N
     assert item.created_ms == 1_000
 
 
+def test_labels_become_what_people_said(
+    written: Callable[[Rows], tuple[Path, str]], database: Database
+) -> None:
+    """A row is one text and one category; rows of one text come together, and twice is once."""
+    path, name = written(
+        [
+            {"words": "buy now", "what": "spam", "is": "1", "who": "ada"},
+            {"words": "buy now", "what": "hate", "is": "0", "who": "ada"},
+            {"words": "hello", "what": "spam", "is": "false", "who": "ada"},
+            {"words": "hello", "what": "rude", "is": "0", "who": "ada"},
+            {"words": "hello", "what": "spam", "is": "perhaps", "who": "ada"},
+        ]
+    )
+    columns = ["text=words", "category=what", "value=is", "labelled_by=who", "terms=:own"]
+
+    first = run_import(open_table(path, name, "labels", columns), database)
+    again = run_import(open_table(path, name, "labels", columns), database)
+
+    assert (first.counts, again.counts) == (
+        Counts(read=5, stored=3, rejected=2, labels=3),
+        Counts(read=5, repeated=3, rejected=2),
+    )
+    assert [(bad.field, bad.value) for bad in first.bad_rows] == [
+        ("category", "'rude'"),
+        ("value", "'perhaps'"),
+    ]
+    found = examples(Labels(database).latest("text_harm", 10))
+    assert [(e.text, dict(e.people), e.sources, e.terms) for e in found] == [
+        ("buy now", {"spam": 1.0, "hate": 0.0}, ("person:ada",), ("own",)),
+        ("hello", {"spam": 0.0}, ("person:ada",), ("own",)),
+    ]
+
+
+def test_a_label_on_too_long_a_text_is_refused_without_repeating_it(
+    tmp_path: Path, database: Database
+) -> None:
+    """The message gives the length alone."""
+    path = tmp_path / "rows.csv"
+    _write_csv(path, [{"text": "x" * 100_001, "category": "spam", "value": 1}])
+
+    report = run_import(open_table(path, "csv", "labels", []), database)
+
+    (bad,) = report.bad_rows
+    assert (bad.field, bad.value, bad.expected) == (
+        "text",
+        "100,001 characters",
+        "at most 100,000 characters",
+    )
+
+
 @pytest.mark.parametrize(("table", "format_name"), [("posts", "csv"), ("items", "xml")])
 def test_unknown_tables_and_formats_are_refused(
     tmp_path: Path, table: str, format_name: str
@@ -237,7 +288,7 @@ def test_unknown_tables_and_formats_are_refused(
     path = tmp_path / "rows.csv"
     _write_csv(path, [{"item_id": "a"}])
     expected = {
-        "posts": "cannot import 'posts'; it is one of items, users, events",
+        "posts": "cannot import 'posts'; it is one of items, users, events, labels",
         "items": "cannot read 'xml'; it is one of csv, jsonl, parquet",
     }
 

@@ -103,5 +103,5 @@ def test_ray_without_its_package_says_what_to_install() -> None:
 
     assert str(caught.value) == (
         "the executor ray needs the package ray; pip install 'inhouse[cluster]',"
-        " or use the local executor"
+        " or set INHOUSE_ENGINE_EXECUTOR=local"
     )

@@ -15,7 +15,7 @@ from inhouse.models.cutover import SHARES, Candidate, Evidence, Step, next_step,
 from inhouse.models.harvest import Labels
 from inhouse.models.owned.registry import ModelVersion, Registry
 from inhouse.models.parity import Finding, Parity, Verdict
-from inhouse.models.routes import RouteChange, Routes
+from inhouse.models.routes import Acceptance, RouteChange, Routes
 from inhouse.models.routing import Plan, place_of, plan
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import OWNED, STAGES, Label, Route, Stage
@@ -315,6 +315,39 @@ def test_the_whole_way_in_the_store(database: Database, tmp_path: Path) -> None:
         "shadow",
     ]
     assert {"cutover"} == {change.decided_by for change in routes.history("text_harm")}
+
+
+@pytest.mark.parametrize(
+    ("vendors", "stage", "share"), [([], "owned", 1.0), (["main"], "shadow", 0.0)]
+)
+def test_a_person_may_let_a_version_pass(
+    database: Database, vendors: list[str], stage: str, share: float
+) -> None:
+    """It serves where nothing is rented, else it shows itself in the shadow; their word is kept."""
+    routes = Routes(database, vendors)
+    routes.set(
+        RouteChange(
+            route=replace(routes.current("text_harm"), rejected=("v1", "v0")),
+            at_ms=1,
+            decided_by="cutover",
+            reason="rolled back",
+        )
+    )
+
+    route = routes.accept(
+        Acceptance(task="text_harm", version="v1", by="ann", reason="labels are noisy", at_ms=2),
+        0.02,
+    )
+
+    assert (route.stage, route.owned_share, route.owned, route.rejected) == (
+        stage,
+        share,
+        "v1",
+        ("v0",),
+    )
+    assert routes.history("text_harm")[0] == RouteChange(
+        route=route, at_ms=2, decided_by="person:ann", reason="labels are noisy"
+    )
 
 
 def test_what_people_let_pass_is_held_to_what_it_had(database: Database, tmp_path: Path) -> None:

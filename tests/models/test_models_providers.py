@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import pytest
+from models_checkpoint import checkpoint_at, make_checkpoint
 from models_texts import small_model
 from models_vendor import (
     Reply,
@@ -19,6 +21,7 @@ from models_vendor import (
 from inhouse.models.ports import Provider
 from inhouse.models.providers.cutting import split_by_size
 from inhouse.models.providers.http import HttpProvider
+from inhouse.models.providers.hugging_face import HuggingFaceProvider
 from inhouse.models.providers.owned import OwnedProvider
 from inhouse.models.providers.transport import Transport
 from inhouse.models.tasks import TEXT_HARM
@@ -45,9 +48,21 @@ async def _owned() -> AsyncIterator[Provider]:
     await provider.close()
 
 
-@pytest.fixture(params=["openai", "moderations", "azure", "owned"])
-def opening(request: pytest.FixtureRequest) -> Opening:
+def _checkpoint(folder: Path) -> Opening:
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Provider]:
+        provider = HuggingFaceProvider(checkpoint_at(make_checkpoint(folder)))
+        yield provider
+        await provider.close()
+
+    return opened
+
+
+@pytest.fixture(params=["openai", "moderations", "azure", "owned", "hugging_face"])
+def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Opening:
     """A way to open each implementation."""
+    if request.param == "hugging_face":
+        return _checkpoint(tmp_path / "checkpoint")
     return _owned if request.param == "owned" else _rented(request.param)
 
 

@@ -111,17 +111,68 @@ day_usd = "1"
         "main.url: got 'ftp://v', expected an address such as https://api.example.com/v1",
         "main.host: got 'inhouse', expected another name: 'inhouse' stands for the models trained "
         "here",
-        "main.dialect: got 'french', expected one of openai, moderations, azure",
+        "main.dialect: got 'french', expected one of openai, moderations, azure, hugging_face",
         "main.batch: got 0, expected 1 to 256",
         "main.key_env: got 'NOT_SET', expected the name of an environment variable that is set",
         "main.speed: got 3, expected no such setting; known are dialect, url, model, host, owner, "
-        "key_env, api_version, omit, batch, price_as, contract, terms, harvest, simulated",
+        "key_env, api_version, omit, batch, price_as, contract, labels, terms, harvest, simulated",
         "main.harvest: got 'yes', expected a value of type bool",
         "main.contract.cached_usd_per_mtok: got 'nothing', expected an amount such as \"0.15\"",
         'main.contract.in_usd_per_mtok: got 0.1, expected an amount as a text, such as "0.15"',
         "main.contract.out_usd_per_mtok: got '-1', expected an amount as a text, such as \"0.15\"",
         "main.contract.day_usd: got '1', expected one of in_usd_per_mtok, cached_usd_per_mtok, "
         "out_usd_per_mtok, request_usd",
+    ]
+
+
+def test_a_checkpoint_runs_here(tmp_path: Path) -> None:
+    """It has an owner but no vendor, address or key."""
+    text = """
+[guard]
+dialect = "hugging_face"
+model = "somebody/guard"
+owner = "somebody"
+labels = { insult = "harassment" }
+"""
+    (guard,) = _read(tmp_path, text)
+
+    assert (guard.host, guard.owner, guard.labels) == (
+        "local",
+        "somebody",
+        {"insult": "harassment"},
+    )
+
+
+def test_what_a_checkpoint_cannot_have_is_refused(tmp_path: Path) -> None:
+    """An address, a missing map, a category nobody knows; and a map on a rented model."""
+    text = """
+[guard]
+dialect = "hugging_face"
+model = "somebody/guard"
+url = "http://v"
+[other]
+dialect = "hugging_face"
+model = "somebody/guard"
+owner = "somebody"
+labels = { insult = "rudeness", threat = ["violence"] }
+[rented]
+url = "http://v"
+model = "m"
+host = "h"
+owner = "o"
+labels = { insult = "harassment" }
+"""
+    with pytest.raises(SettingError) as caught:
+        _read(tmp_path, text)
+    categories = "harassment, hate, self_harm, sexual, spam, violence"
+    assert [str(fault) for fault in caught.value.faults] == [
+        "guard.owner: got 'nothing', expected a text",
+        "guard.labels: got 'nothing', expected a table",
+        "guard.url: got 'http://v', expected nothing: the model runs on this machine",
+        "other.labels: got {'insult': 'rudeness', 'threat': ['violence']}, "
+        f"expected labels of the checkpoint, each with one of {categories}",
+        "rented.labels: got {'insult': 'harassment'}, "
+        "expected nothing: only the dialect hugging_face maps labels",
     ]
 
 

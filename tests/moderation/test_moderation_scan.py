@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,17 @@ from moderation_worlds import Community, FakeScorer, make_community, tools
 from inhouse.catalog.types import Item, text_key
 from inhouse.core.errors import StoreError
 from inhouse.core.ids import ItemId, UserId
+from inhouse.engine.local import LocalExecutor
 from inhouse.events.log import EventLog
 from inhouse.moderation import scan as scanning
 from inhouse.moderation.decide import decide
+from inhouse.moderation.reading import SpreadReader
 from inhouse.moderation.review import Review
 from inhouse.moderation.scan import CONSUMER, Moderator
 from inhouse.moderation.scorer import NoModel
+from inhouse.moderation.settings import ModerationSettings
+from inhouse.moderation.signals.read import Reading, Text
+from inhouse.moderation.tools import load_rules
 from inhouse.moderation.types import Hit, Label
 from inhouse.moderation.verdicts import Verdicts
 from inhouse.store import tables
@@ -369,6 +375,43 @@ def test_without_any_model_banks_and_signals_decide(community: Community) -> Non
     verdict = community.latest("a")
     assert verdict is not None
     assert (verdict.model_version, verdict.decided_by) == (None, "rule:spam")
+
+
+def test_reading_on_other_processes_gives_the_same_signals() -> None:
+    """Hits, labels and counts are what they are here, text by text."""
+    settings = ModerationSettings()
+    texts = [
+        Text(
+            text=f"text {n} k.y.s or mail me{n}@example.com" if n % 3 else f"plain {n}",
+            language=None,
+        )
+        for n in range(600)
+    ]
+    executor = LocalExecutor(workers=2)
+    try:
+        spread = SpreadReader(executor, settings).read_all(texts)
+    finally:
+        executor.close()
+
+    assert spread == load_rules(settings).reader.read_all(texts)
+    assert [bool(reading.signals) for reading in spread] == [bool(n % 3) for n in range(600)]
+
+
+def test_a_moderator_reads_where_it_is_told_to(community: Community) -> None:
+    """The reader that is set is asked, once for each text, in the order of the changes."""
+    asked: list[str] = []
+
+    class Listening:
+        def read_all(self, texts: Sequence[Text]) -> list[Reading]:
+            asked.extend(text.text for text in texts)
+            return community.tools.rules.reader.read_all(texts)
+
+    community.moderator.reader = Listening()
+    for name in ("b", "a", "c"):
+        community.post(**{name: f"words of {name}"})
+    report = community.scan()
+
+    assert (asked, report.judged) == (["words of b", "words of a", "words of c"], 3)
 
 
 def test_verdicts_are_read_in_order_from_an_offset(community: Community) -> None:

@@ -21,6 +21,7 @@ from inhouse.core.errors import Fault
 from inhouse.core.ids import EventId
 from inhouse.engagement.experiments.store import Experiments
 from inhouse.engagement.metrics import Metrics
+from inhouse.engine.choose import open_executor
 from inhouse.events.log import EventLog
 from inhouse.events.pages import PageLog
 from inhouse.events.types import Event
@@ -38,6 +39,7 @@ from inhouse.models.vendors import read_vendors
 from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.board import DecisionBoard
 from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.reading import SpreadReader
 from inhouse.moderation.reports import Reports
 from inhouse.moderation.review import Review
 from inhouse.moderation.scan import Moderator
@@ -50,6 +52,7 @@ from inhouse.store.database import Database, open_database
 from inhouse.store.migrate import migrate
 
 CHECKPOINT: Final = "state.bin"
+_WORTH_SPREADING: Final = 10_000  # texts: starting the workers takes about two seconds
 
 
 class Services:
@@ -191,6 +194,20 @@ class Services:
         scorer = RouteScorer(self.routes, GatewayScorer(self.gateway))
         tools = Tools(rules=self.rules, settings=self.settings.moderation)
         return Moderator(self.database, self.clock, scorer, tools)
+
+    @contextmanager
+    def many_readers(self) -> Iterator[None]:
+        """While it lasts, the moderator reads on the executor, if enough waits to be worth it."""
+        if self.moderator.backlog() < _WORTH_SPREADING:
+            yield
+            return
+        executor = open_executor(self.settings.engine)
+        self.moderator.reader = SpreadReader(executor, self.settings.moderation)
+        try:
+            yield
+        finally:
+            self.moderator.reader = None
+            executor.close()
 
     @cached_property
     def reports(self) -> Reports:

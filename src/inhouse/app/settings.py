@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from inhouse.core.settings import SettingRow, load, read_file, rows, setting
+from inhouse.engine.settings import EngineSettings
 from inhouse.learning.settings import LearningSettings
 from inhouse.models.settings import ModelSettings
 from inhouse.moderation.settings import ModerationSettings
@@ -81,6 +82,7 @@ SECTIONS: Final[Mapping[str, type]] = {
     "app": AppSettings,
     "api": ApiSettings,
     "console": ConsoleSettings,
+    "engine": EngineSettings,
     "recommend": RecommendSettings,
     "learning": LearningSettings,
     "moderation": ModerationSettings,
@@ -96,6 +98,7 @@ class Settings:
     app: AppSettings
     api: ApiSettings
     console: ConsoleSettings
+    engine: EngineSettings
     recommend: RecommendSettings
     learning: LearningSettings
     moderation: ModerationSettings
@@ -118,6 +121,7 @@ def load_settings(
         app=load("app", AppSettings, given, sections),
         api=load("api", ApiSettings, given, sections),
         console=load("console", ConsoleSettings, given, sections),
+        engine=load("engine", EngineSettings, given, sections),
         recommend=load("recommend", RecommendSettings, given, sections),
         learning=load("learning", LearningSettings, given, sections),
         moderation=load("moderation", ModerationSettings, given, sections),

@@ -19,11 +19,11 @@ from inhouse.cli.output import Json, complaints, console, print_json
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Take over items, users and events; interrupted, it goes on where it was.",
+    help="Take over items, users, events and labels; interrupted, it goes on where it was.",
 )
 _SHOWN = 10
 Where = Annotated[Path, typer.Argument(help="file or folder to read")]
-Table = Annotated[str, typer.Option(help="what the rows are: items, users or events")]
+Table = Annotated[str, typer.Option(help="what the rows are: items, users, events or labels")]
 Map = Annotated[
     list[str] | None,
     typer.Option("--map", help="field=column for each field named otherwise; repeatable"),
@@ -93,7 +93,8 @@ def _print(report: ImportReport) -> None:
         f"+ {counts.rejected:,} rejected"
     )
     console.print(
-        f"stored: {counts.items:,} items, {counts.users:,} users, {counts.events:,} events"
+        f"stored: {counts.items:,} items, {counts.users:,} users, {counts.events:,} events, "
+        f"{counts.labels:,} labels"
     )
     for note in report.notes:
         console.print(f"note: {note}", style="dim", markup=False)

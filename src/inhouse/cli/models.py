@@ -6,6 +6,8 @@ import typer
 
 from inhouse.app.build import open_services
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json, show
+from inhouse.core.errors import InputError
+from inhouse.models.routes import Acceptance
 from inhouse.models.tasks import TASKS, task_named
 from inhouse.models.train import train_task
 from inhouse.stats.types import NotEnough
@@ -51,8 +53,31 @@ def list_versions(task: Task, as_json: Json = False) -> None:
 
 
 @app.command()
+def use(
+    task: Task,
+    version: Annotated[str, typer.Argument(help="as `models list` names it")],
+    by: Annotated[str, typer.Option(help="who answers for it")],
+    because: Annotated[str, typer.Option(help="why, for the record")],
+) -> None:
+    """Let a version pass on a person's word: into service, or, where a model is rented, into its
+    shadow first, where live agreement decides as usual."""
+    with open_services() as services:
+        known = services.registry.version(version)
+        if known.task != task_named(task).name:
+            raise InputError(f"{version} was trained for {known.task}, not for {task}")
+        route = services.routes.accept(
+            Acceptance(
+                task=task, version=version, by=by, reason=because, at_ms=services.clock.now_ms()
+            ),
+            services.settings.models.watch_share,
+        )
+    console.print(f"{task}: stage {route.stage}, {version}", markup=False)
+
+
+@app.command()
 def train(task: Task, as_json: Json = False) -> None:
-    """Train the owned model of a task from the labels there are, and judge it on later ones."""
+    """Train the owned model of a task from the labels there are, judge it on later ones, and let
+    its route take the next step where the evidence allows it."""
     with open_services() as services:
         trained = train_task(
             services.database,
@@ -60,6 +85,9 @@ def train(task: Task, as_json: Json = False) -> None:
             services.registry.folder,
             services.clock,
             services.settings.models,
+        )
+        step = services.routes.step(
+            task, services.registry, services.settings.models, services.clock.now_ms()
         )
     if isinstance(trained, NotEnough):
         complaints.print(f"{trained.reason}: {trained.have:,} of {trained.need:,}")
@@ -71,3 +99,4 @@ def train(task: Task, as_json: Json = False) -> None:
     for category, found in trained.card.metrics.items():
         auprc = "unknown" if found.auprc is None else f"{found.auprc:.3f}"
         console.print(f"  {category}: AUPRC {auprc}, {found.positives} positives held out")
+    console.print(f"stage {step.route.stage}: {step.reason}", markup=False)

@@ -22,11 +22,13 @@ _LIMIT = 2_000
 
 @app.command()
 def run(as_json: Json = False) -> None:
-    """Give everything that waits its verdict, as the worker of `inhouse up` does all the time."""
+    """Give everything that waits its verdict, as the worker of `inhouse up` does all the time;
+    much at once is read on every core, or on a cluster."""
     columns = (TextColumn("changes"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
         open_services() as services,
         Progress(*columns, console=complaints, transient=True) as bar,
+        services.many_readers(),
     ):
         judged, cases, last = asyncio.run(_run(services, bar))
     if as_json:

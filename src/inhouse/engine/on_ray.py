@@ -24,7 +24,7 @@ class RayExecutor:
         if ray is None:
             raise SettingError(
                 "the executor ray needs the package ray; pip install 'inhouse[cluster]',"
-                " or use the local executor"
+                " or set INHOUSE_ENGINE_EXECUTOR=local"
             )
         self._started = not ray.is_initialized()
         if self._started:

@@ -85,6 +85,15 @@ def next_step(route: Route, evidence: Evidence) -> Step:
     return newer or _by_live(route, evidence)
 
 
+def accepted(route: Route, version: str, watch_share: float) -> Route:
+    """The route once a person let a version pass: into the shadow of the rented model, which still
+    judges it on live traffic; into service where there is none."""
+    chosen = replace(
+        route, owned=version, rejected=tuple(name for name in route.rejected if name != version)
+    )
+    return with_stage(chosen, "owned" if route.primary is None else "shadow", watch_share)
+
+
 def with_stage(route: Route, stage: Stage, watch_share: float) -> Route:
     """The route as it is at that stage."""
     shares = SHARES[stage]
@@ -111,10 +120,8 @@ def _from_rented(route: Route, evidence: Evidence) -> Step:
         )
     if candidate.verdict != "pass":
         return Step(route=route, reason=candidate.reason)
-    stage: Stage = "owned" if route.primary is None else "shadow"
-    chosen = replace(route, owned=candidate.version)
     return Step(
-        route=with_stage(chosen, stage, evidence.watch_share),
+        route=accepted(route, candidate.version, evidence.watch_share),
         reason=f"parity passed: {candidate.reason}",
     )
 

@@ -8,9 +8,10 @@ from inhouse.core.logs import logger
 from inhouse.models.owned.registry import Registry
 from inhouse.models.ports import Provider
 from inhouse.models.providers.http import HttpProvider
+from inhouse.models.providers.hugging_face import HuggingFaceProvider
 from inhouse.models.providers.owned import OwnedProvider
 from inhouse.models.providers.transport import Transport
-from inhouse.models.types import OWNED, Deployment, Route
+from inhouse.models.types import HUGGING_FACE, OWNED, Deployment, Route
 
 _LOG = logger("models")
 _MOST_LOADED = 4
@@ -55,6 +56,12 @@ class Fleet:
 
 
 def open_fleet(deployments: Sequence[Deployment], registry: Registry) -> Fleet:
-    """A fleet over HTTP, all of it on one pool of connections."""
+    """A fleet: vendors over one pool of connections, checkpoints of others in this process."""
     transport = Transport()
-    return Fleet([HttpProvider(deployment, transport) for deployment in deployments], registry)
+
+    def provider(deployment: Deployment) -> Provider:
+        if deployment.dialect == HUGGING_FACE:
+            return HuggingFaceProvider(deployment)
+        return HttpProvider(deployment, transport)
+
+    return Fleet([provider(deployment) for deployment in deployments], registry)

@@ -16,7 +16,15 @@ from genai_prices import Usage as ListUsage
 from genai_prices import __version__ as list_version
 from genai_prices import calc_price
 
-from inhouse.models.types import INHOUSE, ContractPrice, Deployment, Outcome, ProviderAnswer, Usage
+from inhouse.models.types import (
+    INHOUSE,
+    LOCAL,
+    ContractPrice,
+    Deployment,
+    Outcome,
+    ProviderAnswer,
+    Usage,
+)
 
 PICO: Final = 1_000_000_000_000  # parts of a dollar
 _QUANTUM: Final = Decimal(1) / PICO
@@ -35,7 +43,9 @@ class Price:
     """An amount and where it comes from."""
 
     cost_usd: Decimal | None  # None where it cannot be known
-    version: str | None  # list and entry, contract, `owned` or `unbilled`; None where unknown
+    version: (
+        str | None
+    )  # list and entry, contract, `owned`, `local` or `unbilled`; None where unknown
 
 
 UNPRICED: Final = Price(cost_usd=None, version=None)
@@ -45,6 +55,8 @@ def price_of(deployment: Deployment, answer: ProviderAnswer, at_ms: int) -> Pric
     """What one request cost at that time."""
     if deployment.host == INHOUSE:
         return Price(cost_usd=Decimal(0), version="owned")
+    if deployment.host == LOCAL:
+        return Price(cost_usd=Decimal(0), version="local")
     if answer.outcome in _UNBILLED:
         return Price(cost_usd=Decimal(0), version="unbilled")
     if answer.outcome in ("timeout", "aborted", "refused"):

@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from inhouse.models.comparisons import live_agreement
-from inhouse.models.cutover import Candidate, Evidence, Step, next_step
+from inhouse.models.cutover import Candidate, Evidence, Step, accepted, next_step
 from inhouse.models.harvest import Labels
 from inhouse.models.owned.registry import Registry
 from inhouse.models.parity import Parity
@@ -26,6 +26,17 @@ class RouteChange:
     at_ms: int
     decided_by: str  # cutover, or person:NAME
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Acceptance:
+    """A person answers for a version that the gate did not let pass."""
+
+    task: str
+    version: str
+    by: str  # who
+    reason: str  # in their words
+    at_ms: int
 
 
 class Routes:
@@ -69,6 +80,20 @@ class Routes:
                 )
             )
         return step
+
+    def accept(self, acceptance: Acceptance, watch_share: float) -> Route:
+        """Let a version pass on a person's word, whatever its report says."""
+        task = acceptance.task
+        route = accepted(self.current(task), acceptance.version, watch_share)
+        self.set(
+            RouteChange(
+                route=route,
+                at_ms=acceptance.at_ms,
+                decided_by=f"person:{acceptance.by}",
+                reason=acceptance.reason,
+            )
+        )
+        return route
 
     def evidence(self, route: Route, registry: Registry, settings: ModelSettings) -> Evidence:
         """What is known at the moment about the way to a model of one's own."""

@@ -11,8 +11,9 @@ Scores = Mapping[str, float]  # category -> probability; a category nobody spoke
 Role = Literal["primary", "fallback", "shadow"]
 Stage = Literal["rented", "shadow", "ramp10", "ramp50", "owned"]
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
-Dialect = Literal["openai", "moderations", "azure"]
+Dialect = Literal["openai", "moderations", "azure", "hugging_face"]
 DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
+HUGGING_FACE: Final[Dialect] = "hugging_face"
 
 # What became of one request to one deployment.
 Outcome = Literal[
@@ -32,6 +33,7 @@ RETRYABLE: Final[frozenset[Outcome]] = frozenset(
 )
 
 INHOUSE: Final = "inhouse"  # host and owner of the models trained here
+LOCAL: Final = "local"  # host of models that others made and this machine runs
 OWNED: Final = "owned"  # the name that stands for a route's own model among its deployments
 
 
@@ -85,6 +87,7 @@ class Deployment:
     key: str = field(default="", repr=False)  # secret; empty where none is wanted
     api_version: str = ""  # Azure's older addresses need one; empty means its v1 address
     omit: tuple[str, ...] = ()  # fields of the request body that this model refuses
+    labels: Mapping[str, str] = field(default_factory=dict)  # of a checkpoint -> our categories
     batch: int = 8  # most texts in one request
     price_as: str = ""  # provider/model in the price list, where host/model is not its name
     contract: ContractPrice | None = None  # beats the price list

@@ -15,6 +15,12 @@
     cached_usd_per_mtok = "0.004"
     out_usd_per_mtok = "0.32"
 
+    [guard]                        # a model that others made and this machine runs (extra `hf`)
+    dialect = "hugging_face"
+    model = "unitary/unbiased-toxic-roberta"   # name on the hub, or a folder
+    owner = "unitary"
+    labels = { insult = "harassment", identity_attack = "hate", threat = "violence" }
+
 The first table is the preferred one, the others stand in for it. Addresses are the operator's own
 choice and may be private. The file need not exist: then nothing is rented.
 """
@@ -28,7 +34,16 @@ from urllib.parse import urlsplit
 
 from inhouse.core.errors import Fault, SettingError
 from inhouse.core.ids import ID_RULE, is_valid_id
-from inhouse.models.types import DIALECTS, INHOUSE, OWNED, ContractPrice, Deployment
+from inhouse.models.tasks import TASKS
+from inhouse.models.types import (
+    DIALECTS,
+    HUGGING_FACE,
+    INHOUSE,
+    LOCAL,
+    OWNED,
+    ContractPrice,
+    Deployment,
+)
 
 _KINDS: Final[Mapping[str, type]] = {
     "dialect": str,
@@ -42,14 +57,24 @@ _KINDS: Final[Mapping[str, type]] = {
     "batch": int,
     "price_as": str,
     "contract": dict,
+    "labels": dict,
     "terms": str,
     "harvest": bool,
     "simulated": bool,
 }
 _REQUIRED: Final = ("url", "model", "host", "owner")
+_REQUIRED_HERE: Final = ("model", "owner", "labels")  # of a model that this machine runs
+_NOT_HERE: Final = frozenset(
+    ("url", "host", "key_env", "api_version", "omit", "price_as", "contract")
+)
+_ONLY_ELSEWHERE: Final = {
+    True: "the model runs on this machine",
+    False: "only the dialect hugging_face maps labels",
+}
 _RATES: Final = ("in_usd_per_mtok", "cached_usd_per_mtok", "out_usd_per_mtok", "request_usd")
 _LONGEST: Final = {"host": 64, "owner": 64, "model": 96, "terms": 64, "name": 96}
 _MOST_BATCH: Final = 256
+_CATEGORIES: Final = frozenset(name for task in TASKS.values() for name in task.categories)
 
 
 def read_vendors(path: Path, environment: Mapping[str, str]) -> list[Deployment]:
@@ -77,10 +102,17 @@ def _faults(name: str, table: Any, environment: Mapping[str, str]) -> list[Fault
     if name == OWNED or not is_valid_id(name) or len(name) > _LONGEST["name"]:
         expected = f"another name than {OWNED!r}, {ID_RULE}"
         return [_fault(f"[{name}]", name, expected)]
+    here = table.get("dialect") == HUGGING_FACE
     faults = [
-        _fault(f"{name}.{field}", "nothing", "a text")
-        for field in _REQUIRED
+        _fault(f"{name}.{field}", "nothing", "a table" if field == "labels" else "a text")
+        for field in (_REQUIRED_HERE if here else _REQUIRED)
         if not table.get(field)
+    ]
+    misplaced = _NOT_HERE if here else {"labels"}
+    faults += [
+        _fault(f"{name}.{field}", value, f"nothing: {_ONLY_ELSEWHERE[here]}")
+        for field, value in table.items()
+        if field in misplaced
     ]
     for field, value in table.items():
         expected = _expected(field, value, environment)
@@ -114,6 +146,8 @@ def _expected_of(field: str, value: Any, environment: Mapping[str, str]) -> str:
         return f"another name: {INHOUSE!r} stands for the models trained here"
     if field == "batch" and not 1 <= value <= _MOST_BATCH:
         return f"1 to {_MOST_BATCH}"
+    if field == "labels" and not all(str(category) in _CATEGORIES for category in value.values()):
+        return "labels of the checkpoint, each with one of " + ", ".join(sorted(_CATEGORIES))
     if field == "omit" and not all(isinstance(name, str) for name in value):
         return "a list of names"
     return ""
@@ -162,6 +196,8 @@ def _deployment(name: str, table: Mapping[str, Any], environment: Mapping[str, s
     }
     if "omit" in values:
         values["omit"] = tuple(values["omit"])
+    if table.get("dialect") == HUGGING_FACE:
+        values["host"] = LOCAL
     contract = table.get("contract")
     return Deployment(
         name=name,

@@ -23,8 +23,9 @@ from inhouse.moderation.cases import Concern, open_cases
 from inhouse.moderation.decide import UNSCORED, decide_all, strictest, waiting_for_person
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.ports import Scores, TextScorer
+from inhouse.moderation.reading import TextReader
 from inhouse.moderation.scoring import Asked, Questioner, Readings, labels_of, shortened
-from inhouse.moderation.signals.read import Reading
+from inhouse.moderation.signals.read import Reading, Text
 from inhouse.moderation.tools import Tools
 from inhouse.moderation.types import Evidence, PersonCall, Verdict
 from inhouse.moderation.verdicts import append_verdicts, latest_verdicts, with_person
@@ -91,6 +92,7 @@ class Moderator:
 
     def __init__(self, database: Database, clock: Clock, scorer: TextScorer, tools: Tools) -> None:
         self.tools = tools  # may be replaced between scans
+        self.reader: TextReader | None = None  # of signals; that of the tools where none is set
         self._database = database
         self._catalog = Catalog(database)
         self._clock = clock
@@ -152,11 +154,12 @@ class Moderator:
         items = self._catalog.items(first)
         with self._database.read() as connection:
             judged = {i: v.text_key for i, v in latest_verdicts(connection, items).items()}
+        there = (items[item_id] for item_id in first if item_id in items)
+        new = [item for item in there if judged.get(item.item_id) != _key(item)]
+        readings = (self.reader or tools.rules.reader).read_all([_text(item) for item in new])
         tasks = [
-            _task(tools, items[item_id], first_offset)
-            for item_id, first_offset in first.items()
-            if item_id in items
-            and judged.get(item_id) != text_key(items[item_id].title, items[item_id].text)
+            _task(tools, item, reading, first[item.item_id])
+            for item, reading in zip(new, readings, strict=True)
         ]
         return _Found(
             read=len(changes),
@@ -197,15 +200,22 @@ class Moderator:
         )
 
 
-def _task(tools: Tools, item: Item, first_offset: int) -> _Task:
-    text = post_text(item.title, item.text)
-    reading = tools.rules.reader.read(text, item.language)
+def _key(item: Item) -> str:
+    return text_key(item.title, item.text)
+
+
+def _text(item: Item) -> Text:
+    return Text(text=post_text(item.title, item.text), language=item.language)
+
+
+def _task(tools: Tools, item: Item, reading: Reading, first_offset: int) -> _Task:
+    text = _text(item).text
     texts = (text, *reading.unmasked) if text.strip() else ()
     asked = tuple(shortened(each, tools.settings.most_chars) for each in texts)
     return _Task(
         item_id=item.item_id,
         first_offset=first_offset,
-        key=text_key(item.title, item.text),
+        key=_key(item),
         reading=reading,
         readings=Readings(ref=item.item_id, texts=asked),
     )

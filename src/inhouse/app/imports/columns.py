@@ -12,7 +12,7 @@ from inhouse.core.errors import Fault, InputError
 class ColumnMap:
     """Where each field's value comes from."""
 
-    table: str  # items, users or events
+    table: str  # items, users, events or labels
     columns: Mapping[str, str]  # field -> column of the file
     constants: Mapping[str, str]  # field -> the same value for every row
 

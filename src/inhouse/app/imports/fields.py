@@ -16,6 +16,9 @@ from inhouse.app.imports.types import Record
 from inhouse.catalog.types import Item, ItemKind, User
 from inhouse.core.errors import Fault
 from inhouse.events.types import EVENT_KINDS, Event
+from inhouse.models.harvest import PERSON
+from inhouse.models.tasks import TEXT_HARM
+from inhouse.models.types import Label
 
 _ITEM_KINDS: Final = get_args(ItemKind)
 
@@ -148,20 +151,29 @@ _EVENT_RULES: Final = {
     **_plain("value", read=_number),
     **_plain("position", read=_whole),
 }
+_LABEL_RULES: Final = {
+    **_needed("text"),
+    "category": FieldRule(attribute="category", read=_one_of(TEXT_HARM.categories), required=True),
+    "value": FieldRule(attribute="value", read=_truth, required=True),
+    **_plain("ref", "labelled_by", "terms"),
+    **_times("at"),
+}
 RULES: Final[Mapping[str, Mapping[str, FieldRule]]] = {
     "items": _ITEM_RULES,
     "users": _USER_RULES,
     "events": _EVENT_RULES,
+    "labels": _LABEL_RULES,
 }
 _RECORDS: Final[Mapping[str, Callable[..., Record]]] = {
     "items": Item,
     "users": User,
     "events": Event,
+    "labels": lambda **filled: _label(filled),
 }
 
 
 def record_of(table: str, values: Mapping[str, object]) -> Record | Fault:
-    """A record of `items`, `users` or `events` from values by field name; an absent value (None or
+    """A record of one of the tables in `RULES` from values by field name; an absent value (None or
     empty text) leaves the default. Or the first thing wrong with it."""
     filled: dict[str, Any] = {}
     for name, value in values.items():
@@ -178,6 +190,19 @@ def record_of(table: str, values: Mapping[str, object]) -> Record | Fault:
     if table == "events" and "event_id" not in filled:
         filled["event_id"] = derived_id("x", filled)
     return _RECORDS[table](**filled)
+
+
+def _label(filled: Mapping[str, Any]) -> Label:
+    """What a person said of a text: whether it belongs to one category."""
+    return Label(
+        task=TEXT_HARM.name,
+        ref=filled.get("ref") or derived_id("text", filled["text"]),
+        text=filled["text"],
+        scores={filled["category"]: float(filled["value"])},
+        source=f"{PERSON}:{filled.get('labelled_by', 'import')}",
+        terms=filled.get("terms", ""),
+        at_ms=filled.get("at_ms", 0),
+    )
 
 
 def derived_id(prefix: str, parts: object) -> str:

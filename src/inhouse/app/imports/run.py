@@ -21,12 +21,15 @@ from inhouse.core.errors import ConflictError, Fault, InputError
 from inhouse.events.log import append_rows, rows_of
 from inhouse.events.types import Event
 from inhouse.events.validate import fault_of
+from inhouse.models.harvest import add_labels
+from inhouse.models.types import Label
 from inhouse.store import tables
 from inhouse.store.database import Database
 from inhouse.store.statements import upsert
 
 MOST_BAD_ROWS_KEPT: Final = 100
 _CHUNK_ROWS: Final = 2_000
+_MOST_CHARS: Final = 100_000  # of a labelled text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +49,7 @@ class _Chunk:
     items: list[Item]
     users: list[User]
     events: list[Event]
+    labels: list[Label]
     repeated: int  # rows whose id stood in the source before
     bad_rows: list[BadRow]
 
@@ -116,7 +120,9 @@ class _Sorter:
             self._note(row.record)
         new = rows[old:]
         self._look_up(row.record.item_id for row in new if isinstance(row.record, Event))
-        chunk = _Chunk(rows=len(new), items=[], users=[], events=[], repeated=0, bad_rows=[])
+        chunk = _Chunk(
+            rows=len(new), items=[], users=[], events=[], labels=[], repeated=0, bad_rows=[]
+        )
         repeated = sum(self._take(row, chunk) for row in new)
         return dataclasses.replace(chunk, repeated=repeated)
 
@@ -133,6 +139,8 @@ class _Sorter:
             chunk.items.append(record)
         elif isinstance(record, User):
             chunk.users.append(record)
+        elif isinstance(record, Label):
+            chunk.labels.append(record)
         else:
             chunk.events.append(record)
         return False
@@ -150,6 +158,8 @@ class _Sorter:
             return item_fault(record)
         if isinstance(record, User):
             return user_fault(record)
+        if isinstance(record, Label):
+            return _label_fault(record)
         return fault_of(record, self._known_items.__contains__, self._latest_ms)
 
     def _note(self, record: Record | None) -> bool:
@@ -160,7 +170,7 @@ class _Sorter:
         elif isinstance(record, User):
             key = (User, record.user_id)
         else:
-            return True  # the log itself knows every event it has
+            return True  # the log and the labels know themselves what they have
         if key in self._given:
             return False
         self._given.add(key)
@@ -217,15 +227,39 @@ def _store(connection: Connection, chunk: _Chunk) -> Counts:
     users = put_users(connection, chunk.users)
     log = append_rows(connection, rows_of(chunk.events, SystemClock().now_ms()))
     items, people = put.created + put.updated, users.created + users.updated
+    labels = add_labels(connection, chunk.labels)
     return Counts(
         read=chunk.rows,
-        stored=items + people + log.stored,
-        repeated=chunk.repeated + put.unchanged + users.unchanged + log.repeated,
+        stored=items + people + log.stored + labels,
+        repeated=(
+            chunk.repeated
+            + put.unchanged
+            + users.unchanged
+            + log.repeated
+            + len(chunk.labels)
+            - labels
+        ),
         rejected=len(chunk.bad_rows),
         items=items,
         users=people,
         events=log.stored,
+        labels=labels,
     )
+
+
+def _label_fault(label: Label) -> Fault | None:
+    """What cannot be kept of a label; the text itself is not repeated."""
+    if len(label.text) > _MOST_CHARS:
+        expected = f"at most {_MOST_CHARS:,} characters"
+        return Fault(field="text", value=f"{len(label.text):,} characters", expected=expected)
+    for field, value, most in (
+        ("ref", label.ref, 128),
+        ("labelled_by", label.source, 128),
+        ("terms", label.terms, 64),
+    ):
+        if len(value) > most:
+            return Fault(field=field, value=repr(value)[:80], expected=f"at most {most} characters")
+    return None
 
 
 def _refuse_another(connection: Connection, job_id: str, place: _Place) -> None:

@@ -6,8 +6,9 @@ from typing import Protocol
 
 from inhouse.catalog.types import Item, User
 from inhouse.events.types import Event
+from inhouse.models.types import Label
 
-Record = Item | User | Event
+Record = Item | User | Event | Label
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +59,7 @@ class Counts:
     items: int = 0  # of those stored
     users: int = 0  # of those stored
     events: int = 0  # of those stored
+    labels: int = 0  # of those stored
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(
@@ -68,6 +70,7 @@ class Counts:
             items=self.items + other.items,
             users=self.users + other.users,
             events=self.events + other.events,
+            labels=self.labels + other.labels,
         )
 
 

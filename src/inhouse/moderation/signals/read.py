@@ -43,12 +43,24 @@ class Reading:
     unmasked: tuple[str, ...]  # the text's readings without disguise where it wears one
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Text:
+    """Something to read."""
+
+    text: str  # the words themselves; never logged
+    language: str | None  # BCP 47 tag, None where it is not known
+
+
 class SignalReader:
     """Reads texts against a set of term banks."""
 
     def __init__(self, banks: Sequence[TermBank]) -> None:
         self._index = TermIndex(banks)
         self.version = "+".join(sorted(bank.version for bank in banks))
+
+    def read_all(self, texts: Sequence[Text]) -> list[Reading]:
+        """All signals of each text, in order."""
+        return [self.read(one.text, one.language) for one in texts]
 
     def read(self, text: str, language: str | None = None) -> Reading:
         """All signals of a text; `language` is a BCP 47 tag, None where it is not known."""

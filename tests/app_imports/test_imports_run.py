@@ -2,8 +2,12 @@
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inhouse.app.imports.run import MOST_BAD_ROWS_KEPT, run_import
+from inhouse.app.imports.tabular import open_table
 from inhouse.app.imports.types import BadRow, Counts, Progress, Row
 from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import Item, User
@@ -19,7 +24,8 @@ from inhouse.core.ids import EventId, ItemId, UserId
 from inhouse.events.log import EventLog
 from inhouse.events.types import Event
 from inhouse.store import tables
-from inhouse.store.database import Database
+from inhouse.store.database import Database, StoreSettings, open_database
+from inhouse.store.migrate import migrate
 
 
 @dataclass
@@ -224,6 +230,56 @@ def test_what_the_job_remembers_is_plain_json(database: Database) -> None:
         },
         "bad_rows": [{"where": "b", "field": "f", "value": "v", "expected": "w"}],
     }
+
+
+_KILLED = """
+import os, sys
+from pathlib import Path
+from inhouse.app.imports import run
+from inhouse.app.imports.tabular import open_table
+from inhouse.store.database import StoreSettings, open_database
+
+store, left = run._store, int(sys.argv[3])
+
+def store_and_die(connection, chunk):
+    global left
+    counts = store(connection, chunk)
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), 9)
+    return counts
+
+run._store = store_and_die
+database = open_database(StoreSettings(folder=sys.argv[1]))
+run.run_import(open_table(Path(sys.argv[2]), "csv", "items", []), database)
+"""
+
+
+def test_an_import_killed_midway_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Killed inside its third chunk's transaction, it stores every row once in the end."""
+    database = open_database(StoreSettings(folder=str(tmp_path / "data")))
+    migrate(database)
+    path, script = tmp_path / "items.csv", tmp_path / "killed.py"
+    names = [f"i{n}" for n in range(9_000)]
+    path.write_text("item_id,creator_id\n" + "".join(f"{name},c\n" for name in names))
+    script.write_text(_KILLED)
+
+    done = subprocess.run(
+        [sys.executable, script, str(tmp_path / "data"), path, "3"],
+        check=False,
+        capture_output=True,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+    )
+    assert (done.returncode, done.stderr) == (-9, b"")
+    assert len(Catalog(database).items(names)) == 4_000
+    report = run_import(open_table(path, "csv", "items", []), database)
+
+    assert (report.resumed_at, report.counts) == (
+        4_000,
+        Counts(read=9_000, stored=9_000, items=9_000),
+    )
+    assert sorted(Catalog(database).items(names)) == sorted(names)
+    database.close()
 
 
 _ROWS = st.lists(

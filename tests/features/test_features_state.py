@@ -58,9 +58,11 @@ def test_actions_on_one_item_at_one_sitting_become_one() -> None:
             _event(4, "click", 0),
         ]
     )
-    recent = state.person(UserId("u")).recent
+    recent = state.person(UserId("u")).recent.latest()
 
-    assert [(a.item, a.kind, a.value) for a in recent] == [(0, KIND_CODES["like"], 9_000.0)]
+    assert recent.items.tolist() == [0]
+    assert recent.kinds.tolist() == [KIND_CODES["like"]]
+    assert recent.values.tolist() == [9_000.0]
 
 
 def test_an_event_is_folded_in_once() -> None:
@@ -108,7 +110,7 @@ def test_reset_forgets_taste_and_keeps_what_was_seen() -> None:
     state.apply_events([_event(1, "like", 0), _event(2, "reset")])
     person = state.person(UserId("u"))
 
-    assert (len(person.recent), person.seen) == (0, {0})
+    assert (len(person.recent), list(person.seen)) == (0, [0])
 
 
 def test_heat_halves_in_twelve_hours() -> None:
@@ -162,7 +164,7 @@ def test_served_pages_are_remembered_in_order() -> None:
     state.apply_page(1, page)
     state.apply_page(1, page)
 
-    assert list(state.person(UserId("u")).served) == [(3, 0), (1, 1)]
+    assert state.person(UserId("u")).served.rows().tolist() == [3, 1]
 
 
 def test_history_is_padded_on_the_left_and_newest_last() -> None:

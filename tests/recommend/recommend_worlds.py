@@ -15,8 +15,13 @@ from inhouse.features.history import HistoryArrays
 from inhouse.features.items import ItemTable
 from inhouse.features.state import LiveState
 from inhouse.moderation.types import CODES, Surface, Viewer
+from inhouse.recommend.moment import Moment, read_moment
+from inhouse.recommend.moment import World as SeenWorld
 from inhouse.recommend.pipeline import Feed
+from inhouse.recommend.ports import TasteModel
+from inhouse.recommend.retrieval.spaces import Spaces
 from inhouse.recommend.settings import RecommendSettings
+from inhouse.recommend.tuning import Tuning
 from inhouse.recommend.types import FeedQuery
 
 NOW_MS = 1_750_000_000_000
@@ -139,6 +144,13 @@ class World:
         """Fold a served page in, as the follower does."""
         self._pages += 1
         self.state.apply_page(self._pages, page)
+
+    def moment(
+        self, asked: FeedQuery, model: TasteModel | None = None, tuning: Tuning | None = None
+    ) -> Moment:
+        """What the stages of a request look at."""
+        seen = SeenWorld(state=self.state, board=self.board, model=model, spaces=Spaces())
+        return read_moment(seen, asked, tuning or Tuning())
 
     def feed(self, **settings: object) -> Feed:
         return Feed(self.state, self.board, RecommendSettings(**settings))  # type: ignore[arg-type]

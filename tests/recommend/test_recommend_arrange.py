@@ -11,7 +11,6 @@ from recommend_worlds import World, page_of, query
 
 from inhouse.recommend.arrange import Arranged, arrange
 from inhouse.recommend.arrange.chance import DRAWS, UNIFORM_SHARE, places
-from inhouse.recommend.moment import read_moment
 from inhouse.recommend.tuning import Tuning
 from inhouse.recommend.types import SOURCE_BIT, SOURCE_NAMES, Candidates
 
@@ -28,7 +27,7 @@ def _world(creators: str, **facts: object) -> World:
 
 def _arrange(world: World, *, n: int, tuning: Tuning, sources: int = 1, seed: int = 1) -> Arranged:
     count = world.state.items.count
-    moment = read_moment(world.state, world.board, None, query(n=n, seed=seed), tuning)
+    moment = world.moment(query(n=n, seed=seed), None, tuning)
     ranked = Candidates(
         items=np.arange(count, dtype=np.int32),
         sources=np.full(count, sources, dtype=np.uint16),
@@ -121,7 +120,7 @@ def test_the_cap_counts_the_pages_before_and_gives_way_last() -> None:
     world.item("last", creator="b")
     world.show(page_of([f"old{i}" for i in range(3)] + ["last"]))
     tuning = Tuning(diversity=0, explore_share=0, creator_cap=3)
-    moment = read_moment(world.state, world.board, None, query(n=4), tuning)
+    moment = world.moment(query(n=4), None, tuning)
     ranked = Candidates(
         items=np.arange(5, dtype=np.int32),
         sources=np.ones(5, dtype=np.uint16),
@@ -256,6 +255,7 @@ def _known_creators(letters: str) -> World:
     for i, creator in enumerate(letters):
         if creator != "n":
             world.state.items.impressions[i] = 1_000
+    world.state.shelves.rebuild()
     return world
 
 

@@ -9,7 +9,6 @@ from recommend_worlds import ME, NOW_MS, World, page_of, query
 from inhouse.core.ids import ItemId
 from inhouse.recommend.explain import REMOVED_WORDS
 from inhouse.recommend.filters import FILTERS, run
-from inhouse.recommend.moment import read_moment
 from inhouse.recommend.tuning import Tuning
 from inhouse.recommend.types import SOURCE_NAMES, SURFACES, Candidates, FeedQuery
 
@@ -95,7 +94,7 @@ def _world(setup: Setup) -> World:
 
 
 def _reasons(world: World, asked: FeedQuery) -> dict[str, tuple[str, str]]:
-    moment = read_moment(world.state, world.board, None, asked, Tuning())
+    moment = world.moment(asked, None, Tuning())
     filtered = run(FILTERS, moment, _all(world))
     ids = world.state.items.ids
     return {ids[row]: (gone.stage, gone.reason) for gone in filtered.removed for row in gone.items}
@@ -192,7 +191,7 @@ def test_kept_and_removed_add_up_to_what_went_in() -> None:
     world.event("block", target="creator:c1")
     world.event("mute", target="topic:t2")
     world.event("impression", "i3")
-    moment = read_moment(world.state, world.board, None, query(), Tuning())
+    moment = world.moment(query())
     filtered = run(FILTERS, moment, _all(world))
     left = [*filtered.kept.items, *(row for gone in filtered.removed for row in gone.items)]
     assert list(range(30)) == sorted(int(row) for row in left)

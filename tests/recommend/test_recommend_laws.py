@@ -142,7 +142,7 @@ def test_nothing_is_served_that_somebody_forbade(
             assert post.region in (None, town.region)
         if surface in ("for_you", "following", "trending"):
             assert i not in person.seen
-            assert i not in {item for item, _ in person.served}
+            assert i not in person.served.rows().tolist()
         if surface == "following":
             assert f"creator:{post.creator}" in {t for k, t in town.orders if k == "follow"}
 

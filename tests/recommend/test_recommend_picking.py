@@ -7,9 +7,13 @@ from hypothesis import strategies as st
 from recommend_worlds import NOW_MS, World, query
 
 from inhouse.core.random import stream
-from inhouse.recommend.moment import read_moment
-from inhouse.recommend.picking import NEAR_MISSES, pick, top
-from inhouse.recommend.tuning import Tuning
+from inhouse.recommend.best import top
+from inhouse.recommend.picking import NEAR_MISSES, Ordered, pick
+
+
+def _in_order(scores: np.ndarray) -> Ordered:
+    """The order of these scores."""
+    return lambda k: (top(scores, k), scores[top(scores, k)])
 
 
 def _sorted_top(scores: np.ndarray, k: int, among: np.ndarray) -> list[int]:
@@ -55,8 +59,8 @@ def test_near_misses_ride_along_only_where_they_outrank_the_last_pick() -> None:
         world.item(f"i{i}", created_ms=NOW_MS - i)
     for i in (0, 1, 5, 30):
         world.event("impression", f"i{i}")
-    moment = read_moment(world.state, world.board, None, query(), Tuning())
-    offer = pick(moment, -np.arange(40, dtype=np.float32), 6)
+    moment = world.moment(query())
+    offer = pick(moment, _in_order(-np.arange(40, dtype=np.float32)), 6)
     assert offer.items.tolist() == [2, 3, 4, 6, 7, 8, 0, 1, 5]
 
 
@@ -66,5 +70,5 @@ def test_near_misses_are_few() -> None:
     for i in range(60):
         world.item(f"i{i}")
         world.event("impression", f"i{i}")
-    moment = read_moment(world.state, world.board, None, query(), Tuning())
-    assert len(pick(moment, np.ones(60, dtype=np.float32), 20).items) == NEAR_MISSES
+    moment = world.moment(query())
+    assert len(pick(moment, _in_order(np.ones(60, dtype=np.float32)), 20).items) == NEAR_MISSES

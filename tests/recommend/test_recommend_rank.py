@@ -166,6 +166,6 @@ def test_the_posterior_starts_at_the_communitys_rate() -> None:
         world.event("impression", "known", user=f"u{k}")
         if k < 10:
             world.event("click", "known", user=f"u{k}")
-    alpha, beta = beta_of(world.state.items, np.array([0, 1], dtype=np.int32), 2)
+    alpha, beta = beta_of(world.state, np.array([0, 1], dtype=np.int32))
     assert alpha.tolist() == pytest.approx([5 + 10, 5])
     assert beta.tolist() == pytest.approx([15 + 30, 15])

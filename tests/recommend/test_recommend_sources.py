@@ -9,7 +9,6 @@ from recommend_worlds import NOW_MS, ColourModel, World, checkerboard, ids, quer
 from inhouse.core.clock import DAY_MS, MINUTE_MS
 from inhouse.core.ids import ItemId, UserId
 from inhouse.recommend.because import reasons_for
-from inhouse.recommend.moment import read_moment
 from inhouse.recommend.ports import TasteModel
 from inhouse.recommend.sources import SOURCES
 from inhouse.recommend.sources.merge import merge
@@ -23,7 +22,7 @@ BY_NAME = {source.name: source for source in SOURCES}
 def _offer(
     world: World, source: str, quota: int, asked: FeedQuery, model: TasteModel | None = None
 ) -> Offer | None:
-    moment = read_moment(world.state, world.board, model, asked, Tuning())
+    moment = world.moment(asked, model, Tuning())
     return BY_NAME[source].offer(moment, quota)
 
 
@@ -112,6 +111,7 @@ def test_explore_prefers_the_promising_without_forgetting_the_unknown() -> None:
     good, bad = items.index[ItemId("i0")], items.index[ItemId("i1")]
     items.impressions[[good, bad]] = 100
     items.clicks[good] = 60
+    world.state.shelves.rebuild()
     times: Counter[int] = Counter()
     for seed in range(60):
         found = _offer(world, "explore", 10, query(seed=seed))
@@ -189,7 +189,7 @@ def test_what_weighed_most_is_the_strong_the_near_and_the_recent() -> None:
     world.event("save", "old", at_ms=NOW_MS - 90 * DAY_MS)
     world.event("click", "clicked")
     world.event("save", "saved")
-    moment = read_moment(world.state, world.board, None, query(), Tuning())
+    moment = world.moment(query())
     target = np.array([world.state.items.index[ItemId("target")]], dtype=np.int32)
     found = reasons_for(moment, target, np.array([-1], dtype=np.int32))
     assert [[world.state.items.ids[row] for row in rows] for rows in found] == [

@@ -198,7 +198,7 @@ class _Player:
         page = [self._state.items.index[shown.item_id] for shown in trace.page.items]
         ranks = {PAGE: _place(page, item), ORDER: _place(trace.ranked.items.tolist(), item)}
         allowed = np.ones(len(self._wanted_of), dtype=np.bool_)
-        allowed[list(person.seen)] = False
+        allowed[person.seen.rows()] = False
         for baseline in self._baselines:
             scores = baseline.scores(number, event.at_ms)
             ranks[baseline.name] = int(target_ranks(scores[None], [item], allowed[None])[0])

@@ -67,10 +67,10 @@ def leaning(items: ItemTable, person: Person, now_ms: int) -> Leaning:
     content = np.zeros(items.content.shape[1], dtype=np.float32)
     if not person.recent:
         return Leaning(topics=topics, creators=creators, content=content)
-    rows = np.array([action.item for action in person.recent], dtype=np.int32)
-    codes = np.array([action.kind for action in person.recent], dtype=np.int8)
-    ages = np.array([max(0, now_ms - action.at_ms) for action in person.recent], dtype=np.float64)
-    weights = (_STRENGTH_BY_CODE[codes] * np.exp2(-ages / _TASTE_HALF_LIFE_MS)).astype(np.float32)
+    recent = person.recent.latest()
+    rows, ages = recent.items, np.maximum(now_ms - recent.at_ms, 0)
+    halved = np.exp2(-ages / _TASTE_HALF_LIFE_MS)
+    weights = (_STRENGTH_BY_CODE[recent.kinds] * halved).astype(np.float32)
     total = max(float(np.abs(weights).sum()), 1e-9)
     their_topics = items.topics[rows]
     filled = their_topics >= 0
@@ -172,7 +172,7 @@ def _creator_served(
     table: ItemTable, person: Person, items: NDArray[np.int32]
 ) -> NDArray[np.float32]:
     """float32[n]: log of how often the creator stood on the person's last pages."""
-    counts = np.zeros(len(table.creators) + 1, dtype=np.float32)
-    if person.served:
-        np.add.at(counts, [creator for _, creator in person.served], 1)
-    return np.log1p(counts[table.creator[items]])
+    served = table.creator[person.served.rows()]
+    counts = np.bincount(served, minlength=len(table.creators) + 1)
+    logs: NDArray[np.float32] = np.log1p(counts[table.creator[items]].astype(np.float32))
+    return logs

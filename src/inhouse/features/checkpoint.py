@@ -5,7 +5,6 @@ on from them. One that is torn, of another format or newer than the log is passe
 """
 
 import hashlib
-from collections import deque
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,10 +15,11 @@ from numpy.typing import NDArray
 from inhouse.core.files import write_atomically
 from inhouse.core.ids import ItemId, UserId
 from inhouse.features.items import COLUMNS, ItemTable, Names
-from inhouse.features.people import HISTORY_KEPT, SERVED_KEPT, Action, Person
+from inhouse.features.people import SERVED_KEPT, History, Person
+from inhouse.features.rows import Actions, Latest, RowSet
 from inhouse.features.state import LiveState
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 _DIGEST_BYTES: Final = 32
 
 
@@ -36,8 +36,8 @@ class _Someone(msgspec.Struct, array_like=True):
 
     user_id: str
     seen: bytes  # int32 sorted
-    recent: list[tuple[int, int, int, float]]
-    served: list[tuple[int, int]]
+    recent: tuple[bytes, bytes, bytes, bytes]  # the columns of `Actions`
+    served: bytes  # int32
     relations: tuple[list[int], list[int], list[int], list[int], list[int]]
     words: list[str]
     topics: tuple[int, ...]
@@ -95,7 +95,7 @@ def load(path: Path) -> LiveState | None:
 
 def _restored(saved: _Saved) -> LiveState:
     state = LiveState()
-    state.items = _restored_items(saved)
+    state.adopt(_restored_items(saved))
     state.people = {UserId(someone.user_id): _person(someone) for someone in saved.people}
     state.log_offset, state.change_offset, state.page_offset, state.last_event_ms = saved.offsets
     return state
@@ -131,6 +131,7 @@ def _unpacked(column: _Columns) -> NDArray[Any]:
 
 
 def _packed_person(person: Person) -> _Someone:
+    recent = person.recent.latest()
     relations = (
         person.follows,
         person.muted_creators,
@@ -141,9 +142,14 @@ def _packed_person(person: Person) -> _Someone:
     follows, muted, blocked, blocked_by, topics = (sorted(members) for members in relations)
     return _Someone(
         user_id=person.user_id,
-        seen=np.array(sorted(person.seen), dtype=np.int32).tobytes(),
-        recent=[(a.item, a.kind, a.at_ms, a.value) for a in person.recent],
-        served=list(person.served),
+        seen=person.seen.rows().tobytes(),
+        recent=(
+            recent.items.tobytes(),
+            recent.kinds.tobytes(),
+            recent.at_ms.tobytes(),
+            recent.values.tobytes(),
+        ),
+        served=person.served.rows().tobytes(),
         relations=(follows, muted, blocked, blocked_by, topics),
         words=sorted(person.muted_words),
         topics=person.topics,
@@ -162,12 +168,20 @@ def _packed_person(person: Person) -> _Someone:
 
 def _person(someone: _Someone) -> Person:
     region, language, birth_year, created_ms, first_ms, last_ms, pages = someone.about
+    items, kinds, at_ms, values = someone.recent
     follows, muted, blocked, blocked_by, muted_topics = map(set, someone.relations)
     return Person(
         user_id=UserId(someone.user_id),
-        seen=set(np.frombuffer(someone.seen, dtype=np.int32).tolist()),
-        recent=deque((Action(*action) for action in someone.recent), maxlen=HISTORY_KEPT),
-        served=deque(someone.served, maxlen=SERVED_KEPT),
+        seen=RowSet(np.frombuffer(someone.seen, dtype=np.int32).copy()),
+        recent=History(
+            Actions(
+                items=np.frombuffer(items, dtype=np.int32),
+                kinds=np.frombuffer(kinds, dtype=np.int8),
+                at_ms=np.frombuffer(at_ms, dtype=np.int64),
+                values=np.frombuffer(values, dtype=np.float32),
+            )
+        ),
+        served=Latest(SERVED_KEPT, np.frombuffer(someone.served, dtype=np.int32).tolist()),
         follows=follows,
         muted_creators=muted,
         blocked_creators=blocked,

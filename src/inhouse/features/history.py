@@ -21,15 +21,15 @@ class HistoryArrays:
 
 def history_arrays(person: Person, now_ms: int, length: int = 64) -> HistoryArrays:
     """The person's last `length` actions as of `now_ms`."""
-    recent = list(person.recent)[-length:]
+    recent = person.recent.latest(length)
     count = len(recent)
     items = np.full(length, -1, dtype=np.int32)
     kinds = np.full(length, -1, dtype=np.int8)
     ages_ms = np.zeros(length, dtype=np.int64)
     values = np.zeros(length, dtype=np.float32)
     if count:
-        items[-count:] = [action.item for action in recent]
-        kinds[-count:] = [action.kind for action in recent]
-        ages_ms[-count:] = [max(0, now_ms - action.at_ms) for action in recent]
-        values[-count:] = [action.value for action in recent]
+        items[-count:] = recent.items
+        kinds[-count:] = recent.kinds
+        ages_ms[-count:] = np.maximum(now_ms - recent.at_ms, 0)
+        values[-count:] = recent.values
     return HistoryArrays(items=items, kinds=kinds, ages_ms=ages_ms, values=values, count=count)

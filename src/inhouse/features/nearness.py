@@ -5,9 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inhouse.events.types import EVENT_KINDS
 from inhouse.features.items import ItemTable
-from inhouse.features.outcomes import is_positive
+from inhouse.features.outcomes import are_positive
 from inhouse.features.people import Person
 
 ANCHORS: Final = 4
@@ -15,16 +14,11 @@ ANCHORS: Final = 4
 
 def latest_positives(table: ItemTable, person: Person, most: int = ANCHORS) -> NDArray[np.int32]:
     """int32[k <= most]: the different items the person wanted last, newest first."""
-    found: list[int] = []
-    for action in reversed(person.recent):
-        duration_ms = int(table.duration_ms[action.item])
-        if action.item not in found and is_positive(
-            EVENT_KINDS[action.kind], action.value, duration_ms
-        ):
-            found.append(action.item)
-            if len(found) == most:
-                break
-    return np.array(found, dtype=np.int32)
+    recent = person.recent.latest()
+    wanted = are_positive(recent.kinds, recent.values, table.duration_ms[recent.items])
+    newest_first = recent.items[wanted][::-1]
+    _, first = np.unique(newest_first, return_index=True)
+    return newest_first[np.sort(first)[:most]]
 
 
 def nearness(

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inhouse.events.types import EVENT_KINDS, NEGATIVE_KINDS, POSITIVE_KINDS, TIMED_KINDS, EventKind
 
 # Long view: KuaiRand's `long_view`, played at least min(duration, 18 s).
@@ -25,6 +28,10 @@ STRENGTH: Final[dict[EventKind, float]] = {
     "report": -5.0,
 }
 
+_TIMED_CODES: Final = np.array([kind in TIMED_KINDS for kind in EVENT_KINDS])
+_POSITIVE_CODES: Final = np.array([kind in POSITIVE_KINDS for kind in EVENT_KINDS])
+CODE_STRENGTH: Final[tuple[float, ...]] = tuple(abs(STRENGTH.get(kind, 0.0)) for kind in KIND_CODES)
+
 
 def is_positive(kind: EventKind, value: float | None, duration_ms: int | None = None) -> bool:
     """Whether the event says that the person wanted the item."""
@@ -32,6 +39,16 @@ def is_positive(kind: EventKind, value: float | None, duration_ms: int | None = 
         enough = LONG_VIEW_MS if not duration_ms else min(duration_ms, LONG_VIEW_MS)
         return value is not None and value >= enough
     return kind in POSITIVE_KINDS
+
+
+def are_positive(
+    kinds: NDArray[np.int8], values: NDArray[np.float32], duration_ms: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """bool[n]: `is_positive` for actions in columns; a duration of 0 is one that is not known."""
+    enough = np.where(duration_ms > 0, np.minimum(duration_ms, LONG_VIEW_MS), LONG_VIEW_MS)
+    timed = _TIMED_CODES[kinds] & (values >= enough)
+    positive: NDArray[np.bool_] = timed | (_POSITIVE_CODES[kinds] & ~_TIMED_CODES[kinds])
+    return positive
 
 
 def is_negative(kind: EventKind) -> bool:

@@ -1,23 +1,100 @@
 """A person as the log tells of them."""
 
-from collections import deque
+from array import array
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+
 from inhouse.core.ids import ItemId, UserId
+from inhouse.features.outcomes import CODE_STRENGTH
+from inhouse.features.rows import Actions, Latest, RowSet
 
 HISTORY_KEPT: Final = 200
 SERVED_KEPT: Final = 500
+_MERGE_LOOKBACK: Final = 12
+_SLACK: Final = 24
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Action:
     """The strongest thing a person did with an item at one sitting."""
 
-    item: int  # index in the item table
+    item: int  # row in the item table
     kind: int  # features.outcomes.KIND_CODES
     at_ms: int  # of the latest event that was merged into it
     value: float  # longest dwell or watch, ms; 0 where there was none
+
+
+class History:
+    """The last 200 actions, oldest first, in 17 bytes each."""
+
+    __slots__ = ("_at_ms", "_items", "_kinds", "_values")
+
+    def __init__(self, actions: Actions | None = None) -> None:
+        told = _NOTHING if actions is None else actions
+        self._items = array("i", told.items.tolist())
+        self._kinds = array("b", told.kinds.tolist())
+        self._at_ms = array("q", told.at_ms.tolist())
+        self._values = array("f", told.values.tolist())
+
+    def remember(self, action: Action) -> None:
+        """Append, or strengthen what the person just did with the same item."""
+        for back in range(
+            len(self._items) - 1, max(-1, len(self._items) - 1 - _MERGE_LOOKBACK), -1
+        ):
+            if self._items[back] == action.item:
+                self._strengthen(back, action)
+                return
+        self._items.append(action.item)
+        self._kinds.append(action.kind)
+        self._at_ms.append(action.at_ms)
+        self._values.append(action.value)
+        if len(self._items) > HISTORY_KEPT + _SLACK:
+            for column in (self._items, self._kinds, self._at_ms, self._values):
+                del column[:-HISTORY_KEPT]
+
+    def latest(self, most: int = HISTORY_KEPT) -> Actions:
+        """The last `most` actions, as arrays of their own."""
+        start = max(0, len(self._items) - min(most, HISTORY_KEPT))
+        return Actions(
+            items=np.array(self._items[start:], dtype=np.int32),
+            kinds=np.array(self._kinds[start:], dtype=np.int8),
+            at_ms=np.array(self._at_ms[start:], dtype=np.int64),
+            values=np.array(self._values[start:], dtype=np.float32),
+        )
+
+    def clear(self) -> None:
+        """Forget them all."""
+        for column in (self._items, self._kinds, self._at_ms, self._values):
+            del column[:]
+
+    def __len__(self) -> int:
+        return min(len(self._items), HISTORY_KEPT)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, History):
+            return False
+        mine, theirs = self.latest(), other.latest()
+        return all(
+            np.array_equal(getattr(mine, name), getattr(theirs, name)) for name in Actions.__slots__
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _strengthen(self, place: int, action: Action) -> None:
+        if CODE_STRENGTH[action.kind] >= CODE_STRENGTH[self._kinds[place]]:
+            self._kinds[place] = action.kind
+        self._values[place] = max(self._values[place], action.value)
+        self._at_ms[place] = max(self._at_ms[place], action.at_ms)
+
+
+_NOTHING: Final = Actions(
+    items=np.empty(0, dtype=np.int32),
+    kinds=np.empty(0, dtype=np.int8),
+    at_ms=np.empty(0, dtype=np.int64),
+    values=np.empty(0, dtype=np.float32),
+)
 
 
 @dataclass(slots=True)
@@ -25,13 +102,9 @@ class Person:
     """Everything a request needs to know of a person; derived from the log, kept in memory."""
 
     user_id: UserId
-    seen: set[int] = field(default_factory=set)  # items with an impression or anything stronger
-    recent: deque[Action] = field(
-        default_factory=lambda: deque(maxlen=HISTORY_KEPT)
-    )  # oldest first
-    served: deque[tuple[int, int]] = field(
-        default_factory=lambda: deque(maxlen=SERVED_KEPT)
-    )  # item, creator
+    seen: RowSet = field(default_factory=RowSet)  # with an impression or anything stronger
+    recent: History = field(default_factory=History)
+    served: Latest = field(default_factory=lambda: Latest(SERVED_KEPT))  # items on the last pages
     follows: set[int] = field(default_factory=set)  # creators
     muted_creators: set[int] = field(default_factory=set)
     blocked_creators: set[int] = field(default_factory=set)

@@ -4,7 +4,9 @@ Replaying the same log gives the same state. Nothing here reads a clock, a file 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
+
+import numpy as np
 
 from inhouse.catalog.types import Item, User
 from inhouse.core.ids import UserId
@@ -20,11 +22,9 @@ from inhouse.events.types import (
 from inhouse.features.items import ItemTable
 from inhouse.features.outcomes import KIND_CODES, STRENGTH, is_positive
 from inhouse.features.people import Action, Person
+from inhouse.features.shelves import Shelves
 
 M = TypeVar("M")
-
-_MERGE_LOOKBACK: Final = 12
-_CODE_STRENGTH: Final = {KIND_CODES[kind]: abs(strength) for kind, strength in STRENGTH.items()}
 
 
 class LiveState:
@@ -32,6 +32,7 @@ class LiveState:
 
     def __init__(self) -> None:
         self.items = ItemTable()
+        self.shelves = Shelves(self.items)
         self.people: dict[UserId, Person] = {}
         self.log_offset = 0
         self.change_offset = 0
@@ -44,8 +45,15 @@ class LiveState:
 
     def apply_items(self, items: Iterable[Item]) -> None:
         """Take new or changed items in."""
-        for item in items:
-            self.items.upsert(item)
+        first = self.items.count
+        rows = dict.fromkeys(self.items.upsert(item) for item in items)
+        if rows:
+            self.shelves.posted(np.fromiter(rows, dtype=np.int32, count=len(rows)), first)
+
+    def adopt(self, items: ItemTable) -> None:
+        """Take over the items of an earlier state."""
+        self.items = items
+        self.shelves = Shelves(items)
 
     def apply_users(self, users: Iterable[User]) -> None:
         """Take new or changed users in."""
@@ -70,10 +78,12 @@ class LiveState:
         person = self._known(page.user_id)
         person.pages += 1
         person.last_page_items = tuple(shown.item_id for shown in page.items)
+        served = []
         for shown in page.items:
             i = self.items.index.get(shown.item_id)
             if i is not None:
-                person.served.append((i, int(self.items.creator[i])))
+                served.append(i)
+        person.served.extend(served)
 
     def _known(self, user_id: UserId) -> Person:
         person = self.people.get(user_id)
@@ -97,20 +107,20 @@ class LiveState:
         i = self.items.index.get(event.item_id) if event.item_id is not None else None
         if i is None:  # deleted since
             return
-        if i not in person.seen:
-            person.seen.add(i)
-            if event.kind != "impression":  # nobody acts on what they have not seen
-                self.items.impressions[i] += 1
+        if person.seen.add(i) and event.kind != "impression":
+            self._impressed(i)  # nobody acts on what they have not seen
         self._count(i, event)
         if event.kind != "impression":
-            _remember(person, Action(i, KIND_CODES[event.kind], event.at_ms, event.value or 0.0))
+            code, value = KIND_CODES[event.kind], event.value or 0.0
+            person.recent.remember(Action(item=i, kind=code, at_ms=event.at_ms, value=value))
 
     def _count(self, i: int, event: Event) -> None:
         items, kind = self.items, event.kind
         if kind == "impression":
-            items.impressions[i] += 1
+            self._impressed(i)
         elif kind == "click":
             items.clicks[i] += 1
+            self.shelves.wanted += 1
         elif kind == "hide":
             items.hides[i] += 1
         elif kind == "report":
@@ -119,8 +129,14 @@ class LiveState:
             items.dwell_ms_sum[i] += event.value or 0.0
         else:
             items.likes[i] += 1
+            self.shelves.wanted += 1
         if is_positive(kind, event.value, int(items.duration_ms[i])):
             items.warm(i, event.at_ms, STRENGTH[kind])
+            self.shelves.warmed(i)
+
+    def _impressed(self, i: int) -> None:
+        self.items.impressions[i] += 1
+        self.shelves.impressed(i)
 
     def _apply_to_target(self, person: Person, kind: EventKind, target: str) -> None:
         sort, _, name = target.partition(":")
@@ -145,17 +161,3 @@ class LiveState:
 
 def _change(members: set[M], member: M, *, add: bool) -> None:
     (members.add if add else members.discard)(member)
-
-
-def _remember(person: Person, action: Action) -> None:
-    """Append to the history, or strengthen what the person just did with the same item."""
-    recent = person.recent
-    for back in range(1, min(_MERGE_LOOKBACK, len(recent)) + 1):
-        known = recent[-back]
-        if known.item == action.item:
-            if _CODE_STRENGTH[action.kind] >= _CODE_STRENGTH[known.kind]:
-                known.kind = action.kind
-            known.value = max(known.value, action.value)
-            known.at_ms = max(known.at_ms, action.at_ms)
-            return
-    recent.append(action)

@@ -1,6 +1,5 @@
 """Which of the person's recent actions weighed most for an item."""
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -15,6 +14,8 @@ from inhouse.recommend.vectors import unit
 _LOOKED_AT: Final = 64
 _HALF_LIFE_MS: Final = 14 * DAY_MS
 _MOST: Final = 2
+_NONE: Final = -1
+_STRENGTH: Final = np.array([STRENGTH.get(kind, 0.0) for kind in EVENT_KINDS])
 _LEAST_COSINE: Final = 0.2
 
 
@@ -25,33 +26,26 @@ def reasons_for(moment: Moment, items: Rows, causes: Rows) -> list[tuple[int, ..
     its item and the one explained, in the space of the taste vectors (of content before there is a
     model). Cosines below 0.2 explain nothing.
     """
-    wanted = [a for a in list(moment.person.recent)[-_LOOKED_AT:] if _strength(a.kind) > 0]
-    if not wanted or not len(items):
+    recent = moment.person.recent.latest(_LOOKED_AT)
+    wanted = _STRENGTH[recent.kinds] > 0
+    if not wanted.any() or not len(items):
         return [() if cause < 0 else (int(cause),) for cause in causes]
-    rows = np.array([action.item for action in wanted], dtype=np.int32)
-    ages = np.array([max(0, moment.query.now_ms - action.at_ms) for action in wanted])
-    strength = np.array([_strength(action.kind) for action in wanted])
-    weight = strength * np.exp2(-ages / _HALF_LIFE_MS)  # [k]
-    space = moment.table.content if moment.taste is None else moment.taste.items
-    cosines = unit(space[items]) @ unit(space[rows]).T  # [n, k]
+    rows = recent.items[wanted]
+    ages = np.maximum(moment.query.now_ms - recent.at_ms[wanted], 0)
+    weight = _STRENGTH[recent.kinds[wanted]] * np.exp2(-ages / _HALF_LIFE_MS)  # [k]
+    vectors = moment.space.vectors
+    cosines = unit(vectors[items]) @ unit(vectors[rows]).T  # [n, k]
     cosines[items[:, None] == rows[None, :]] = 0.0
     weighed = np.where(cosines >= _LEAST_COSINE, cosines * weight, 0.0)
+    heaviest = np.argsort(-weighed, axis=1, kind="stable")[:, : _MOST + 1]  # [n, 3]
+    weights = np.take_along_axis(weighed, heaviest, axis=1)
+    told = np.where(weights > 0, rows[heaviest], _NONE)
     return [
-        _heaviest(row_weights, rows, int(cause))
-        for row_weights, cause in zip(weighed, causes, strict=True)
+        _first([cause, *others])
+        for cause, others in zip(causes.tolist(), told.tolist(), strict=True)
     ]
 
 
-def _heaviest(weights: "np.typing.NDArray[np.float64]", rows: Rows, cause: int) -> tuple[int, ...]:
-    found = [] if cause < 0 else [cause]
-    by_weight: Sequence[int] = np.argsort(-weights, kind="stable").tolist()
-    for place in by_weight:
-        if len(found) == _MOST or weights[place] <= 0:
-            break
-        if int(rows[place]) not in found:
-            found.append(int(rows[place]))
-    return tuple(found)
-
-
-def _strength(kind: int) -> float:
-    return STRENGTH.get(EVENT_KINDS[kind], 0.0)
+def _first(rows: list[int]) -> tuple[int, ...]:
+    """The first two different ones of those that are rows."""
+    return tuple(row for row in dict.fromkeys(rows) if row != _NONE)[:_MOST]

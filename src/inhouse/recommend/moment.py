@@ -14,10 +14,13 @@ from inhouse.features.history import history_arrays
 from inhouse.features.items import ItemTable
 from inhouse.features.nearness import ANCHORS, latest_positives
 from inhouse.features.people import Person
+from inhouse.features.rows import in_sorted
 from inhouse.features.state import LiveState
 from inhouse.moderation.types import Viewer
 from inhouse.recommend.plans import Plan, plan_for
 from inhouse.recommend.ports import Decisions, TasteModel
+from inhouse.recommend.retrieval.space import Space
+from inhouse.recommend.retrieval.spaces import Spaces
 from inhouse.recommend.tuning import Tuning
 from inhouse.recommend.types import FeedQuery, Floats, Mask, Rows
 from inhouse.recommend.viewers import shown_codes, viewer_of
@@ -33,37 +36,46 @@ class Taste:
     """Where the person and every item lie, so that a dot product says how well they fit."""
 
     person: Floats  # [d]
-    items: Floats  # [count, d]
+    space: Space  # of all items
     learned: bool  # from a snapshot; else content alone
 
     def of(self, rows: Rows) -> Floats:
         """float32[n]: how well these items fit the person."""
-        fit: Floats = self.items[rows] @ self.person
+        fit: Floats = self.space.vectors[rows] @ self.person
         return fit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class World:
+    """What a feed reads and does not own."""
+
+    state: LiveState
+    board: Decisions
+    model: TasteModel | None  # None before the first snapshot
+    spaces: Spaces
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Moment:
-    """One request's view. Masks and `actions` have an entry for each of `count` items."""
+    """One request's view. What is asked of items is answered for the rows given, no more."""
 
     query: FeedQuery
     plan: Plan
     tuning: Tuning
     person: Person  # without any behaviour where the plan may not use it
     state: LiveState
-    count: int  # items there were when the request began
+    board: Decisions
     viewer: Viewer  # adult, minor or unknown
     model: TasteModel | None  # None before the first snapshot, or where it failed
     taste: Taste | None  # None for a stranger
+    space: Space  # in which neighbours are looked for: the taste's, else content
     anchors: Rows  # items the person wanted last, newest first; for `similar` the item asked for
     interests: NDArray[np.int16]  # topics: chosen at sign-up, and of what was wanted last
-    actions: NDArray[np.uint8]  # moderation's action on each item
-    policy_version: str  # of moderation, by which they were decided
-    live: Mask  # neither hidden nor expired
-    seen: Mask
-    served: Mask  # on one of the last pages
-    excluded: Mask  # named by the request; for `similar` also the item asked about
-    worthwhile: Mask  # worth a place in a source's quota: nothing cheap to know speaks against it
+    policy_version: str  # of moderation, by which items are decided
+    served_rows: Rows  # sorted: on one of the last pages
+    excluded_rows: Rows  # sorted: named by the request; for `similar` also the item asked about
+    barred_rows: Rows  # sorted: excluded, and where the plan does not repeat also seen and served
+    silenced: Rows  # sorted: creators whose posts are not for this person
 
     @property
     def table(self) -> ItemTable:
@@ -73,48 +85,83 @@ class Moment:
     @property
     def is_stranger(self) -> bool:
         """Whether nothing the person did is known."""
-        return not self.person.recent
+        return len(self.person.recent) == 0
+
+    def live(self, rows: Rows) -> Mask:
+        """bool[n]: neither hidden nor expired."""
+        alive = self.table.expires_ms[rows] > self.query.now_ms
+        live: Mask = alive & ~self.table.hidden[rows]
+        return live
+
+    def actions(self, rows: Rows) -> NDArray[np.uint8]:
+        """uint8[n]: moderation's action on each item, for this surface and viewer."""
+        return self.board.actions(rows, self.plan.verdicts, self.viewer)
+
+    def seen(self, rows: Rows) -> Mask:
+        """bool[n]: with an impression, or anything stronger, by this person."""
+        return self.person.seen.among(rows)
+
+    def served(self, rows: Rows) -> Mask:
+        """bool[n]: on one of the last pages."""
+        return in_sorted(self.served_rows, rows)
+
+    def excluded(self, rows: Rows) -> Mask:
+        """bool[n]: named by the request."""
+        return in_sorted(self.excluded_rows, rows)
+
+    def worthwhile(self, rows: Rows) -> Mask:
+        """bool[n]: worth a place in a source's quota: nothing cheap to know speaks against it."""
+        shown = shown_codes(self.plan.verdicts, self.viewer)[self.actions(rows)]
+        good = self.live(rows) & shown & self._welcome(rows)
+        return good & ~in_sorted(self.barred_rows, rows)
+
+    def by_creators(self, rows: Rows, creators: Collection[int]) -> Mask:
+        """bool[n]: which of the items are by one of the creators."""
+        members = np.fromiter(creators, dtype=np.int32, count=len(creators))
+        members.sort()
+        return in_sorted(members, self.table.creator[rows])
+
+    def _welcome(self, rows: Rows) -> Mask:
+        """bool[n]: neither the creator, nor a topic, nor the region speaks against it."""
+        table, person = self.table, self.person
+        welcome: Mask = ~in_sorted(self.silenced, table.creator[rows])
+        if person.muted_topics:
+            muted = np.fromiter(person.muted_topics, dtype=np.int16)
+            welcome &= ~topic_mask(table, rows, muted)
+        if self.plan.regional and person.region is not None:
+            regions = table.region[rows]
+            welcome &= (regions < 0) | (regions == table.regions.find(person.region))
+        return welcome
 
 
-def read_moment(
-    state: LiveState, board: Decisions, model: TasteModel | None, query: FeedQuery, tuning: Tuning
-) -> Moment:
+def read_moment(world: World, query: FeedQuery, tuning: Tuning) -> Moment:
     """Read what the request needs. Raises UnknownError where `similar` names an unknown item."""
     plan = plan_for(query.surface, tuning.ranker)
-    table, count = state.items, state.items.count
+    state, table = world.state, world.state.items
     known = state.person(query.user_id)
     person = known if plan.profiled else unprofiled(known)
-    viewer = viewer_of(person.birth_year, query.now_ms)
-    actions = board.actions(np.arange(count, dtype=np.int32), plan.verdicts, viewer)
-    live = ~table.hidden[:count] & (table.expires_ms[:count] > query.now_ms)
-    seen = mask_of(person.seen, count)
-    served = mask_of([item for item, _ in person.served], count)
-    excluded = mask_of(_excluded(table, query), count)
-    worthwhile: Mask = live & shown_codes(plan.verdicts, viewer)[actions] & ~excluded
-    if not plan.repeats:
-        worthwhile &= ~(seen | served)
-    worthwhile &= _welcome(table, person, plan, count)
     positives = latest_positives(table, person, _INTERESTS_FROM)
-    usable, taste = _taste(state, model, person, query.now_ms)
+    usable, taste = _taste(world, person, query.now_ms)
+    served, excluded = np.sort(person.served.rows()), _excluded(table, query)
+    seen = () if plan.repeats else (person.seen.rows(), served)
     return Moment(
         query=query,
         plan=plan,
         tuning=tuning,
         person=person,
         state=state,
-        count=count,
-        viewer=viewer,
+        board=world.board,
+        viewer=viewer_of(person.birth_year, query.now_ms),
         model=usable,
         taste=taste,
+        space=world.spaces.content(table) if taste is None else taste.space,
         anchors=positives[:ANCHORS] if query.item_id is None else _row(table, query),
         interests=interests_of(table, person, positives),
-        actions=actions,
-        policy_version=board.policy.version,
-        live=live,
-        seen=seen,
-        served=served,
-        excluded=excluded,
-        worthwhile=worthwhile,
+        policy_version=world.board.policy.version,
+        served_rows=served,
+        excluded_rows=excluded,
+        barred_rows=np.sort(np.concatenate([excluded, *seen])),
+        silenced=_silenced(table, person),
     )
 
 
@@ -135,15 +182,6 @@ def unprofiled(person: Person) -> Person:
     )
 
 
-def mask_of(rows: Collection[int], size: int) -> Mask:
-    """bool[size], true at `rows`; rows beyond the size are left out."""
-    mask = np.zeros(size, dtype=np.bool_)
-    if rows:
-        given = np.fromiter(rows, dtype=np.int64, count=len(rows))
-        mask[given[given < size]] = True
-    return mask
-
-
 def interests_of(table: ItemTable, person: Person, positives: Rows) -> NDArray[np.int16]:
     """int16[k], sorted: the topics chosen at sign-up and those of what was wanted last."""
     chosen = np.array(person.topics, dtype=np.int16)
@@ -159,26 +197,18 @@ def topic_mask(table: ItemTable, rows: Rows, topics: NDArray[np.int16]) -> Mask:
     return hit
 
 
-def _excluded(table: ItemTable, query: FeedQuery) -> list[int]:
-    """Rows of the ids the request names; ids that no item has are passed over."""
-    named = query.exclude if query.item_id is None else (*query.exclude, query.item_id)
-    return [table.index[name] for name in named if name in table.index]
-
-
-def _welcome(table: ItemTable, person: Person, plan: Plan, count: int) -> Mask:
-    """Items that neither their creator, nor their topics, nor their region speak against."""
-    welcome: Mask = np.ones(count, dtype=np.bool_)
+def _silenced(table: ItemTable, person: Person) -> Rows:
+    """Creators who are muted, blocked or blocking, and the person, sorted."""
     me = table.creators.find(person.user_id)
     silenced = person.muted_creators | person.blocked_creators | person.blocked_by | {me} - {-1}
-    if silenced:
-        welcome &= ~mask_of(silenced, len(table.creators))[table.creator[:count]]
-    if person.muted_topics:
-        muted = np.fromiter(person.muted_topics, dtype=np.int16)
-        welcome &= ~topic_mask(table, np.arange(count, dtype=np.int32), muted)
-    if plan.regional and person.region is not None:
-        regions = table.region[:count]
-        welcome &= (regions < 0) | (regions == table.regions.find(person.region))
-    return welcome
+    return np.array(sorted(silenced), dtype=np.int32)
+
+
+def _excluded(table: ItemTable, query: FeedQuery) -> Rows:
+    """Rows of the ids the request names, sorted; ids that no item has are passed over."""
+    named = query.exclude if query.item_id is None else (*query.exclude, query.item_id)
+    known = sorted(table.index[name] for name in named if name in table.index)
+    return np.array(known, dtype=np.int32)
 
 
 def _row(table: ItemTable, query: FeedQuery) -> Rows:
@@ -188,31 +218,28 @@ def _row(table: ItemTable, query: FeedQuery) -> Rows:
     return np.array([row], dtype=np.int32)
 
 
-def _taste(
-    state: LiveState, model: TasteModel | None, person: Person, now_ms: int
-) -> tuple[TasteModel | None, Taste | None]:
+def _taste(world: World, person: Person, now_ms: int) -> tuple[TasteModel | None, Taste | None]:
     """The model if it works, and the taste by it; by content alone where there is none."""
+    table, model = world.state.items, world.model
     if model is not None:
         try:
-            return model, _learned_taste(state.items, model, person, now_ms)
+            return model, _learned_taste(world, model, person, now_ms)
         except PART_FAULTS:
             _LOG.warning("taste_model_failed", snapshot=model.snapshot_id, exc_info=True)
-    if not person.recent:
+    if not len(person.recent):
         return None, None
-    leans = leaning(state.items, person, now_ms).content
-    taste = Taste(person=leans, items=state.items.content[: state.items.count], learned=False)
+    leans = leaning(table, person, now_ms).content
+    taste = Taste(person=leans, space=world.spaces.content(table), learned=False)
     return None, taste if leans.any() else None
 
 
-def _learned_taste(
-    table: ItemTable, model: TasteModel, person: Person, now_ms: int
-) -> Taste | None:
-    if not person.recent:
+def _learned_taste(world: World, model: TasteModel, person: Person, now_ms: int) -> Taste | None:
+    if not len(person.recent):
         return None
-    vectors = model.item_vectors(table)[: table.count]  # first: a person stands among the items
+    space = world.spaces.learned(model, world.state.items)  # first: a person stands among the items
     vector = model.user_vector(history_arrays(person, now_ms))
-    if vectors.shape != (table.count, len(vector)):
-        raise ValueError(f"item vectors are {vectors.shape}; expected {(table.count, len(vector))}")
+    if space.vectors.shape[1:] != vector.shape:
+        raise ValueError(f"item vectors are {space.vectors.shape}; a person's is {vector.shape}")
     if not np.isfinite(vector).all():
         raise ArithmeticError("the person's taste vector is not finite")
-    return Taste(person=vector, items=vectors, learned=True)
+    return Taste(person=vector, space=space, learned=True)

@@ -10,10 +10,11 @@ from inhouse.events.types import ServedPage
 from inhouse.features.state import LiveState
 from inhouse.recommend.arrange import Arranged, arrange
 from inhouse.recommend.filters import FILTERS, Filter, Filtered, run
-from inhouse.recommend.moment import PART_FAULTS, Moment, read_moment
+from inhouse.recommend.moment import PART_FAULTS, Moment, World, read_moment
 from inhouse.recommend.page import written
 from inhouse.recommend.ports import Decisions, TasteModel
 from inhouse.recommend.rank import rank
+from inhouse.recommend.retrieval.spaces import Prepared, Spaces
 from inhouse.recommend.settings import RecommendSettings
 from inhouse.recommend.sources import SOURCES, Source
 from inhouse.recommend.sources.merge import merge
@@ -45,12 +46,15 @@ class Feed:
         *,
         sources: Sequence[Source] = SOURCES,
         filters: Sequence[Filter] = FILTERS,
+        patient: bool = False,
     ) -> None:
+        """patient: wait for an index over many items where one is due, as replays do."""
         self._state = state
         self._board = board
         self._settings = settings or RecommendSettings()
         self._sources = sources
         self._filters = filters
+        self._spaces = Spaces(patient=patient)
         self._model: TasteModel | None = None
 
     @property
@@ -61,6 +65,20 @@ class Feed:
     def use(self, model: TasteModel | None) -> None:
         """Serve from this model from the next request on; None serves from content alone."""
         self._model = model
+
+    def prepare(self, model: TasteModel) -> Prepared:
+        """All that takes time before a model can serve; may be called on another thread."""
+        return self._spaces.prepare(model, self._state.items)
+
+    def use_prepared(self, prepared: Prepared) -> None:
+        """Serve from a prepared model from the next request on."""
+        self._spaces.use(prepared)
+        self._model = prepared.model
+
+    @property
+    def recall(self) -> float | None:
+        """Of the best hundred items for a person, the share that retrieval finds, as sampled."""
+        return self._spaces.recall
 
     def serve(self, query: FeedQuery) -> ServedPage:
         """A page. The same state and query give the same page but for its id and times.
@@ -75,7 +93,8 @@ class Feed:
         """As `serve`, with what each stage handed to the next."""
         watch = Stopwatch()
         tuning = tuning_of(self._settings, query.settings)
-        moment = read_moment(self._state, self._board, self._model, query, tuning)
+        world = World(state=self._state, board=self._board, model=self._model, spaces=self._spaces)
+        moment = read_moment(world, query, tuning)
         watch.lap("read")
         candidates = merge(self._offers(moment, watch))
         watch.lap("merge")

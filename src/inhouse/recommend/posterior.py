@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from inhouse.features.items import ItemTable
+from inhouse.features.state import LiveState
 from inhouse.recommend.types import Rows
 
 PRIOR_IMPRESSIONS = 20.0
@@ -11,16 +11,15 @@ _LEAST_RATE, _MOST_RATE = 0.01, 0.5
 Numbers = NDArray[np.float64]
 
 
-def beta_of(table: ItemTable, rows: Rows, count: int) -> tuple[Numbers, Numbers]:
+def beta_of(state: LiveState, rows: Rows) -> tuple[Numbers, Numbers]:
     """The Beta posterior of each item's rate of wanted impressions, as (alpha, beta), each [n].
 
     alpha = 20 r + wanted, beta = 20 (1 - r) + not wanted, where r is the community's own rate
     (clicks and likes per impression, held between 0.01 and 0.5): twenty imagined impressions at
     the community's rate, so that a post nobody saw is uncertain, not bad.
     """
-    shown = float(table.impressions[:count].sum())
-    wanted_by_all = float(table.clicks[:count].sum() + table.likes[:count].sum())
-    rate = min(max(wanted_by_all / shown, _LEAST_RATE), _MOST_RATE) if shown else 0.1
+    table, shown = state.items, state.shelves.impressions
+    rate = min(max(state.shelves.wanted / shown, _LEAST_RATE), _MOST_RATE) if shown else 0.1
     impressions = table.impressions[rows]
     wanted = np.minimum(table.clicks[rows] + table.likes[rows], impressions)
     alpha = PRIOR_IMPRESSIONS * rate + wanted

@@ -79,7 +79,7 @@ def _notes(
     moment: Moment, ranked: Candidates, place: int, choice: Choice, held: NDArray[np.uint8]
 ) -> tuple[str, ...]:
     row = choice.row
-    label = _LABELS.get(int(moment.actions[ranked.items[row]]), "")
+    label = _LABELS.get(int(moment.actions(ranked.items[row : row + 1])[0]), "")
     moved = f"value_rank:{row + 1}" if row != place else ""
     delayed = f"held:{HELD[held[row]]}" if held[row] else ""
     return tuple(note for note in (choice.note, moved, delayed, label) if note)

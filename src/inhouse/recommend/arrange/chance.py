@@ -38,7 +38,7 @@ class Chance:
         self._places = places(moment.query.n, share)
         self._pool = _pool(moment, ranked) if self._places else np.empty(0, dtype=np.intp)
         self._random = stream(moment.query.seed, "explore places")
-        alpha, beta = beta_of(moment.table, ranked.items[self._pool], moment.count)
+        alpha, beta = beta_of(moment.state, ranked.items[self._pool])
         self._draws = self._random.beta(alpha, beta, (DRAWS, len(self._pool)))  # [S, pool]
 
     def choose(self, place: int, allowed: Allowed) -> Choice | None:

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from inhouse.features.rows import in_sorted
 from inhouse.recommend.arrange.base import Allowed
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.types import Candidates, Mask
@@ -26,14 +27,15 @@ class CreatorRule:
     def __init__(self, moment: Moment, ranked: Candidates, length: int) -> None:
         creators = moment.table.creator[ranked.items]
         known, self._who = np.unique(creators, return_inverse=True)
-        served = [creator for _, creator in moment.person.served]
-        self._crowd = _counts(known, served[-_PAGES_BACK * moment.query.n :])
+        before = moment.person.served.rows(_PAGES_BACK * moment.query.n)
+        served = moment.table.creator[before]
+        self._crowd = _counts(known, served)
         self._remaining = np.bincount(self._who, minlength=len(known))
         self._left = np.ones(len(ranked), dtype=np.bool_)
         self._cap = moment.tuning.creator_cap
         self._uncapped = (self._crowd < self._cap)[self._who]
         self._length = length
-        last = served[-1] if served else -1
+        last = int(served[-1]) if len(served) else -1
         self._previous = int(np.searchsorted(known, last)) if last in known else -1
 
     @property
@@ -77,8 +79,7 @@ class CreatorRule:
         return mask
 
 
-def _counts(known: NDArray[np.int32], served: list[int]) -> NDArray[np.int64]:
+def _counts(known: NDArray[np.int32], served: NDArray[np.int32]) -> NDArray[np.int64]:
     """int64[known]: how often each of the known creators (sorted) is among the served."""
-    theirs = np.array(served, dtype=np.int32)
-    theirs = theirs[np.isin(theirs, known)]
+    theirs = served[in_sorted(known, served)]
     return np.bincount(np.searchsorted(known, theirs), minlength=len(known))

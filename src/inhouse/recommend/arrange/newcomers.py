@@ -20,9 +20,8 @@ class NewcomerPlace:
     def __init__(self, moment: Moment, ranked: Candidates) -> None:
         n = moment.query.n
         self._place = int(n * _PLACE) if moment.plan.explores and n >= _LEAST_PAGE else -1
-        table, count = moment.table, moment.count
-        shown = np.bincount(table.creator[:count], table.impressions[:count])
-        self._new = shown[table.creator[ranked.items]] < NEW_BELOW_IMPRESSIONS
+        shown = moment.state.shelves.creators.shown(moment.table.creator[ranked.items])
+        self._new = shown < NEW_BELOW_IMPRESSIONS
         self._met = False
 
     def choose(self, place: int, allowed: Allowed) -> Choice | None:

@@ -1,7 +1,7 @@
 """Blocks, in both directions."""
 
 from inhouse.recommend.filters.base import Reasons, when
-from inhouse.recommend.moment import Moment, mask_of
+from inhouse.recommend.moment import Moment
 from inhouse.recommend.types import Rows
 
 
@@ -12,7 +12,6 @@ class BlockedFilter:
 
     def judge(self, moment: Moment, items: Rows) -> Reasons:
         """The person's own block is named first, where both hold."""
-        creators, size = moment.table.creator[items], len(moment.table.creators)
-        blocked = mask_of(moment.person.blocked_creators, size)[creators]
-        blocking = mask_of(moment.person.blocked_by, size)[creators]
+        blocked = moment.by_creators(items, moment.person.blocked_creators)
+        blocking = moment.by_creators(items, moment.person.blocked_by)
         return when(blocked, 1) + when(blocking & ~blocked, 2)

@@ -11,5 +11,5 @@ class ExcludedFilter:
     reasons = ("excluded",)
 
     def judge(self, moment: Moment, items: Rows) -> Reasons:
-        """By the mask the moment read from the query."""
-        return when(moment.excluded[items])
+        """By what the moment read from the query."""
+        return when(moment.excluded(items))

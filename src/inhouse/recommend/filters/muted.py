@@ -4,7 +4,7 @@ import numpy as np
 
 from inhouse.features.content import all_words, word_hash
 from inhouse.recommend.filters.base import Reasons, when
-from inhouse.recommend.moment import Moment, mask_of, topic_mask
+from inhouse.recommend.moment import Moment, topic_mask
 from inhouse.recommend.types import Mask, Rows
 
 
@@ -23,8 +23,7 @@ class MutedFilter:
         return codes
 
     def _creator(self, moment: Moment, items: Rows) -> Mask:
-        size = len(moment.table.creators)
-        return mask_of(moment.person.muted_creators, size)[moment.table.creator[items]]
+        return moment.by_creators(items, moment.person.muted_creators)
 
     def _topic(self, moment: Moment, items: Rows) -> Mask:
         if not moment.person.muted_topics:

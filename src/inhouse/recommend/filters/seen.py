@@ -16,4 +16,4 @@ class SeenFilter:
         """Nothing on surfaces that may repeat."""
         if moment.plan.repeats:
             return np.zeros(len(items), dtype=np.uint8)
-        return when(moment.seen[items])
+        return when(moment.seen(items))

@@ -16,4 +16,4 @@ class ServedFilter:
         """Nothing on surfaces that may repeat."""
         if moment.plan.repeats:
             return np.zeros(len(items), dtype=np.uint8)
-        return when(moment.served[items])
+        return when(moment.served(items))

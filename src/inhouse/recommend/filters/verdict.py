@@ -26,6 +26,6 @@ class VerdictFilter:
 
     def judge(self, moment: Moment, items: Rows) -> Reasons:
         """The action's own code plus one, where it forbids showing."""
-        actions = moment.actions[items]
+        actions = moment.actions(items)
         shown = shown_codes(moment.plan.verdicts, moment.viewer)[actions]
         return np.where(shown, np.uint8(0), actions + np.uint8(1)).astype(np.uint8)

@@ -3,20 +3,21 @@
 import numpy as np
 
 from inhouse.core.random import stream
+from inhouse.recommend.best import top
 from inhouse.recommend.moment import Moment
-from inhouse.recommend.picking import top
 from inhouse.recommend.posterior import beta_of
-from inhouse.recommend.types import Offer
+from inhouse.recommend.types import Offer, Rows
 
 FEW_IMPRESSIONS = 200
 _DRAWN = 6  # times the quota: how many of the pool take part
+_ROUNDS = 4  # of looking for them
 
 
 class ExploreSource:
     """Thompson sampling: each takes one draw from the Beta posterior of its click rate.
 
-    Of everything worthwhile with fewer than 200 impressions, a uniform sample takes part; the
-    highest draws are offered. A stranger's first pages are not used for this.
+    Of an even sample of all items, those that are worthwhile and have fewer than 200 impressions
+    take part; the highest draws are offered. A stranger's first pages are not used for this.
     """
 
     name = "explore"
@@ -25,14 +26,35 @@ class ExploreSource:
         """Nothing where all posts are well known."""
         if moment.is_stranger:
             return None
-        few = moment.table.impressions[: moment.count] < FEW_IMPRESSIONS
-        pool = np.flatnonzero(few & moment.worthwhile).astype(np.int32)
+        random = stream(moment.query.seed, "explore source")
+        pool = _pool(moment, random, quota * _DRAWN)
         if not len(pool):
             return None
-        random = stream(moment.query.seed, "explore source")
-        if len(pool) > quota * _DRAWN:
-            pool = np.unique(pool[random.integers(0, len(pool), quota * _DRAWN)])
-        hits, misses = beta_of(moment.table, pool, moment.count)
+        hits, misses = beta_of(moment.state, pool)
         draws = random.beta(hits, misses).astype(np.float32)
         best = top(draws, quota)
         return Offer(items=pool[best], scores=draws[best])
+
+
+def _pool(moment: Moment, random: np.random.Generator, most: int) -> Rows:
+    """int32[at most `most`], sorted: an even sample of those that may take part.
+
+    Of many items only so many are looked at as it takes to find them, at most eight times `most`.
+    """
+    count = moment.table.count
+    pool = np.empty(0, dtype=np.int32)
+    if count <= _ROUNDS * most:
+        pool = _part(moment, np.arange(count, dtype=np.int32))
+    else:
+        for _ in range(_ROUNDS):
+            drawn = random.integers(0, count, 2 * most, dtype=np.int32)
+            pool = np.unique(np.concatenate([pool, _part(moment, drawn)]))
+            if len(pool) >= most:
+                break
+    return np.sort(random.permutation(pool)[:most])
+
+
+def _part(moment: Moment, rows: Rows) -> Rows:
+    """Those that few have seen and nothing speaks against."""
+    few = rows[moment.table.impressions[rows] < FEW_IMPRESSIONS]
+    return few[moment.worthwhile(few)]

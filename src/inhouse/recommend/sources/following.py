@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from inhouse.recommend.moment import Moment, mask_of
-from inhouse.recommend.picking import top
+from inhouse.recommend.best import top
+from inhouse.recommend.moment import Moment
 from inhouse.recommend.types import Offer
 
 
@@ -17,11 +17,11 @@ class FollowingSource:
         if not moment.person.follows:
             return None
         table = moment.table
-        followed = mask_of(moment.person.follows, len(table.creators))
-        theirs = np.flatnonzero(followed[table.creator[: moment.count]]).astype(np.int32)
+        theirs = moment.state.shelves.creators.of(sorted(moment.person.follows))
+        theirs = np.sort(theirs[moment.by_creators(theirs, moment.person.follows)])
         created = table.created_ms[theirs]
         age_s = ((moment.query.now_ms - created) / 1_000).astype(np.float32)
-        wanted = moment.worthwhile[theirs]
+        wanted = moment.worthwhile(theirs)
         best = np.concatenate([top(-age_s, quota, wanted), top(-age_s, _MISSES, ~wanted)])
         return Offer(items=theirs[best], scores=-age_s[best])
 

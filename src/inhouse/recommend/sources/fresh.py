@@ -3,8 +3,8 @@
 import numpy as np
 
 from inhouse.recommend.moment import Moment, topic_mask
-from inhouse.recommend.picking import pick, top
-from inhouse.recommend.types import Offer
+from inhouse.recommend.picking import pick
+from inhouse.recommend.types import Floats, Offer, Rows
 
 _LOOKED_THROUGH = 20  # times the quota: how far back the topics are looked for
 
@@ -16,13 +16,23 @@ class FreshSource:
 
     def offer(self, moment: Moment, quota: int) -> Offer | None:
         """The newest of everything for somebody without topics."""
-        table, now_ms = moment.table, moment.query.now_ms
-        # Seconds as float32 keep the order of posts to the second for half a year.
-        scores = ((table.created_ms[: moment.count] - now_ms) / 1_000).astype(np.float32)
         if not len(moment.interests):
-            return pick(moment, scores, quota)
-        newest = top(scores, quota * _LOOKED_THROUGH, moment.worthwhile)
-        on_topic = newest[topic_mask(table, newest, moment.interests)][: quota // 2]
-        rest = pick(moment, scores, quota - len(on_topic))
+            return pick(moment, lambda k: _newest(moment, k), quota)
+        newest, _ = _newest(moment, quota * _LOOKED_THROUGH)
+        newest = newest[topic_mask(moment.table, newest, moment.interests)]
+        on_topic = newest[moment.worthwhile(newest)][: quota // 2]
+        rest = pick(moment, lambda k: _newest(moment, k), quota - len(on_topic))
         rows = np.union1d(on_topic, rest.items)
-        return Offer(items=rows, scores=scores[rows])
+        return Offer(items=rows, scores=_scores(moment, rows))
+
+
+def _newest(moment: Moment, k: int) -> tuple[Rows, Floats]:
+    rows = moment.state.shelves.newest.first(k)
+    return rows, _scores(moment, rows)
+
+
+def _scores(moment: Moment, rows: Rows) -> Floats:
+    """float32[n]: seconds since the post, below 0."""
+    age_ms = moment.table.created_ms[rows] - moment.query.now_ms
+    scores: Floats = (age_ms / 1_000).astype(np.float32)
+    return scores

@@ -1,19 +1,23 @@
 """Neighbours of what the person wanted last, or of the item asked for."""
 
+from functools import partial
+
 import numpy as np
 
+from inhouse.recommend.best import top
 from inhouse.recommend.moment import Moment
-from inhouse.recommend.picking import top
-from inhouse.recommend.types import Floats, Mask, Offer, Rows
+from inhouse.recommend.picking import look_through
+from inhouse.recommend.types import Floats, Offer, Rows
 from inhouse.recommend.vectors import unit
 
 
 class SimilarSource:
-    """The nearest by content and by learned vector to each anchor, and which anchor it was.
+    """The nearest to each anchor, and which anchor it was.
 
-    Learned vectors say which items the same people want, content finds what is too new for that.
-    The score is the mean of the two cosines, of content's alone where there is no model. An anchor
-    never offers itself: it was seen, or the request excludes it.
+    Neighbours are looked for in the space of the learned vectors, which say what the same people
+    want; a new post lies there by its content. The score is the mean of the cosines of learned
+    vectors and of content, of content's alone where there is no model. An anchor never offers
+    itself: it was seen, or the request excludes it.
     """
 
     name = "similar"
@@ -23,11 +27,10 @@ class SimilarSource:
         anchors = moment.anchors
         if not len(anchors):
             return None
-        content = moment.table.content[: moment.count]
-        spaces = [content]
+        found = _nearest(moment, -(-quota // len(anchors)))
+        spaces = [moment.table.content]
         if moment.taste is not None and moment.taste.learned:
-            spaces.append(moment.taste.items)
-        found = _nearest(spaces, anchors, moment.worthwhile, -(-quota // len(anchors)))
+            spaces.append(moment.space.vectors)
         cosines = np.mean([_cosines(space, found, anchors) for space in spaces], axis=0)
         scores, which = cosines.max(axis=1), cosines.argmax(axis=1)
         best = top(scores.astype(np.float32), quota)
@@ -38,13 +41,12 @@ class SimilarSource:
         )
 
 
-def _nearest(spaces: list[Floats], anchors: Rows, among: Mask, each: int) -> Rows:
-    """int32[m], each once: the nearest to each anchor in each space, by dot product."""
-    rows = [
-        top(products, each, among)
-        for space in spaces
-        for products in np.ascontiguousarray((space @ space[anchors].T).T)  # [k, count]
-    ]
+def _nearest(moment: Moment, each: int) -> Rows:
+    """int32[m], each once: the nearest worthwhile ones to each anchor, by dot product."""
+    rows = []
+    for anchor in moment.anchors.tolist():
+        near, _, good = look_through(moment, partial(moment.space.neighbours, anchor), each)
+        rows.append(near[good][:each])
     return np.unique(np.concatenate(rows))
 
 

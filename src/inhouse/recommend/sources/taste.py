@@ -6,7 +6,7 @@ from inhouse.recommend.types import Offer
 
 
 class TasteSource:
-    """Dot product of the person's vector with every item's, exact.
+    """Dot product of the person's vector with the items', over all of them.
 
     Before the first snapshot the vectors are those of content alone.
     """
@@ -17,4 +17,5 @@ class TasteSource:
         """Nothing for a stranger."""
         if moment.taste is None:
             return None
-        return pick(moment, moment.taste.items @ moment.taste.person, quota)
+        taste = moment.taste
+        return pick(moment, lambda k: taste.space.nearest(taste.person, k), quota)

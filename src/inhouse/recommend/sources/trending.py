@@ -3,8 +3,9 @@
 import numpy as np
 
 from inhouse.core.clock import DAY_MS
+from inhouse.recommend.best import top
 from inhouse.recommend.moment import Moment, topic_mask
-from inhouse.recommend.picking import NEAR_MISSES, top
+from inhouse.recommend.picking import NEAR_MISSES
 from inhouse.recommend.types import Mask, Offer
 
 _WANTED_WITHIN_MS = 3 * DAY_MS  # six half-lives of heat: what is older is below two per cent
@@ -22,14 +23,12 @@ class TrendingSource:
     def offer(self, moment: Moment, quota: int) -> Offer | None:
         """Nothing where nobody wanted anything lately."""
         table, now_ms = moment.table, moment.query.now_ms
-        recent = table.heat_ms[: moment.count] > now_ms - _WANTED_WITHIN_MS
-        rows = np.flatnonzero(recent & (table.heat[: moment.count] > 0)).astype(np.int32)
+        rows = moment.state.shelves.hot.first(_POOL)
+        rows = rows[table.heat_ms[rows] > now_ms - _WANTED_WITHIN_MS]
         if not len(rows):
             return None
         heat = table.heat_at(now_ms, rows)
-        hottest = top(heat, _POOL)
-        rows, heat = rows[hottest], heat[hottest]
-        wanted = moment.worthwhile[rows]
+        wanted = moment.worthwhile(rows)
         share = quota // 3
         chosen = np.zeros(len(rows), dtype=np.bool_)
         for part in (topic_mask(table, rows, moment.interests), self._region(moment, rows)):

@@ -1,0 +1,64 @@
+"""The spaces in which a feed looks for neighbours: by content, and by the model in use."""
+
+import numpy as np
+
+from inhouse.features.items import ItemTable
+from inhouse.recommend.ports import TasteModel
+from inhouse.recommend.retrieval.space import Space
+
+
+class Spaces:
+    """One space of each kind; a new model gets a new one. Only what is asked for is made."""
+
+    def __init__(self, *, patient: bool = False) -> None:
+        """patient: see `Space`."""
+        self._patient = patient
+        self._content: Space | None = None
+        self._learned: Space | None = None
+        self._model: TasteModel | None = None
+
+    @property
+    def recall(self) -> float | None:
+        """Of the best hundred, the share that searches find; None where no space is searched."""
+        return None if self._learned is None else self._learned.recall
+
+    def content(self, table: ItemTable) -> Space:
+        """By what posts are about."""
+        if self._content is None:
+            self._content = Space(patient=self._patient)
+        self._content.refresh(table.content[: table.count])
+        return self._content
+
+    def learned(self, model: TasteModel, table: ItemTable) -> Space:
+        """By a model. Raises ValueError where its vectors are not one for each item."""
+        if model is not self._model or self._learned is None:
+            self._model, self._learned = model, Space(patient=self._patient)
+        self._learned.refresh(_vectors(model, table))
+        return self._learned
+
+    def prepare(self, model: TasteModel, table: ItemTable) -> "Prepared":
+        """Make ready for a model that is not in use yet; may be called on another thread."""
+        space = Space(patient=self._patient)
+        space.vectors = _vectors(model, table)
+        space.build()
+        return Prepared(model, space)
+
+    def use(self, prepared: "Prepared") -> None:
+        """From now on the space of this model is there at once."""
+        self._model, self._learned = prepared.model, prepared.space
+
+
+class Prepared:
+    """A model with its space."""
+
+    def __init__(self, model: TasteModel, space: Space) -> None:
+        self.model = model
+        self.space = space
+
+
+def _vectors(model: TasteModel, table: ItemTable) -> "np.typing.NDArray[np.float32]":
+    count = table.count
+    vectors = model.item_vectors(table)[:count]
+    if vectors.ndim != 2 or len(vectors) != count:
+        raise ValueError(f"item vectors are {vectors.shape}; expected ({count}, d)")
+    return vectors

@@ -1,0 +1,83 @@
+"""Packed sets and lists: the same as Python's own, in four bytes a row."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inhouse.events.types import EVENT_KINDS
+from inhouse.features.outcomes import are_positive, is_positive
+from inhouse.features.people import HISTORY_KEPT, Action, History
+from inhouse.features.rows import Latest, RowSet, in_sorted
+
+_ROWS = st.lists(st.integers(0, 400), max_size=300)
+
+
+@given(_ROWS, _ROWS)
+def test_a_row_set_is_a_set(added: list[int], asked: list[int]) -> None:
+    """Adding says what is new; membership, size and order are those of a sorted set."""
+    packed, plain = RowSet(), set[int]()
+    for row in added:
+        assert packed.add(row) == (row not in plain)
+        plain.add(row)
+    rows = np.array(asked, dtype=np.int32)
+
+    assert packed.among(rows).tolist() == [row in plain for row in asked]
+    assert [row in packed for row in asked] == [row in plain for row in asked]
+    assert (list(packed), len(packed)) == (sorted(plain), len(plain))
+    assert packed == RowSet(packed.rows())
+    assert "a word" not in packed
+
+
+@given(_ROWS, st.integers(0, 12))
+def test_latest_keeps_the_last(rows: list[int], most: int) -> None:
+    """Whatever came before is let go."""
+    kept = Latest(10)
+    for row in rows:
+        kept.extend([row])
+    assert kept.rows().tolist() == rows[-10:]
+    assert kept.rows(most).tolist() == (rows[-10:][-most:] if most else [])
+    assert len(kept) == min(len(rows), 10)
+
+
+@given(_ROWS, _ROWS)
+def test_membership_in_a_sorted_array(members: list[int], rows: list[int]) -> None:
+    """As Python's `in`."""
+    sorted_members = np.unique(np.array(members, dtype=np.int32))
+    found = in_sorted(sorted_members, np.array(rows, dtype=np.int32))
+    assert found.tolist() == [row in members for row in rows]
+
+
+def test_a_history_holds_its_last_actions() -> None:
+    """Beyond two hundred the oldest go; a copy by columns is equal."""
+    history = History()
+    for number in range(HISTORY_KEPT + 60):
+        history.remember(Action(item=number, kind=1, at_ms=number, value=number / 2))
+    told = history.latest()
+
+    assert told.items.tolist() == list(range(60, HISTORY_KEPT + 60))
+    assert told.values.tolist() == [number / 2 for number in told.items]
+    assert (len(history), history.latest(3).at_ms.tolist()) == (HISTORY_KEPT, [257, 258, 259])
+    assert history == History(told)
+    history.clear()
+    assert len(history.latest()) == 0
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, len(EVENT_KINDS) - 1),
+            st.sampled_from([0.0, 5_000.0, 18_000.0, 30_000.0]),
+            st.sampled_from([0, 4_000, 60_000]),
+        ),
+        max_size=20,
+    )
+)
+def test_wanted_is_the_same_in_columns_and_one_by_one(acts: list[tuple[int, float, int]]) -> None:
+    """One rule, two shapes."""
+    kinds = np.array([kind for kind, _, _ in acts], dtype=np.int8)
+    values = np.array([value for _, value, _ in acts], dtype=np.float32)
+    durations = np.array([duration for _, _, duration in acts], dtype=np.int32)
+
+    assert are_positive(kinds, values, durations).tolist() == [
+        is_positive(EVENT_KINDS[kind], value, duration) for kind, value, duration in acts
+    ]

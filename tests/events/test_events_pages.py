@@ -82,7 +82,8 @@ def test_a_persons_pages_come_newest_first(pages: PageLog) -> None:
 
 def test_reading_goes_on_behind_an_offset(pages: PageLog) -> None:
     """Pages come in the order they were served."""
-    _store(pages, *(_page(name) for name in "abcde"))
+    offsets = [pages.submit(_page(name)).result(30) for name in "abcde"]
+    assert offsets == [1, 2, 3, 4, 5]
 
     assert [page.page_id for _, page in pages.read(2, limit=2)] == ["c", "d"]
     assert pages.last_offset() == 5

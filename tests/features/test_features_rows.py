@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from inhouse.events.types import EVENT_KINDS
 from inhouse.features.outcomes import are_positive, is_positive
 from inhouse.features.people import HISTORY_KEPT, Action, History
-from inhouse.features.rows import Latest, RowSet, in_sorted
+from inhouse.features.rows import Latest, Ragged, RowSet, in_sorted
 
 _ROWS = st.lists(st.integers(0, 400), max_size=300)
 
@@ -45,6 +45,24 @@ def test_membership_in_a_sorted_array(members: list[int], rows: list[int]) -> No
     sorted_members = np.unique(np.array(members, dtype=np.int32))
     found = in_sorted(sorted_members, np.array(rows, dtype=np.int32))
     assert found.tolist() == [row in members for row in rows]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.lists(st.integers(0, 99), max_size=5)), max_size=60),
+    st.lists(st.integers(0, 6), max_size=8),
+)
+def test_ragged_lists_are_lists(puts: list[tuple[int, list[int]]], asked: list[int]) -> None:
+    """However often each is replaced, the latest is found, and a copy says the same."""
+    packed, plain = Ragged(np.zeros(0, np.uint32), np.zeros(0, np.int32)), dict[int, list[int]]()
+    for row, values in puts:
+        packed.put(row, np.array(values, dtype=np.uint32))
+        plain[row] = values
+    rows = [row for row in asked if row <= max(plain, default=-1)]
+
+    expected = [(value, place) for place, row in enumerate(rows) for value in plain.get(row, [])]
+    for ragged in (packed, Ragged(*packed.all(max(plain, default=-1) + 1))):
+        values, owners = ragged.of(np.array(rows, dtype=np.int32))
+        assert list(zip(values.tolist(), owners.tolist(), strict=True)) == expected
 
 
 def test_a_history_holds_its_last_actions() -> None:

@@ -96,7 +96,7 @@ class _Player:
         self._recording, self._settings, self._tell = recording, settings, on_progress
         self._state = LiveState()
         self._state.apply_users(recording.users)
-        self._feed = Feed(self._state, Permissive(), settings.recommend)
+        self._feed = Feed(self._state, Permissive(), settings.recommend, patient=True)
         self._course = Course(self._state, settings.learning)
         items = len(recording.items)
         self._baselines: tuple[Recommender, ...] = (

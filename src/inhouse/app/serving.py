@@ -60,8 +60,8 @@ class FeedService:
         self.swap_model()
         self._started = True
 
-    def serve(self, request: FeedRequest) -> tuple[ServedPage, "Future[None]"]:
-        """A page, and the future that is done once the page is in the log."""
+    def serve(self, request: FeedRequest) -> tuple[ServedPage, "Future[int]"]:
+        """A page, and the future of its offset in the log. Tell the follower of both then."""
         arms = self._experiments.arms_for(request.user_id)
         now_ms = self._clock.now_ms()
         query = FeedQuery(

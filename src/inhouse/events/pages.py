@@ -12,7 +12,6 @@ from inhouse.events.types import ServedPage
 from inhouse.store import tables
 from inhouse.store.database import Database
 
-_ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(ServedPage)
 
 
@@ -22,18 +21,19 @@ class PageLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def submit(self, page: ServedPage) -> "Future[None]":
-        """Queue a page; done once durable."""
-        row = {
-            "page_id": page.page_id,
-            "at_ms": page.at_ms,
-            "user_id": page.user_id,
-            "surface": page.surface,
-            "body": zlib.compress(_ENCODER.encode(page), 1),
-        }
+    def submit(self, page: ServedPage) -> "Future[int]":
+        """Queue a page; its offset once it is durable."""
 
-        def insert(connection: sa.Connection) -> None:
-            connection.execute(tables.served_pages.insert(), row)
+        def insert(connection: sa.Connection) -> int:
+            row = {
+                "page_id": page.page_id,
+                "at_ms": page.at_ms,
+                "user_id": page.user_id,
+                "surface": page.surface,
+                "body": zlib.compress(msgspec.msgpack.encode(page), 1),
+            }
+            key = connection.execute(tables.served_pages.insert(), row).inserted_primary_key
+            return int(key[0]) if key else 0
 
         return self._database.submit(insert)
 

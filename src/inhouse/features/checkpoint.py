@@ -53,7 +53,7 @@ class _Saved(msgspec.Struct):
     ids: list[str]
     names: list[list[str]]  # creators, topics, languages, regions
     words: _Columns
-    word_ends: _Columns
+    word_counts: _Columns
     columns: dict[str, _Columns]
     people: list[_Someone]
 
@@ -61,15 +61,14 @@ class _Saved(msgspec.Struct):
 def save(state: LiveState, path: Path) -> None:
     """Write the state; the file is whole or the old one stays. Raises StoreError."""
     table = state.items
-    lists = table.word_lists()
-    ends = np.cumsum([len(words) for words in lists], dtype=np.int64)
+    words, lengths = table.words()
     saved = _Saved(
         format=FORMAT,
         offsets=(state.log_offset, state.change_offset, state.page_offset, state.last_event_ms),
         ids=list(table.ids),
         names=[names.names for names in _name_lists(table)],
-        words=_packed(np.concatenate(lists) if lists else np.empty(0, np.uint32)),
-        word_ends=_packed(ends),
+        words=_packed(words),
+        word_counts=_packed(lengths),
         columns={name: _packed(getattr(table, name)[: table.count]) for name in COLUMNS},
         people=[_packed_person(person) for person in state.people.values()],
     )
@@ -107,12 +106,8 @@ def _restored_items(saved: _Saved) -> ItemTable:
     for names, known in zip(_name_lists(table), saved.names, strict=True):
         for name in known:
             names.code(name)
-    words, ends = _unpacked(saved.words), _unpacked(saved.word_ends)
-    starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]]) if count else ends
-    table.restore(
-        [ItemId(item_id) for item_id in saved.ids],
-        [words[start:end] for start, end in zip(starts, ends, strict=True)],
-    )
+    words, lengths = _unpacked(saved.words).copy(), _unpacked(saved.word_counts).copy()
+    table.restore([ItemId(item_id) for item_id in saved.ids], (words, lengths))
     for name in COLUMNS:
         getattr(table, name)[:count] = _unpacked(saved.columns[name])
     return table

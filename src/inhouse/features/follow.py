@@ -5,6 +5,7 @@ from typing import Final
 
 from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId
+from inhouse.events.types import Appended, Event, LoggedEvent, ServedPage
 from inhouse.features.ports import Listener, Logs, Nobody
 from inhouse.features.state import LiveState
 
@@ -62,6 +63,30 @@ class Follower:
         if events:
             self._clock.advance(self.state.last_event_ms)
         return len(events) + changed + len(pages)
+
+    def stored(self, events: Sequence[Event], appended: Appended) -> None:
+        """Fold in what this process has just appended, without reading it back.
+
+        Where anybody else wrote in between, or some of it was known already, the log is read.
+        """
+        start = self.state.log_offset
+        if appended.repeated or appended.last_offset != start + len(events):
+            self.catch_up()
+            return
+        self.state.apply_events(
+            [
+                LoggedEvent(log_offset=offset, received_ms=event.at_ms, event=event)
+                for offset, event in enumerate(events, start + 1)
+            ]
+        )
+        self._clock.advance(self.state.last_event_ms)
+
+    def shown(self, page: ServedPage, offset: int) -> None:
+        """Fold in a page that this process has just logged; as `stored`."""
+        if offset == self.state.page_offset + 1:
+            self.state.apply_page(offset, page)
+        else:
+            self.catch_up()
 
     def follow_changes(self) -> int:
         """Take in what changed in the catalog; returns how many changes that was."""

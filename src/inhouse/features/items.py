@@ -9,6 +9,7 @@ from inhouse.catalog.types import Item, text_key
 from inhouse.core.clock import DAY_MS, HOUR_MS
 from inhouse.core.ids import ItemId
 from inhouse.features.content import CONTENT_DIMS, all_words, content_vector, word_hash
+from inhouse.features.rows import Ragged
 
 TOPICS_KEPT: Final = 4
 NEVER_MS: Final = np.iinfo(np.int64).max
@@ -96,7 +97,7 @@ class ItemTable:
         self.topic_names = Names()
         self.languages = Names()
         self.regions = Names()
-        self._words: list[NDArray[np.uint32]] = []
+        self._words = Ragged(np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int32))
         for name, (dtype, width, empty) in COLUMNS.items():
             setattr(self, name, _filled(capacity, dtype, width, empty))
 
@@ -119,7 +120,7 @@ class ItemTable:
             self.topics[i, k] = self.topic_names.code(topic)
         self.content[i] = content_vector(item)
         words = {word_hash(word) for word in all_words(item.title) | all_words(item.text)}
-        self._words[i] = np.fromiter(sorted(words), dtype=np.uint32, count=len(words))
+        self._words.put(i, np.fromiter(sorted(words), dtype=np.uint32, count=len(words)))
         self.version += 1
         return i
 
@@ -128,29 +129,29 @@ class ItemTable:
         i = self.index.get(item_id)
         if i is not None:
             self.hidden[i] = True
-            self._words[i] = np.empty(0, dtype=np.uint32)
+            self._words.put(i, np.empty(0, dtype=np.uint32))
             self.version += 1
 
     def has_any_word(
         self, items: NDArray[np.int32], hashes: NDArray[np.uint32]
     ) -> NDArray[np.bool_]:
         """bool[n]: which of the items hold one of the words (`content.word_hash`)."""
-        words = [self._words[i] for i in items]
-        lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(items))
-        owners = np.repeat(np.arange(len(items)), lengths)
-        found = np.isin(np.concatenate([*words, np.empty(0, dtype=np.uint32)]), hashes)
+        words, owners = self._words.of(items)
+        found = np.isin(words, hashes)
         return np.bincount(owners[found], minlength=len(items)) > 0
 
-    def word_lists(self) -> list[NDArray[np.uint32]]:
-        """The sorted hashes of each item's words."""
-        return self._words
+    def words(self) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+        """The sorted hashes of each item's words one after the other, and how many each has."""
+        return self._words.all(self.count)
 
-    def restore(self, ids: list[ItemId], words: list[NDArray[np.uint32]]) -> None:
+    def restore(
+        self, ids: list[ItemId], words: tuple[NDArray[np.uint32], NDArray[np.int32]]
+    ) -> None:
         """Take over the rows of an earlier table; their columns are set by the caller."""
         self.ids = ids
         self.index = {item_id: i for i, item_id in enumerate(ids)}
         self.count = len(ids)
-        self._words = words
+        self._words = Ragged(*words)
 
     def warm(self, i: int, at_ms: int, weight: float) -> None:
         """Add to an item's heat what one wanted event is worth."""
@@ -189,7 +190,6 @@ class ItemTable:
             self._grow()
         self.ids.append(item_id)
         self.index[item_id] = i
-        self._words.append(np.empty(0, dtype=np.uint32))
         self.count += 1
         return i
 

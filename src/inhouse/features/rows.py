@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Rows = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 _MERGED_AT: Final = 64
+N = TypeVar("N", np.int32, np.int64, np.uint32, np.float64)
 
 
 class RowSet(Collection[int]):
@@ -101,6 +102,66 @@ class Latest:
         return isinstance(other, Latest) and np.array_equal(self.rows(), other.rows())
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class Ragged:
+    """A list of numbers for each row, all of them in one buffer."""
+
+    def __init__(self, values: NDArray[np.uint32], lengths: NDArray[np.int32]) -> None:
+        """values: the lists one after the other; lengths: of each row's."""
+        self._set(values, lengths)
+
+    def _set(self, values: NDArray[np.uint32], lengths: NDArray[np.int32]) -> None:
+        self._values = values
+        self._starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
+        self._starts = self._starts[:-1]
+        self._lengths = lengths
+        self._used = len(values)
+        self._alive = len(values)
+
+    def put(self, row: int, values: NDArray[np.uint32]) -> None:
+        """Set a row's list; a row behind the last makes room for itself and those before it."""
+        if row >= len(self._lengths):
+            self._starts = longer(self._starts, row + 1, 0)
+            self._lengths = longer(self._lengths, row + 1, 0)
+        self._alive += len(values) - int(self._lengths[row])
+        self._lengths[row] = 0
+        if self._used + len(values) > len(self._values):
+            self._make_room(len(values))
+        self._values[self._used : self._used + len(values)] = values
+        self._starts[row], self._lengths[row] = self._used, len(values)
+        self._used += len(values)
+
+    def of(self, rows: Rows) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """The lists of some rows one after the other, and for each number its place in `rows`."""
+        lengths = self._lengths[rows].astype(np.int64)
+        owners = np.repeat(np.arange(len(rows)), lengths)
+        before = np.cumsum(lengths) - lengths  # [n] numbers in front of each list
+        places = np.arange(len(owners)) - before[owners] + self._starts[rows][owners]
+        return self._values[places], owners
+
+    def all(self, count: int) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+        """As the constructor takes them, of the first `count` rows."""
+        values, _ = self.of(np.arange(count, dtype=np.int32))
+        return values, self._lengths[:count].copy()
+
+    def _make_room(self, more: int) -> None:
+        """Drop what edits left behind where that is half of it, else grow."""
+        if self._alive + more > self._used // 2:
+            self._values = longer(self._values, self._used + more, 0)
+            return
+        values, lengths = self.all(len(self._lengths))
+        self._set(values, lengths)
+        self._values = longer(values, len(values) + more, 0)
+
+
+def longer(old: NDArray[N], least: int, fill: float) -> NDArray[N]:
+    """The array at least `least` long, and at least doubled where it grows."""
+    if least <= len(old):
+        return old
+    grown = np.full(max(least, 2 * len(old)), fill, dtype=old.dtype)
+    grown[: len(old)] = old
+    return grown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

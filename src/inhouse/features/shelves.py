@@ -9,19 +9,17 @@ from array import array
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from math import log2
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inhouse.features.items import HEAT_HALF_LIFE_MS, SLOW_HALF_LIFE_MS, ItemTable
+from inhouse.features.rows import Rows, longer
 
 NEWEST_KEPT: Final = 20_000
 HOTTEST_KEPT: Final = 3_000
 OF_CREATOR_KEPT: Final = 500
-
-Rows = NDArray[np.int32]
-N = TypeVar("N", np.int32, np.float64)
 
 
 class Newest:
@@ -128,7 +126,7 @@ class ByCreator:
     def impressed(self, creator: int) -> None:
         """Hear that one of the creator's items was shown."""
         if creator >= len(self._shown) - 1:  # the last stays 0: for whom nothing is known
-            self._shown = _longer(self._shown, creator + 2, 0)
+            self._shown = longer(self._shown, creator + 2, 0)
         self._shown[creator] += 1
 
     def rebuild(self, creator: NDArray[np.int32], impressions: NDArray[np.float64]) -> None:
@@ -188,12 +186,3 @@ class Shelves:
         table, at_ms = self._table, int(self._table.heat_ms[row])
         self.hot.warmed(row, float(table.heat[row]), at_ms)
         self.popular.warmed(row, float(table.heat_slow[row]), at_ms)
-
-
-def _longer(old: NDArray[N], least: int, fill: float) -> NDArray[N]:
-    """The array at least `least` long, and at least doubled where it grows."""
-    if least <= len(old):
-        return old
-    grown = np.full(max(least, 2 * len(old)), fill, dtype=old.dtype)
-    grown[: len(old)] = old
-    return grown

@@ -34,7 +34,7 @@ async def append_events(
     """
     batch = use.read_events(await request.body())
     appended = await asyncio.wrap_future(use.log.submit(batch.good))
-    use.feeds.follower.catch_up()
+    use.feeds.follower.stored(batch.good, appended)
     meters.events(stored=appended.stored, repeated=appended.repeated, rejected=len(batch.rejected))
     return answer(
         EventsAnswer(

@@ -46,8 +46,8 @@ async def get_feed(
         item_id=None if item is None else ItemId(item),
     )
     page, logged = use.feeds.serve(request)
-    await asyncio.wrap_future(logged)
-    use.feeds.follower.catch_up()  # what this page shows is not on the next one
+    offset = await asyncio.wrap_future(logged)
+    use.feeds.follower.shown(page, offset)  # what it shows is not on the next one
     meters.page(page.took_ms, [shown.source for shown in page.items])
     return answer(_answer(page, use, detail=detail))
 

@@ -1,0 +1,132 @@
+"""Following: what this process wrote is folded in without being read back; nothing is missed."""
+
+import pytest
+
+from inhouse.catalog.catalog import Catalog
+from inhouse.catalog.types import Item
+from inhouse.core.clock import FollowingClock
+from inhouse.core.ids import EventId, ItemId, PageId, UserId
+from inhouse.events.log import EventLog
+from inhouse.events.pages import PageLog
+from inhouse.events.types import Event, LoggedEvent, PageItem, ServedPage
+from inhouse.features.follow import Follower
+from inhouse.features.ports import Logs
+from inhouse.features.state import LiveState
+from inhouse.store.database import Database
+
+
+class CountedLog(EventLog):
+    """Counts how often it is read."""
+
+    reads = 0
+
+    def read(self, after: int, limit: int = 10_000) -> list[LoggedEvent]:
+        self.reads += 1
+        return super().read(after, limit)
+
+
+@pytest.fixture
+def logs(database: Database) -> Logs:
+    """Of a community with three posts."""
+    catalog = Catalog(database)
+    catalog.put_items(
+        [Item(item_id=ItemId(f"i{n}"), creator_id=UserId("c"), created_ms=n) for n in range(3)]
+    )
+    return Logs(catalog=catalog, events=CountedLog(database), pages=PageLog(database))
+
+
+@pytest.fixture
+def follower(logs: Logs) -> Follower:
+    """Up to date."""
+    follower = Follower(LiveState(), logs, FollowingClock(1))
+    follower.rebuild()
+    return follower
+
+
+def _events(*numbers: int) -> list[Event]:
+    return [
+        Event(
+            event_id=EventId(f"e{n}"),
+            at_ms=1_000 + n,
+            kind="like",
+            user_id=UserId("u"),
+            item_id=ItemId(f"i{n % 3}"),
+        )
+        for n in numbers
+    ]
+
+
+def _same_as_the_log_says(follower: Follower, logs: Logs) -> bool:
+    fresh = Follower(LiveState(), logs, FollowingClock(1))
+    fresh.rebuild()
+    mine, theirs = (each.state.person(UserId("u")) for each in (follower, fresh))
+    offsets = [(each.state.log_offset, each.state.page_offset) for each in (follower, fresh)]
+    return mine == theirs and offsets[0] == offsets[1]
+
+
+def test_what_was_appended_here_is_not_read_back(follower: Follower, logs: Logs) -> None:
+    """The state is as if it had been read, and so is the clock."""
+    before = logs.events.reads  # type: ignore[attr-defined]
+    for batch in (_events(1, 2), _events(3), []):
+        follower.stored(batch, logs.events.append(batch))
+
+    assert logs.events.reads == before  # type: ignore[attr-defined]
+    assert follower.state.last_event_ms == 1_003
+    assert _same_as_the_log_says(follower, logs)
+
+
+def test_what_others_wrote_in_between_is_read(follower: Follower, logs: Logs) -> None:
+    """Offsets that do not join on send the follower to the log."""
+    logs.events.append(_events(1, 2))
+    follower.stored(_events(3), logs.events.append(_events(3)))
+
+    assert follower.state.log_offset == 3
+    assert _same_as_the_log_says(follower, logs)
+
+
+def test_a_repeated_batch_is_folded_in_once(follower: Follower, logs: Logs) -> None:
+    """What was known already is left to the log."""
+    for _ in range(2):
+        follower.stored(_events(1, 2), logs.events.append(_events(1, 2)))
+    follower.stored(_events(2, 3), logs.events.append(_events(2, 3)))
+
+    assert _same_as_the_log_says(follower, logs)
+
+
+def test_answers_that_come_out_of_order_lose_nothing(follower: Follower, logs: Logs) -> None:
+    """Two batches stored one after the other and heard of the other way round."""
+    first, second = logs.events.append(_events(1)), logs.events.append(_events(2))
+    follower.stored(_events(2), second)
+    follower.stored(_events(1), first)
+
+    assert follower.state.log_offset == 2
+    assert _same_as_the_log_says(follower, logs)
+
+
+def _page(name: str) -> ServedPage:
+    shown = PageItem(
+        item_id=ItemId("i1"),
+        position=0,
+        source="fresh",
+        sources=("fresh",),
+        value=1.0,
+        predicted={},
+        propensity=1.0,
+        explored=False,
+    )
+    return ServedPage(
+        page_id=PageId(name), at_ms=1, user_id=UserId("u"), surface="for_you", items=(shown,)
+    )
+
+
+def test_pages_are_folded_in_likewise(follower: Follower, logs: Logs) -> None:
+    """In order at once, else from the log; each once."""
+    pages = [_page(name) for name in "abc"]
+    offsets = [logs.pages.submit(page).result(30) for page in pages]
+    follower.shown(pages[0], offsets[0])
+    assert follower.state.person(UserId("u")).pages == 1
+    follower.shown(pages[2], offsets[2])
+    follower.shown(pages[1], offsets[1])
+
+    assert follower.state.person(UserId("u")).pages == 3
+    assert _same_as_the_log_says(follower, logs)

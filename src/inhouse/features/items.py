@@ -16,19 +16,24 @@ NEVER_MS: Final = np.iinfo(np.int64).max
 HEAT_HALF_LIFE_MS: Final = 12 * HOUR_MS
 SLOW_HALF_LIFE_MS: Final = 7 * DAY_MS
 _KINDS: Final = {"text": 0, "picture": 1, "video": 2}
-# name -> (dtype, columns; 0 for a plain vector, value of an untouched row)
-COLUMNS: Final[dict[str, tuple[Any, int, float]]] = {
-    "creator": (np.int32, 0, -1),
+# A block is one array of rows, so that what a request asks of an item lies side by side in memory:
+# the facts of an item and its counters are a cache line each. name -> (dtype, columns; 0 for a
+# plain vector, value of an untouched row)
+_Column = tuple[Any, int, float]
+_FACTS: Final[dict[str, _Column]] = {
     "created_ms": (np.int64, 0, 0),
     "expires_ms": (np.int64, 0, NEVER_MS),
-    "kind": (np.int8, 0, 0),
+    "heat_ms": (np.int64, 0, 0),
+    "text_key": (np.int64, 0, 0),
+    "topics": (np.int16, TOPICS_KEPT, -1),
+    "creator": (np.int32, 0, -1),
     "duration_ms": (np.int32, 0, 0),
     "language": (np.int16, 0, -1),
     "region": (np.int16, 0, -1),
+    "kind": (np.int8, 0, 0),
     "hidden": (np.bool_, 0, 0),
-    "text_key": (np.int64, 0, 0),
-    "topics": (np.int16, TOPICS_KEPT, -1),
-    "content": (np.float32, CONTENT_DIMS, 0),
+}
+_COUNTERS: Final[dict[str, _Column]] = {
     "impressions": (np.float64, 0, 0),
     "clicks": (np.float64, 0, 0),
     "likes": (np.float64, 0, 0),
@@ -37,8 +42,11 @@ COLUMNS: Final[dict[str, tuple[Any, int, float]]] = {
     "dwell_ms_sum": (np.float64, 0, 0),
     "heat": (np.float64, 0, 0),
     "heat_slow": (np.float64, 0, 0),
-    "heat_ms": (np.int64, 0, 0),
 }
+_CONTENT: Final[dict[str, _Column]] = {"content": (np.float32, CONTENT_DIMS, 0)}
+_BLOCKS: Final = (_FACTS, _COUNTERS, _CONTENT)
+_LINE_BYTES: Final = 64
+COLUMNS: Final[dict[str, _Column]] = {**_FACTS, **_COUNTERS, **_CONTENT}
 
 
 class Names:
@@ -98,8 +106,8 @@ class ItemTable:
         self.languages = Names()
         self.regions = Names()
         self._words = Ragged(np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int32))
-        for name, (dtype, width, empty) in COLUMNS.items():
-            setattr(self, name, _filled(capacity, dtype, width, empty))
+        self._blocks = [_untouched(columns, capacity) for columns in _BLOCKS]
+        self._show()
 
     def upsert(self, item: Item) -> int:
         """Take an item in, or take its newer form over; its counters stay."""
@@ -194,10 +202,28 @@ class ItemTable:
         return i
 
     def _grow(self) -> None:
-        for name, (dtype, width, empty) in COLUMNS.items():
-            old = getattr(self, name)
-            setattr(self, name, np.concatenate([old, _filled(len(old), dtype, width, empty)]))
+        self._blocks = [
+            np.concatenate([block, _untouched(columns, len(block))])
+            for block, columns in zip(self._blocks, _BLOCKS, strict=True)
+        ]
+        self._show()
+
+    def _show(self) -> None:
+        """Let each column be an attribute: a view into its block."""
+        for block, columns in zip(self._blocks, _BLOCKS, strict=True):
+            for name in columns:
+                setattr(self, name, block[name])
 
 
-def _filled(rows: int, dtype: Any, width: int, empty: float) -> NDArray[Any]:
-    return np.full((rows, width) if width else rows, empty, dtype=dtype)
+def _untouched(columns: dict[str, _Column], rows: int) -> NDArray[Any]:
+    """A block of rows; a row is a whole number of cache lines long."""
+    fields: list[Any] = [
+        (name, dtype, (width,)) if width else (name, dtype)
+        for name, (dtype, width, _) in columns.items()
+    ]
+    rest = -np.dtype(fields).itemsize % _LINE_BYTES
+    block = np.zeros(rows, dtype=np.dtype([*fields, ("rest", np.void, rest)]))
+    for name, (_, _, empty) in columns.items():
+        if empty:
+            block[name] = empty
+    return block

@@ -22,7 +22,7 @@ _MOST_CLUSTERS: Final = 4_096
 _SAMPLED: Final = 64  # vectors a cluster that find the centroids
 _ITERATIONS: Final = 5
 _AT_ONCE: Final = 16_384  # vectors assigned in one product
-_SPARE: Final = 2  # times k: how many the small integers preselect
+_SPARE: Final = 64  # more than asked for are preselected by the small integers, and a quarter
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,11 +38,12 @@ class Clusters:
     scales: Floats  # [count] by slot
 
     def preselect(self, vector: Floats, k: int, probes: int) -> Rows:
-        """int32[about 2 k]: rows of the best by their small integers, among `probes` clusters."""
+        """int32[m]: rows of the best by their small integers, somewhat more than k, among `probes`
+        clusters."""
         order = top(self.centroids @ vector, probes)
         ranges = np.stack([self.starts[order], self.starts[order + 1]], axis=1)
         slots, scores = scan(self.codes, self.scales, ranges, _small(vector[None])[0][0])
-        found: Rows = self.rows[slots[top(scores, _SPARE * k)]]
+        found: Rows = self.rows[slots[top(scores, k + k // 4 + _SPARE)]]
         return found
 
     def overwrite(self, rows: Rows, vectors: Floats) -> None:

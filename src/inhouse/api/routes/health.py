@@ -67,4 +67,7 @@ async def metrics(
             "page_offset": state.page_offset,
         }
     )
+    recall = use.feeds.feed.recall
+    if recall is not None:
+        meters.state({"retrieval_recall": recall})
     return Response(content=meters.text(), media_type=EXPOSITION)

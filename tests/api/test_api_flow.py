@@ -237,6 +237,7 @@ def test_a_key_opens_only_its_own_doors(
             "unknown",
         ),
         ("GET", "/v1/experiments/ghost/results", None, 404, "unknown"),
+        ("GET", "/v1/review?offset=18188171018537842688", None, 400, "bad_request"),
     ],
 )
 def test_every_error_has_one_shape(

@@ -16,6 +16,7 @@ router = APIRouter(
 )
 Use = Annotated[Services, Depends(services_of)]
 MOST_CASES = 500
+MOST_OFFSET = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ def get_queue(
     state: Annotated[CaseState, Query(description="open or closed")] = "open",
     queue: Annotated[str | None, Query(description="only this queue")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_CASES)] = 100,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=MOST_OFFSET)] = 0,
 ) -> Response:
     """Cases by expected harm, the longest-waiting of equals first."""
     cases = use.review.queue(CaseFilter(state=state, queue=queue), limit, offset)

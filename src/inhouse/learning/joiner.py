@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +32,7 @@ from inhouse.learning.examples import (
     no_impressions,
 )
 from inhouse.learning.snapshot import TasteSnapshot
+from inhouse.learning.waiting import KeptPage, Waiting, kept, unkept
 
 # Pages that the head ranks; on the others people choose from other orders.
 _RANKED_SURFACES: Final = frozenset(("for_you",))
@@ -44,16 +46,13 @@ class Joined:
     shown: Impressions  # for the head, of pages whose time of waiting is over
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """A served page whose outcomes are still coming in."""
+class KeptJoiner(msgspec.Struct):
+    """What a joiner holds beside its state, for a file."""
 
-    page: ServedPage
-    places: dict[int, int]  # item -> its row below
-    features: NDArray[np.float32]  # [n, F]
-    outcomes: list[Outcome]
-    examined: list[bool]  # whether any event speaks of it
-    impressed: bool = False  # whether the client tells what came into view
+    clock: tuple[int, int, int, int]  # now, watermark, known until, late pages
+    queue: list[tuple[int, ServedPage]]  # offset, page
+    waiting: list[KeptPage]  # in the order in which they were opened
+    last_offset: dict[str, int]  # of each person's latest event
 
 
 class Joiner:
@@ -70,7 +69,7 @@ class Joiner:
         self._queue: deque[tuple[int, ServedPage]] = (
             deque()
         )  # pages whose events are not all in yet
-        self._waiting: dict[PageId, _Waiting] = {}
+        self._waiting: dict[PageId, Waiting] = {}
         self._pages_of: dict[UserId, deque[PageId]] = {}
         self._last_offset: dict[UserId, int] = {}  # of each person's latest event in the state
         self._known_until_ms = -1
@@ -100,6 +99,26 @@ class Joiner:
     def mature(self, now_ms: int) -> Impressions:
         """Pages whose time is over by the clock; only for a joiner that has read the whole log."""
         return join_impressions(self._matured(now_ms))
+
+    def keep(self) -> KeptJoiner:
+        """What it holds, for a file; the state and the model are kept by others."""
+        return KeptJoiner(
+            clock=(self.now_ms, self.watermark_ms, self._known_until_ms, self.late_pages),
+            queue=list(self._queue),
+            waiting=[kept(waiting) for waiting in self._waiting.values()],
+            last_offset=dict(self._last_offset.items()),
+        )
+
+    def restore(self, told: KeptJoiner) -> None:
+        """Hold what `keep` told. Raises ValueError where the features of a page do not fit."""
+        self.now_ms, self.watermark_ms, self._known_until_ms, self.late_pages = told.clock
+        self._queue = deque(told.queue)
+        self._last_offset = {UserId(name): offset for name, offset in told.last_offset.items()}
+        self._waiting, self._pages_of = {}, {}
+        for page in told.waiting:
+            waiting = unkept(page)
+            self._waiting[waiting.page.page_id] = waiting
+            self._pages_of.setdefault(waiting.page.user_id, deque()).append(waiting.page.page_id)
 
     def _wanted(self, logged: LoggedEvent) -> NextItems | None:
         """An example for the taste model, where the event is the first to say `wanted`."""
@@ -154,7 +173,7 @@ class Joiner:
         else:
             waiting.outcomes[place].add(event.kind, event.value)
 
-    def _latest_with(self, user_id: UserId, item: int) -> _Waiting | None:
+    def _latest_with(self, user_id: UserId, item: int) -> Waiting | None:
         for page_id in reversed(self._pages_of.get(user_id, deque())):
             if item in self._waiting[page_id].places:
                 return self._waiting[page_id]
@@ -181,7 +200,7 @@ class Joiner:
             return
         rows = np.array([index[shown.item_id] for shown in kept], dtype=np.int32)
         positions = np.array([shown.position for shown in kept], dtype=np.int32)
-        self._waiting[page.page_id] = _Waiting(
+        self._waiting[page.page_id] = Waiting(
             page=page,
             places={int(row): place for place, row in enumerate(rows)},
             features=served_features(self.state, self.model, page, rows, positions),
@@ -208,7 +227,7 @@ class Joiner:
         if not theirs:
             del self._pages_of[page.user_id]
 
-    def _impressions(self, waiting: _Waiting) -> Impressions:
+    def _impressions(self, waiting: Waiting) -> Impressions:
         """What was examined: told by the client, or else all down to the last item acted upon."""
         examined = np.array(waiting.examined)
         if not waiting.impressed and examined.any():

@@ -50,6 +50,8 @@ _HEAD_STEPS: Final = 120  # for each `round_size` of wanted examples that usuall
 _SHOWN_A_WANTED: Final = 20  # impressions that usually come with one wanted example
 _HURRIED: Final = 256  # examples of a lesson, one step each, when far behind the log
 _HURRIED_JUDGED: Final = 8  # one lesson in so many is judged then
+_OWED_LOOKS: Final = 10  # at most so many at all that is remembered are made up for later
+_PAID_AT_ONCE: Final = 8  # steps
 _JUDGED_FOR_ROWS: Final = 1_000  # latest examples that decide about a delta
 
 
@@ -88,11 +90,17 @@ def no_progress(what: str, done: int, total: int) -> None:
 class Course:
     """The learning of one community, without any I/O."""
 
-    def __init__(self, state: LiveState, settings: LearningSettings) -> None:
+    def __init__(
+        self,
+        state: LiveState,
+        settings: LearningSettings,
+        training: TasteTraining | None = None,
+    ) -> None:
+        """training: of the taste model; by default what the settings make of it."""
         self.state = state
         self.serving: TasteSnapshot | None = None
         self._settings = settings
-        self._taste = TasteTrainer(_training(settings))
+        self._taste = TasteTrainer(training or training_of(settings))
         self._head = HeadTrainer(HeadTraining(threads=settings.threads, seed=settings.seed))
         self._length = self._taste.training.shape.length
         self.joiner = Joiner(state, wait_ms=settings.outcome_wait_ms, length=self._length)
@@ -101,6 +109,7 @@ class Course:
         self._shown: list[Impressions] = []
         self._waiting = (0, 0)  # examples in all of these
         self._due_steps = 0.0  # of the taste model, when less than one
+        self._owed = 0  # steps left out in a hurry
         self._lessons = 0
         self._since = 0  # examples learned since a snapshot was due
         self._records = {part: Record(part) for part in ("taste", "head")}
@@ -156,7 +165,8 @@ class Course:
     ) -> Round:
         """All lessons that are due. What passes the gate serves from then on.
 
-        hurried: be content with about one look at each example, to come up with the log.
+        hurried: be content with about one look at each example, to come up with the log; `rehearse`
+        makes up for it later.
         """
         self._taste.grow(self._content())
         wanted = self._taste_lessons(progress, hurried=hurried)
@@ -166,6 +176,15 @@ class Course:
                 wanted=wanted, shown=self._head_lessons(_HEAD_LESSON), contests=(), model=None
             )
         return self._settled(wanted, now_ms)
+
+    def rehearse(self) -> bool:
+        """Some of the steps that were left out in a hurry; returns whether there were any."""
+        if not self._owed:
+            return False
+        steps = min(self._owed, _PAID_AT_ONCE)
+        self._owed -= steps
+        self._taste.learn(steps)
+        return True
 
     def finish(self, now_ms: int) -> Round:
         """Learn the rest at the end of a batch, and let the gate decide."""
@@ -230,7 +249,9 @@ class Course:
             **under("shown", join_impressions(self._shown).arrays()),
             **under("judged", {part: record.array() for part, record in self._all().items()}),
             "due_steps": np.array([self._due_steps]),
-            "counts": np.array([self._lessons, self._since, self._snapshot_ms, self._delta_ms]),
+            "counts": np.array(
+                [self._lessons, self._since, self._owed, self._snapshot_ms, self._delta_ms]
+            ),
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -246,7 +267,7 @@ class Course:
             record.restore(arrays[f"judged/{part}"])
         self._due_steps = float(arrays["due_steps"][0])
         counts = arrays["counts"].tolist()
-        self._lessons, self._since, self._snapshot_ms, self._delta_ms = counts
+        self._lessons, self._since, self._owed, self._snapshot_ms, self._delta_ms = counts
 
     def _taste_lessons(self, progress: Progress, *, hurried: bool) -> int:
         """Lessons while there is enough for one; returns how many examples that were."""
@@ -263,13 +284,14 @@ class Course:
             self._judge_taste(part)
         self._lessons += 1
         self._taste.remember(part)
-        if hurried:
+        usual = round_size(len(self._taste.memory), self._settings.every_positives)
+        self._due_steps += STEPS * len(part) / usual
+        steps = int(self._due_steps)
+        self._due_steps -= steps
+        if hurried and steps > 1:
+            looks = len(self._taste.memory) // self._taste.training.batch + 1
+            self._owed = min(self._owed + steps - 1, _OWED_LOOKS * looks)
             steps = 1
-        else:
-            usual = round_size(len(self._taste.memory), self._settings.every_positives)
-            self._due_steps += STEPS * len(part) / usual
-            steps = int(self._due_steps)
-            self._due_steps -= steps
         if steps and len(self._taste.memory):
             self._taste.learn(steps)
         return len(part)
@@ -408,7 +430,8 @@ def round_size(known: int, most: int) -> int:
     return min(max(_LEAST_NEW, int(_GROWTH * known)), most)
 
 
-def _training(settings: LearningSettings) -> TasteTraining:
+def training_of(settings: LearningSettings) -> TasteTraining:
+    """The usual training within the bounds that the settings set."""
     dims = TasteTraining().shape.dims
     return TasteTraining(
         memory=settings.memory,

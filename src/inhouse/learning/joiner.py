@@ -16,21 +16,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inhouse.core.ids import PageId, UserId
-from inhouse.events.types import ITEM_KINDS, Event, LoggedEvent, ServedPage
+from inhouse.events.types import (
+    EVENT_KINDS,
+    ITEM_KINDS,
+    Event,
+    EventKind,
+    LoggedEvent,
+    ServedPage,
+)
 from inhouse.features.candidates import Scores, candidate_features
 from inhouse.features.history import history_arrays
 from inhouse.features.nearness import latest_positives, nearness
 from inhouse.features.outcomes import Outcome, is_positive
 from inhouse.features.people import Person
 from inhouse.features.state import LiveState
-from inhouse.learning.encoding import encode_history
 from inhouse.learning.examples import (
     Impressions,
     NextItems,
     join_impressions,
-    join_next_items,
     no_impressions,
 )
+from inhouse.learning.gathering import Gathering
 from inhouse.learning.snapshot import TasteSnapshot
 from inhouse.learning.waiting import KeptPage, Waiting, kept, unkept
 
@@ -83,18 +89,19 @@ class Joiner:
     ) -> Joined:
         """Fold in the next events and pages; `pages` must hold every page logged so far."""
         self._queue.extend(pages)
-        wanted: list[NextItems] = []
+        wanted = Gathering(self._length)
         shown: list[Impressions] = []
         for logged in events:
             self._open_until(logged.log_offset - 1)
             shown.extend(self._matured(self.now_ms))
-            example = self._wanted(logged)
-            if example is not None:
-                wanted.append(example)
+            item = self._item(logged.event)
+            if item is not None:
+                self._gather(logged, item, wanted)
+                self._attribute(logged.event, item)
             self._fold(logged)
         self._open_until(self.state.log_offset)
         shown.extend(self._matured(self.now_ms))
-        return Joined(wanted=join_next_items(wanted, self._length), shown=join_impressions(shown))
+        return Joined(wanted=wanted.examples(), shown=join_impressions(shown))
 
     def mature(self, now_ms: int) -> Impressions:
         """Pages whose time is over by the clock; only for a joiner that has read the whole log."""
@@ -120,36 +127,27 @@ class Joiner:
             self._waiting[waiting.page.page_id] = waiting
             self._pages_of.setdefault(waiting.page.user_id, deque()).append(waiting.page.page_id)
 
-    def _wanted(self, logged: LoggedEvent) -> NextItems | None:
-        """An example for the taste model, where the event is the first to say `wanted`."""
+    def _gather(self, logged: LoggedEvent, item: int, wanted: Gathering) -> None:
+        """Note an example for the taste model, where the event is the first to say `wanted`."""
         event = logged.event
-        item = self._item(event)
-        if item is None:
-            return None
-        duration_ms = int(self.state.items.duration_ms[item])
+        if event.kind == "impression" or not self._is_positive(event.kind, event.value, item):
+            return
         person = self.state.person(event.user_id)
-        if not is_positive(event.kind, event.value, duration_ms) or self._wanted_before(
-            person, item
-        ):
-            return None
-        history = history_arrays(person, event.at_ms, self._length)
-        return NextItems(
-            histories=encode_history(history, self._length, leave_out=item),
-            targets=np.array([item], dtype=np.int32),
-            at_ms=np.array([event.at_ms], dtype=np.int64),
-            offsets=np.array([logged.log_offset], dtype=np.int64),
-        )
+        if not self._wanted_before(person, item):
+            wanted.add(person, item, event.at_ms, logged.log_offset)
 
     def _wanted_before(self, person: Person, item: int) -> bool:
-        return item in person.seen and item in latest_positives(
-            self.state.items, person, len(person.recent)
+        return item in person.seen and any(
+            self._is_positive(EVENT_KINDS[action.kind], action.value, item)
+            for action in person.recent
+            if action.item == item
         )
+
+    def _is_positive(self, kind: EventKind, value: float | None, item: int) -> bool:
+        return is_positive(kind, value, int(self.state.items.duration_ms[item]))
 
     def _fold(self, logged: LoggedEvent) -> None:
         event = logged.event
-        item = self._item(event)
-        if item is not None:
-            self._attribute(event, item)
         self.state.apply_events([logged])
         self._last_offset[event.user_id] = logged.log_offset
         self.now_ms = max(self.now_ms, event.at_ms)

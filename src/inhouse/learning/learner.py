@@ -26,7 +26,7 @@ from inhouse.learning.tail import Stretch, Tail
 
 CONSUMER: Final = "learner"
 _EVENTS_AT_ONCE: Final = 4_000
-_FAR_BEHIND: Final = 20_000  # events, from which on each example is looked at about once
+_FAR_BEHIND: Final = 4_000  # events, from which on each example is looked at about once
 _LOG = logger("learner")
 
 
@@ -40,11 +40,12 @@ class LearnReport:
     published: SnapshotId | None  # the new snapshot, where one passed the gate
     caught_up: bool  # whether the log was read to its end
     delta: int | None = None  # sequence number of the delta, where one was published
+    rehearsed: bool = False  # whether steps that were left out in a hurry were made up for
 
     @property
     def was_busy(self) -> bool:
         """Whether it is worth calling again at once."""
-        return not self.caught_up or self.round is not None
+        return not self.caught_up or self.round is not None or self.rehearsed
 
 
 class Learner:
@@ -96,6 +97,7 @@ class Learner:
             hurried = self._tail.behind() > _FAR_BEHIND
             held = self._told(self._course.learn(self._clock.now_ms(), progress, hurried=hurried))
         published = self._publish(held.model) if held is not None and held.model else None
+        rehearsed = held is None and stretch.ended and self._course.rehearse()
         return LearnReport(
             events=len(stretch.events),
             pages=len(stretch.pages),
@@ -103,6 +105,7 @@ class Learner:
             published=published,
             delta=None if published else self._publish_changes(),
             caught_up=stretch.ended,
+            rehearsed=rehearsed,
         )
 
     def run_to_end(self, progress: Progress = no_progress) -> LearnReport:

@@ -45,7 +45,8 @@ _LEAST_NEW: Final = 200
 _FEWEST_NEW: Final = 50  # that tell anything when they are judged
 STEPS: Final = 40  # for each `round_size` of new examples
 _LEAST_SHOWN: Final = 500  # impressions remembered before there is a head
-_HEAD_LESSON: Final = 256  # impressions
+_HEAD_LESSON: Final = 256  # impressions at least, since a lesson looks at all that is remembered
+_HEAD_SHARE: Final = 16  # and one in so many of those
 _HEAD_STEPS: Final = 120  # for each `round_size` of wanted examples that usually comes with them
 _SHOWN_A_WANTED: Final = 20  # impressions that usually come with one wanted example
 _HURRIED: Final = 256  # examples of a lesson, one step each, when far behind the log
@@ -172,9 +173,8 @@ class Course:
         wanted = self._taste_lessons(progress, hurried=hurried)
         self._since += wanted
         if not self._is_snapshot_due(now_ms):
-            return Round(
-                wanted=wanted, shown=self._head_lessons(_HEAD_LESSON), contests=(), model=None
-            )
+            shown = self._head_lessons(whole_only=True)
+            return Round(wanted=wanted, shown=shown, contests=(), model=None)
         return self._settled(wanted, now_ms)
 
     def rehearse(self) -> bool:
@@ -310,12 +310,15 @@ class Course:
         self._records["taste"].add(ours, theirs)
         self._recent.add(self._taste.judge_delta(part, dense), theirs)
 
-    def _head_lessons(self, least: int) -> int:
-        """Lessons of `_HEAD_LESSON` impressions while `least` wait; returns how many that were."""
+    def _head_lessons(self, *, whole_only: bool) -> int:
+        """Lessons over the impressions that wait; returns how many that were."""
+        size = max(_HEAD_LESSON, len(self._head.memory) // _HEAD_SHARE)
+        if whole_only and self._waiting[1] < size:
+            return 0
         shown = join_impressions(self._shown)
         done = 0
-        while len(shown) - done >= least and done < len(shown):
-            done += self._head_lesson(shown.slice(done, done + _HEAD_LESSON))
+        while len(shown) - done >= (size if whole_only else 1):
+            done += self._head_lesson(shown.slice(done, done + size))
         self._shown = [shown.slice(done, len(shown))]
         self._waiting = (self._waiting[0], len(shown) - done)
         return done
@@ -351,7 +354,7 @@ class Course:
 
     def _settled(self, wanted: int, now_ms: int) -> Round:
         """Learn every impression, then let the gate decide on a snapshot."""
-        shown = self._head_lessons(1)
+        shown = self._head_lessons(whole_only=False)
         margin = self._settings.gate_margin
         judged = [record for record in self._records.values() if record.n]
         contests = tuple(record.contest(margin) for record in judged)

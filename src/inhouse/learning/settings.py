@@ -31,7 +31,7 @@ class LearningSettings:
         most=86_400_000,
     )
     delta_every_ms: int = setting(
-        2_000,
+        1_000,
         unit="ms",
         help="least time between two deltas: the rows that changed since the last one",
         least=0,

@@ -49,10 +49,11 @@ _HEAD_LESSON: Final = 256  # impressions at least, since a lesson looks at all t
 _HEAD_SHARE: Final = 16  # and one in so many of those
 _HEAD_STEPS: Final = 120  # for each `round_size` of wanted examples that usually comes with them
 _SHOWN_A_WANTED: Final = 20  # impressions that usually come with one wanted example
-_HURRIED: Final = 256  # examples of a lesson, one step each, when far behind the log
+_HURRIED: Final = 512  # examples of a lesson, which is one step over them, when far behind the log
 _HURRIED_JUDGED: Final = 8  # one lesson in so many is judged then
 _OWED_LOOKS: Final = 10  # at most so many at all that is remembered are made up for later
 _PAID_AT_ONCE: Final = 8  # steps
+_ROWS_JUDGED: Final = 4  # one lesson in so many is foreseen by the rows that may be published
 _JUDGED_FOR_ROWS: Final = 1_000  # latest examples that decide about a delta
 
 
@@ -166,7 +167,7 @@ class Course:
     ) -> Round:
         """All lessons that are due. What passes the gate serves from then on.
 
-        hurried: be content with about one look at each example, to come up with the log; `rehearse`
+        hurried: look at each example once and rehearse nothing, to come up with the log; `rehearse`
         makes up for it later.
         """
         self._taste.grow(self._content())
@@ -288,11 +289,11 @@ class Course:
         self._due_steps += STEPS * len(part) / usual
         steps = int(self._due_steps)
         self._due_steps -= steps
-        if hurried and steps > 1:
+        if hurried:
             looks = len(self._taste.memory) // self._taste.training.batch + 1
-            self._owed = min(self._owed + steps - 1, _OWED_LOOKS * looks)
-            steps = 1
-        if steps and len(self._taste.memory):
+            self._owed = min(self._owed + steps, _OWED_LOOKS * looks)
+            self._taste.learn_latest(len(part))
+        elif steps:
             self._taste.learn(steps)
         return len(part)
 
@@ -308,7 +309,8 @@ class Course:
         dense = self.serving.dense
         theirs = self._taste.judge_published(part, dense)
         self._records["taste"].add(ours, theirs)
-        self._recent.add(self._taste.judge_delta(part, dense), theirs)
+        if self._lessons % _ROWS_JUDGED == 0:
+            self._recent.add(self._taste.judge_delta(part, dense), theirs)
 
     def _head_lessons(self, *, whole_only: bool) -> int:
         """Lessons over the impressions that wait; returns how many that were."""

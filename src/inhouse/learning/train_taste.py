@@ -119,6 +119,10 @@ class TasteTrainer:
             progress(step + 1)
         return total / max(steps, 1)
 
+    def learn_latest(self, n: int) -> float:
+        """One step over the newest n examples and no others; returns its loss."""
+        return self._step(self.memory.latest(n))
+
     def judge(self, examples: NextItems, weights: TasteWeights | None = None) -> Judgement:
         """Loss on examples, by this model or by `weights` with a row for each item in order.
 

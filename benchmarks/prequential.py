@@ -198,13 +198,18 @@ def main() -> None:
     replay.run()
     names = [ranker.name for ranker in replay.rankers]
     rows = rows_of(replay.answers, names, options.seed)
-    asked = sorted(key for key in rows[0] if key.startswith("day "))
-    columns = ("ranker", "questions", "HR@20", "HR@20 range", "NDCG@20", "NDCG@20 range")
-    more = ("online HR@20 more, range", "online NDCG@20 more, range", *asked, "ms a question")
-    report = Report("prequential", (*columns, *more))
+    days_asked = [key for key in rows[0] if key.startswith("day ")]
+    by_day = Report("HR@20 by day", ("ranker", *days_asked))
+    report = Report(
+        "prequential",
+        ("ranker", "HR@20", "HR@20 range", "NDCG@20", "NDCG@20 range", "online HR@20 more, range"),
+    )
     for row in rows:
+        by_day.add(**row)
         report.add(**row)
+    by_day.finish(argparse.Namespace(quick=options.quick, json=None))
     report.finish(options)
+    console.print(f"{rows[0]['questions']:,} questions")
     console.print(f"{time.monotonic() - began:,.0f} s")
 
 

@@ -50,7 +50,7 @@ class World:
         table = state.items
         table.restore(
             [ItemId(f"i{k}") for k in range(self._items)],
-            [np.empty(0, dtype=np.uint32)] * self._items,
+            (np.empty(0, dtype=np.uint32), np.zeros(self._items, dtype=np.int32)),
         )
         while len(table.creator) < self._items:
             table._grow()

@@ -83,6 +83,8 @@ def small_model(monkeypatch: pytest.MonkeyPatch) -> None:
     shape = TasteShape(dims=8, length=16)
     small = partial(TasteTraining, shape=shape, batch=128, dropout=0.3)
     monkeypatch.setattr("inhouse.learning.course.TasteTraining", small)
+    # Its whole life is read at one look, which is no reason for haste.
+    monkeypatch.setattr("inhouse.learning.learner._MANY", 1_000_000)
 
 
 @pytest.fixture

@@ -73,8 +73,9 @@ def test_applied_rows_move_the_vectors_that_were_given_out() -> None:
     vectors = snapshot.item_vectors(items)
     before = vectors.copy()
 
-    snapshot.apply(_delta(1, "b", "new", "later"))
+    moved = snapshot.apply(_delta(1, "b", "new", "later"))
 
+    assert moved.tolist() == [1, 2]
     fresh = TasteSnapshot(snapshot.facts, snapshot.taste, None)
     assert snapshot.taste.item_ids == ("a", "b", "new", "later")
     np.testing.assert_array_equal(vectors, fresh.item_vectors(items))
@@ -117,7 +118,7 @@ def test_serving_stops_before_a_bad_delta_and_says_so_once(tmp_path: Path, fault
     with structlog.testing.capture_logs() as logs:
         snapshot = store.load_current()
         assert snapshot is not None
-        assert store.bring_up(snapshot) == 0
+        assert store.bring_up(snapshot).tolist() == []
 
     assert snapshot.sequence == 1
     assert snapshot.taste.id_part[0].tolist() == [1.0] * 8

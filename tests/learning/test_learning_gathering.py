@@ -30,7 +30,8 @@ def test_gathered_moments_equal_those_encoded_one_by_one(
     single = []
     for offset, (actions, item) in enumerate(people):
         person = Person(user_id=UserId("u"))
-        person.recent.extend(actions)
+        for action in actions:
+            person.recent.remember(action)
         gathered.add(person, item, NOW_MS, offset)
         alone = Gathering(LENGTH)
         alone.add(person, item, NOW_MS, offset)

@@ -245,3 +245,35 @@ def test_items_that_come_later_are_learned_too(community: Community, store: Snap
     assert learner.state.items.ids[-1] == "new"
     assert vectors.shape == (61, snapshot.dims)
     assert len(snapshot.taste.item_ids) == len(set(snapshot.taste.item_ids)) <= 61
+
+
+def test_in_a_hurry_each_example_is_learned_once_and_rehearsed_later(
+    community: Community, store: SnapshotStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When much comes at once a step is over what is new; the steps left out come in the quiet."""
+    monkeypatch.setattr("inhouse.learning.learner._MANY", 100)
+    done: list[str] = []
+    learn, latest = TasteTrainer.learn, TasteTrainer.learn_latest
+
+    def noted(trainer: TasteTrainer, *args: object, **kwargs: object) -> float:
+        done.append("rehearsed")
+        return learn(trainer, *args, **kwargs)  # type: ignore[arg-type]
+
+    def noted_latest(trainer: TasteTrainer, n: int) -> float:
+        done.append("new")
+        return latest(trainer, n)
+
+    monkeypatch.setattr(TasteTrainer, "learn", noted)
+    monkeypatch.setattr(TasteTrainer, "learn_latest", noted_latest)
+    learner = _learner(community, store)
+    community.live(120)
+    _run(learner)
+    known = len(learner._course._taste.memory)
+    done.clear()
+    community.live(200)
+    reports = _run(learner)
+
+    wanted = sum(report.round.wanted for report in reports if report.round is not None)
+    assert len(learner._course._taste.memory) - known == wanted > 400
+    assert done == sorted(done)
+    assert done.count("rehearsed") == sum(report.rehearsed for report in reports) > 0

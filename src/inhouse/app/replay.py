@@ -218,7 +218,7 @@ class _Player:
             self._feed.use(held.model)
         changed = self._course.changes(now_ms)
         if changed is not None and changed.delta is not None:
-            self._course.serve_delta(changed.delta)  # the feed's model is the same object
+            self._feed.moved(self._course.serve_delta(changed.delta))  # its model is this one
 
     def _progress(self, at_ms: int, doing: str) -> None:
         self._tell(

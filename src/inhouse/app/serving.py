@@ -94,13 +94,19 @@ class FeedService:
         if current is None:
             return False
         if self._model is not None and current == self._model.snapshot_id:
-            return self._snapshots.bring_up(self._model) > 0
+            return self._move(self._model)
         model = self._snapshots.load(current)
         self._snapshots.bring_up(model)
         self._model = model
         self.feed.use(model)
         self._log.info("snapshot_swapped", snapshot=model.snapshot_id, deltas=model.sequence)
         return True
+
+    def _move(self, model: TasteSnapshot) -> bool:
+        """Take up the deltas that came since; returns whether there were any."""
+        before = model.sequence
+        self.feed.moved(self._snapshots.bring_up(model))
+        return model.sequence > before
 
 
 def _seed(user_id: UserId, offset: int, now_ms: int) -> int:

@@ -3,7 +3,8 @@
 What is new is learned in lessons, in the order of the log. The examples of a lesson are foreseen
 by the learning model and by what serves, then remembered, then steps are done over what is
 remembered: half of each batch from the latest. The borders of lessons depend on how much is known,
-never on how the log happened to be read, so two courses over one log learn the same.
+never on how the log happened to be read, so two courses over one log learn the same; but in a
+hurry, when more comes than can be rehearsed, a lesson is what there is.
 
 Published are the rows that changed, as a delta every few seconds, and everything as a snapshot
 every few minutes. Both pass the gate first: by the losses above, on what nobody had learned yet.
@@ -49,7 +50,7 @@ _HEAD_LESSON: Final = 256  # impressions at least, since a lesson looks at all t
 _HEAD_SHARE: Final = 16  # and one in so many of those
 _HEAD_STEPS: Final = 120  # for each `round_size` of wanted examples that usually comes with them
 _SHOWN_A_WANTED: Final = 20  # impressions that usually come with one wanted example
-_HURRIED: Final = 512  # examples of a lesson, which is one step over them, when far behind the log
+_HURRIED: Final = 512  # examples at most of a lesson in a hurry, which is one step over them
 _HURRIED_JUDGED: Final = 8  # one lesson in so many is judged then
 _OWED_LOOKS: Final = 10  # at most so many at all that is remembered are made up for later
 _PAID_AT_ONCE: Final = 8  # steps
@@ -171,6 +172,8 @@ class Course:
         makes up for it later.
         """
         self._taste.grow(self._content())
+        # The first model is worth its time: until it serves nothing is gained by haste.
+        hurried = hurried and self.serving is not None
         wanted = self._taste_lessons(progress, hurried=hurried)
         self._since += wanted
         if not self._is_snapshot_due(now_ms):
@@ -217,11 +220,13 @@ class Course:
         )
         return RowsHeld(contest=held, delta=Delta(facts=facts, item_ids=names, rows=rows))
 
-    def serve_delta(self, delta: Delta) -> None:
-        """Hear that it serves; to be called before anything else is learned."""
-        if self.serving is not None:
-            self.serving.apply(delta)
-            self._taste.mark_published()
+    def serve_delta(self, delta: Delta) -> NDArray[np.int32]:
+        """Hear that it serves, before anything else is learned; the items whose vectors moved."""
+        if self.serving is None:
+            return np.empty(0, dtype=np.int32)
+        moved = self.serving.apply(delta)
+        self._taste.mark_published()
+        return moved
 
     def remembered(self) -> Impressions:
         """What the head rehearses from."""
@@ -275,8 +280,9 @@ class Course:
         if len(self._taste.memory) == 0 and self._waiting[0] < self._settings.first_positives:
             return 0
         done, total = 0, self._waiting[0]
-        while self._waiting[0] >= (size := _HURRIED if hurried else self._lesson_size()):
-            done += self._taste_lesson(self._cut(size), hurried=hurried)
+        while self._waiting[0] >= (size := self._lesson_size()):
+            part = self._cut(_HURRIED if hurried else size)
+            done += self._taste_lesson(part, hurried=hurried)
             progress("taste", done, total)
         return done
 

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from inhouse.features.people import Person
+from inhouse.features.rows import Actions
 from inhouse.learning.encoding import age_codes, dwell_codes, empty_histories
 from inhouse.learning.examples import NextItems
 
@@ -22,23 +23,24 @@ class Gathering:
         self._at_ms: list[int] = []
         self._offsets: list[int] = []
         self._counts: list[int] = []  # actions of each moment's history, which follow
-        self._items: list[int] = []
-        self._kinds: list[int] = []
-        self._acted_ms: list[int] = []
-        self._values: list[float] = []
+        self._actions: list[Actions] = []
 
     def add(self, person: Person, item: int, at_ms: int, offset: int) -> None:
         """The person wanted the item; their history is read now, without the item itself."""
-        latest = list(person.recent)[-self._length :]
-        actions = [action for action in latest if action.item != item]
+        latest = person.recent.latest(self._length)
+        kept = latest.items != item
+        if not kept.all():
+            latest = Actions(
+                items=latest.items[kept],
+                kinds=latest.kinds[kept],
+                at_ms=latest.at_ms[kept],
+                values=latest.values[kept],
+            )
         self._targets.append(item)
         self._at_ms.append(at_ms)
         self._offsets.append(offset)
-        self._counts.append(len(actions))
-        self._items.extend([action.item for action in actions])
-        self._kinds.extend([action.kind for action in actions])
-        self._acted_ms.extend([action.at_ms for action in actions])
-        self._values.extend([action.value for action in actions])
+        self._counts.append(len(latest.items))
+        self._actions.append(latest)
 
     def examples(self) -> NextItems:
         """All of them, in order."""
@@ -48,12 +50,14 @@ class Gathering:
         rows = np.repeat(np.arange(n), counts)  # [actions] whose it is
         ends = np.cumsum(counts)
         columns = np.arange(len(rows)) - ends[rows] + length  # [actions] newest in the last one
-        ages_ms = np.maximum(at_ms[rows] - np.array(self._acted_ms, dtype=np.int64), 0)
         histories = empty_histories(n, length)
-        histories.items[rows, columns] = self._items
-        histories.kinds[rows, columns] = self._kinds
-        histories.ages[rows, columns] = age_codes(ages_ms)
-        histories.dwells[rows, columns] = dwell_codes(np.array(self._values, dtype=np.float32))
+        if n:
+            acted_ms = np.concatenate([actions.at_ms for actions in self._actions])
+            values = np.concatenate([actions.values for actions in self._actions])
+            histories.items[rows, columns] = np.concatenate([a.items for a in self._actions])
+            histories.kinds[rows, columns] = np.concatenate([a.kinds for a in self._actions])
+            histories.ages[rows, columns] = age_codes(np.maximum(at_ms[rows] - acted_ms, 0))
+            histories.dwells[rows, columns] = dwell_codes(values)
         return NextItems(
             histories=histories,
             targets=np.array(self._targets, dtype=np.int32),

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from inhouse.core.ids import PageId, UserId
 from inhouse.events.types import (
-    EVENT_KINDS,
     ITEM_KINDS,
     Event,
     EventKind,
@@ -27,7 +26,7 @@ from inhouse.events.types import (
 from inhouse.features.candidates import Scores, candidate_features
 from inhouse.features.history import history_arrays
 from inhouse.features.nearness import latest_positives, nearness
-from inhouse.features.outcomes import Outcome, is_positive
+from inhouse.features.outcomes import Outcome, are_positive, is_positive
 from inhouse.features.people import Person
 from inhouse.features.state import LiveState
 from inhouse.learning.examples import (
@@ -137,11 +136,12 @@ class Joiner:
             wanted.add(person, item, event.at_ms, logged.log_offset)
 
     def _wanted_before(self, person: Person, item: int) -> bool:
-        return item in person.seen and any(
-            self._is_positive(EVENT_KINDS[action.kind], action.value, item)
-            for action in person.recent
-            if action.item == item
-        )
+        if item not in person.seen:
+            return False
+        recent = person.recent.latest()
+        same = np.flatnonzero(recent.items == item)
+        lengths_ms = self.state.items.duration_ms[recent.items[same]]
+        return bool(are_positive(recent.kinds[same], recent.values[same], lengths_ms).any())
 
     def _is_positive(self, kind: EventKind, value: float | None, item: int) -> bool:
         return is_positive(kind, value, int(self.state.items.duration_ms[item]))

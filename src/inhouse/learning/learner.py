@@ -26,7 +26,7 @@ from inhouse.learning.tail import Stretch, Tail
 
 CONSUMER: Final = "learner"
 _EVENTS_AT_ONCE: Final = 4_000
-_FAR_BEHIND: Final = 4_000  # events, from which on each example is looked at about once
+_MANY: Final = 1_000  # new events, from which on each example is looked at once, to keep up
 _LOG = logger("learner")
 
 
@@ -94,7 +94,7 @@ class Learner:
         stretch = self._read()
         held: Round | None = None
         if self._course.is_due():
-            hurried = self._tail.behind() > _FAR_BEHIND
+            hurried = len(stretch.events) >= _MANY
             held = self._told(self._course.learn(self._clock.now_ms(), progress, hurried=hurried))
         published = self._publish(held.model) if held is not None and held.model else None
         rehearsed = held is None and stretch.ended and self._course.rehearse()

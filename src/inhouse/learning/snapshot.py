@@ -119,10 +119,11 @@ class TasteSnapshot:
         self._vectors[start:stop] = self._placed(items.ids[start:stop], items.content[start:stop])
         self._count = stop
 
-    def apply(self, delta: Delta) -> None:
+    def apply(self, delta: Delta) -> NDArray[np.int32]:
         """Put newer rows in place. Raises SnapshotError where it is not the next of this snapshot.
 
-        Nothing is changed then. Vectors that `item_vectors` gave out change with it.
+        Nothing is changed then. Vectors that `item_vectors` gave out change with it; returned are
+        the rows of its table where they did.
         """
         facts = delta.facts
         if facts.base != self.snapshot_id or facts.sequence != self.sequence + 1:
@@ -136,8 +137,9 @@ class TasteSnapshot:
         self._reserve(len(self._names))
         self._ids[rows] = delta.rows
         self.sequence, self.log_offset = facts.sequence, facts.log_offset
-        if self._table is not None:
-            self._move(self._table, delta.item_ids)
+        if self._table is None:
+            return np.empty(0, dtype=np.int32)
+        return self._move(self._table, delta.item_ids)
 
     def _row(self, item_id: ItemId) -> int:
         """The item's row, a new one if need be."""
@@ -154,14 +156,15 @@ class TasteSnapshot:
             grown[: len(self._ids)] = self._ids
             self._ids = grown
 
-    def _move(self, items: ItemTable, names: Sequence[ItemId]) -> None:
-        """Compute anew the vectors of these items that were computed already."""
+    def _move(self, items: ItemTable, names: Sequence[ItemId]) -> NDArray[np.int32]:
+        """Compute anew the vectors that were computed already of these items; their rows."""
         places = [items.index[name] for name in names if name in items.index]
-        moved = np.array([place for place in places if place < self._count], dtype=np.int64)
+        moved = np.array([place for place in places if place < self._count], dtype=np.int32)
         if len(moved):
             self._vectors[moved] = self._placed(
-                [items.ids[place] for place in moved], items.content[moved]
+                [items.ids[place] for place in moved.tolist()], items.content[moved]
             )
+        return moved
 
     def _placed(self, names: Sequence[ItemId], content: Floats) -> Floats:
         """float32[n, d]: where items lie, by their rows and their content."""
@@ -250,20 +253,19 @@ class SnapshotStore:
         self.bring_up(snapshot)
         return snapshot
 
-    def bring_up(self, snapshot: TasteSnapshot) -> int:
-        """Apply the deltas that the snapshot has not yet, in their order; returns how many.
+    def bring_up(self, snapshot: TasteSnapshot) -> NDArray[np.int32]:
+        """Apply the deltas that the snapshot has not yet, in their order; rows whose vectors moved.
 
         It stops before one that is torn, altered or missing, and the log says so once.
         """
-        done = 0
+        moved = [np.empty(0, dtype=np.int32)]
         while (delta := self._next_delta(snapshot)) is not None:
             try:
-                snapshot.apply(delta)
+                moved.append(snapshot.apply(delta))
             except SnapshotError as error:
                 self._refuse_delta(snapshot, str(error))
                 break
-            done += 1
-        return done
+        return np.unique(np.concatenate(moved))
 
     def publish_delta(self, delta: Delta) -> None:
         """Show what changed, whole or not at all. Raises StoreError."""

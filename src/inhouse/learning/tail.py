@@ -51,10 +51,6 @@ class Tail:
         last = events[-1].log_offset if events else self._state.log_offset
         return Stretch(events=events, pages=self._pages_until(last), ended=ended)
 
-    def behind(self) -> int:
-        """How many places of the log are not in the state yet."""
-        return self._logs.events.last_offset() - self._state.log_offset
-
     def _pages_until(self, log_offset: int) -> list[tuple[int, ServedPage]]:
         """Pages not read yet, up to the first that saw more events than these."""
         found: list[tuple[int, ServedPage]] = []

@@ -274,6 +274,6 @@ def test_in_a_hurry_each_example_is_learned_once_and_rehearsed_later(
     reports = _run(learner)
 
     wanted = sum(report.round.wanted for report in reports if report.round is not None)
-    assert len(learner._course._taste.memory) - known == wanted > 400
+    assert len(learner._course._taste.memory) - known == wanted > 200
     assert done == sorted(done)
     assert done.count("rehearsed") == sum(report.rehearsed for report in reports) > 0

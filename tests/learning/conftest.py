@@ -1,15 +1,22 @@
 """Worlds with a known right answer."""
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
+from learning_community import Community
 
 from inhouse.core.random import stream
 from inhouse.features.candidates import FEATURE_NAMES
 from inhouse.features.outcomes import KIND_CODES
 from inhouse.learning.encoding import Histories
 from inhouse.learning.examples import Impressions, NextItems
+from inhouse.learning.snapshot import SnapshotStore
+from inhouse.learning.taste import TasteShape
+from inhouse.learning.train_taste import TasteTraining
+from inhouse.store.database import Database
 
 LENGTH = 64
 
@@ -68,3 +75,25 @@ def planted() -> Callable[..., Impressions]:
         )
 
     return make
+
+
+@pytest.fixture
+def small_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model of the community's size learns it in a moment."""
+    shape = TasteShape(dims=8, length=16)
+    small = partial(TasteTraining, shape=shape, batch=128, dropout=0.3)
+    monkeypatch.setattr("inhouse.learning.course.TasteTraining", small)
+    # Its whole life is read at one look, which is no reason for haste.
+    monkeypatch.setattr("inhouse.learning.learner._MANY", 1_000_000)
+
+
+@pytest.fixture
+def community(database: Database) -> Community:
+    """A young one."""
+    return Community(database)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SnapshotStore:
+    """An empty one."""
+    return SnapshotStore(tmp_path / "snapshots")

@@ -1,133 +1,25 @@
 """The learner: learns a two-coloured community, resumes after being killed, and guards the gate."""
 
-from concurrent.futures import Future
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import structlog
+from learning_community import ITEMS, PEOPLE, START_MS, Community
 
-from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import Item
 from inhouse.core.clock import FollowingClock
-from inhouse.core.ids import EventId, ItemId, PageId, UserId
-from inhouse.core.random import stream
-from inhouse.events.log import EventLog
-from inhouse.events.pages import PageLog
-from inhouse.events.types import Event, EventKind, PageItem, ServedPage
+from inhouse.core.ids import ItemId, UserId
 from inhouse.features.history import history_arrays
-from inhouse.features.ports import Logs
 from inhouse.learning.learner import CONSUMER, Learner, LearnReport
 from inhouse.learning.settings import LearningSettings
 from inhouse.learning.snapshot import SnapshotStore
-from inhouse.learning.taste import TasteShape
 from inhouse.learning.train import train_once
-from inhouse.learning.train_taste import TasteTrainer, TasteTraining
-from inhouse.store.database import Database
+from inhouse.learning.train_taste import TasteTrainer
 
-START_MS = 1_700_000_000_000
-ITEMS, PEOPLE, PAGE = 60, 30, 6
-SETTINGS = LearningSettings(first_positives=100, every_positives=200)
-
-
-class Community:
-    """People of colour 0 or 1 who click the items of their colour; item k has colour k % 2."""
-
-    def __init__(self, database: Database) -> None:
-        self.logs = Logs(
-            catalog=Catalog(database), events=EventLog(database), pages=PageLog(database)
-        )
-        self._numbers = stream(5, "community")
-        self._at_ms = START_MS
-        self._events = 0
-        self._pages = 0
-        self.logs.catalog.put_items(
-            [
-                Item(
-                    item_id=ItemId(f"i{k:02}"),
-                    creator_id=UserId(f"c{k % 7}"),
-                    title=("red crimson", "blue azure")[k % 2],
-                    created_ms=START_MS,
-                )
-                for k in range(ITEMS)
-            ]
-        )
-
-    def live(self, pages: int) -> None:
-        """Serve so many random pages, minutes apart, and log what people do on them."""
-        durable: list[Future[Any]] = []
-        for _ in range(pages):
-            person = int(self._numbers.integers(PEOPLE))
-            self._at_ms += 120_000
-            shown = self._numbers.choice(ITEMS, PAGE, replace=False)
-            page = self._page(person, shown.tolist())
-            durable.append(self.logs.pages.submit(page))
-            events: list[Event] = []
-            for item in shown:
-                events.append(self._event("impression", person, int(item), page.page_id))
-                if item % 2 == person % 2 and self._numbers.random() < 0.9:
-                    events.append(self._event("click", person, int(item), page.page_id))
-            durable.append(self.logs.events.submit(events))
-        for waiting in durable:
-            waiting.result()
-
-    def _page(self, person: int, shown: list[int]) -> ServedPage:
-        self._pages += 1
-        return ServedPage(
-            page_id=PageId(f"p{self._pages}"),
-            at_ms=self._at_ms,
-            user_id=UserId(f"u{person}"),
-            surface="for_you",
-            items=tuple(
-                PageItem(
-                    item_id=ItemId(f"i{item:02}"),
-                    position=place,
-                    source="explore",
-                    sources=("explore",),
-                    value=0.0,
-                    predicted={},
-                    propensity=0.1,
-                    explored=True,
-                )
-                for place, item in enumerate(shown)
-            ),
-            log_offset=self._events,  # offsets count from 1 without a gap
-        )
-
-    def _event(self, kind: EventKind, person: int, item: int, page_id: PageId) -> Event:
-        self._events += 1
-        self._at_ms += 1_000
-        return Event(
-            event_id=EventId(f"e{self._events}"),
-            at_ms=self._at_ms,
-            kind=kind,
-            user_id=UserId(f"u{person}"),
-            item_id=ItemId(f"i{item:02}"),
-            page_id=page_id,
-        )
-
-
-@pytest.fixture(autouse=True)
-def _small_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model of the community's size learns it in a moment."""
-    shape = TasteShape(dims=8, length=16)
-    small = partial(TasteTraining, shape=shape, batch=128, dropout=0.3)
-    monkeypatch.setattr("inhouse.learning.course.TasteTraining", small)
-
-
-@pytest.fixture
-def community(database: Database) -> Community:
-    """A young one."""
-    return Community(database)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> SnapshotStore:
-    """An empty one."""
-    return SnapshotStore(tmp_path / "snapshots")
+pytestmark = pytest.mark.usefixtures("small_model")
+SETTINGS = LearningSettings(first_positives=100, every_positives=200, table_mb=1)
 
 
 def _learner(community: Community, store: SnapshotStore) -> Learner:
@@ -255,7 +147,7 @@ def test_a_worse_model_is_not_published(
 
     def burst(trainer: TasteTrainer, *args: object, **kwargs: object) -> float:
         loss = learn(trainer, *args, **kwargs)  # type: ignore[arg-type]
-        trainer._table.values.mul_(40)
+        trainer._table._values *= 40
         return loss
 
     monkeypatch.setattr(TasteTrainer, "learn", burst)
@@ -349,4 +241,39 @@ def test_items_that_come_later_are_learned_too(community: Community, store: Snap
 
     snapshot = store.load_current()
     assert snapshot is not None
-    assert snapshot.taste.item_ids[-1] == "new"
+    vectors = snapshot.item_vectors(learner.state.items)
+    assert learner.state.items.ids[-1] == "new"
+    assert vectors.shape == (61, snapshot.dims)
+    assert len(snapshot.taste.item_ids) == len(set(snapshot.taste.item_ids)) <= 61
+
+
+def test_in_a_hurry_each_example_is_learned_once_and_rehearsed_later(
+    community: Community, store: SnapshotStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When much comes at once a step is over what is new; the steps left out come in the quiet."""
+    monkeypatch.setattr("inhouse.learning.learner._MANY", 100)
+    done: list[str] = []
+    learn, latest = TasteTrainer.learn, TasteTrainer.learn_latest
+
+    def noted(trainer: TasteTrainer, *args: object, **kwargs: object) -> float:
+        done.append("rehearsed")
+        return learn(trainer, *args, **kwargs)  # type: ignore[arg-type]
+
+    def noted_latest(trainer: TasteTrainer, n: int) -> float:
+        done.append("new")
+        return latest(trainer, n)
+
+    monkeypatch.setattr(TasteTrainer, "learn", noted)
+    monkeypatch.setattr(TasteTrainer, "learn_latest", noted_latest)
+    learner = _learner(community, store)
+    community.live(120)
+    _run(learner)
+    known = len(learner._course._taste.memory)
+    done.clear()
+    community.live(200)
+    reports = _run(learner)
+
+    wanted = sum(report.round.wanted for report in reports if report.round is not None)
+    assert len(learner._course._taste.memory) - known == wanted > 200
+    assert done == sorted(done)
+    assert done.count("rehearsed") == sum(report.rehearsed for report in reports) > 0

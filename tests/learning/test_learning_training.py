@@ -17,56 +17,12 @@ from inhouse.learning.memory import ImpressionMemory, NextItemMemory, Ring
 from inhouse.learning.taste import TasteShape
 from inhouse.learning.train import Catalogue, train_head, train_taste
 from inhouse.learning.train_head import HeadTraining
-from inhouse.learning.train_loss import by_popularity, cross_entropy, evenly, whole
-from inhouse.learning.train_rows import RowTable
+from inhouse.learning.train_loss import Popular, cross_entropy, evenly, whole
 from inhouse.learning.train_taste import TasteTrainer, TasteTraining
 
 Make = Callable[..., NextItems]
 Planted = Callable[..., Impressions]
 QUICK = TasteTraining(shape=TasteShape(dims=8), batch=128, dropout=0.2)
-
-
-def test_rows_move_as_under_adam() -> None:
-    """Where every row is touched at every step the table equals torch's AdamW."""
-    table = RowTable(4, rate=0.01, decay=0.1)
-    table.grow(6)
-    table.activate(np.arange(6), torch.Generator().manual_seed(1))
-    parameter = torch.nn.Parameter(table.values.clone())
-    adam = torch.optim.AdamW([parameter], lr=0.01, weight_decay=0.1)
-    dice = torch.Generator().manual_seed(2)
-
-    for _ in range(20):
-        gradient = torch.randn(6, 4, generator=dice)
-        table.update(torch.arange(6), gradient)
-        parameter.grad = gradient
-        adam.step()
-
-    torch.testing.assert_close(table.values, parameter.detach(), atol=1e-6, rtol=1e-5)
-
-
-def test_inactive_rows_never_move() -> None:
-    """A gradient on a row that is not active changes nothing."""
-    table = RowTable(2, rate=0.1, decay=0.0)
-    table.grow(3)
-    table.activate(np.array([1]), torch.Generator().manual_seed(0))
-
-    table.update(torch.arange(3), torch.ones(3, 2))
-
-    assert table.values[[0, 2]].abs().sum() == 0
-    assert table.values[1].abs().sum() > 0
-
-
-def test_growing_keeps_what_was_learned() -> None:
-    """Rows that were there stay as they are when more come."""
-    table = RowTable(2, rate=0.1, decay=0.0)
-    table.grow(2)
-    table.activate(np.arange(2), torch.Generator().manual_seed(0))
-    before = table.values.clone()
-
-    table.grow(100)
-
-    assert torch.equal(table.values[:2], before)
-    assert table.active.tolist() == [True] * 2 + [False] * 98
 
 
 def _example(history: list[int], target: int) -> NextItems:
@@ -108,7 +64,7 @@ def test_the_sampled_sum_estimates_the_whole(kind: str) -> None:
         if kind == "even":
             choices = evenly(rows, 100, numbers)
         else:
-            choices = by_popularity(rows, counts, 100, numbers)
+            choices = Popular(rows, counts).draw(100, numbers)
         sums.append(np.exp(logits[choices.rows] - choices.correction.numpy()).sum())
 
     assert np.mean(sums) == pytest.approx(np.exp(logits).sum(), rel=0.02)

@@ -216,6 +216,9 @@ class _Player:
         if held.model is not None:
             self._snapshots += 1
             self._feed.use(held.model)
+        changed = self._course.changes(now_ms)
+        if changed is not None and changed.delta is not None:
+            self._feed.moved(self._course.serve_delta(changed.delta))  # its model is this one
 
     def _progress(self, at_ms: int, doing: str) -> None:
         self._tell(

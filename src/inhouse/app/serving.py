@@ -12,7 +12,7 @@ from inhouse.engagement.experiments.store import Experiments
 from inhouse.events.pages import PageLog
 from inhouse.events.types import ServedPage
 from inhouse.features.follow import Follower
-from inhouse.learning.snapshot import SnapshotStore
+from inhouse.learning.snapshot import SnapshotStore, TasteSnapshot
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.types import FeedQuery, Surface
 
@@ -48,6 +48,7 @@ class FeedService:
         self._experiments = experiments
         self._snapshots = snapshots
         self._clock = clock
+        self._model: TasteSnapshot | None = None
         self._looked_s = 0.0
         self._started = False
         self._log = logger("serving")
@@ -87,15 +88,25 @@ class FeedService:
         return done
 
     def swap_model(self) -> bool:
-        """Serve from the newest good snapshot; keeps the old one where there is none newer."""
+        """Serve from the newest good snapshot and its deltas; returns whether anything is newer."""
         self._looked_s = time.monotonic()
         current = self._snapshots.current()
-        if current is None or current == self.feed.snapshot_id:
+        if current is None:
             return False
-        snapshot = self._snapshots.load(current)
-        self.feed.use(snapshot)
-        self._log.info("snapshot_swapped", snapshot=snapshot.snapshot_id)
+        if self._model is not None and current == self._model.snapshot_id:
+            return self._move(self._model)
+        model = self._snapshots.load(current)
+        self._snapshots.bring_up(model)
+        self._model = model
+        self.feed.use(model)
+        self._log.info("snapshot_swapped", snapshot=model.snapshot_id, deltas=model.sequence)
         return True
+
+    def _move(self, model: TasteSnapshot) -> bool:
+        """Take up the deltas that came since; returns whether there were any."""
+        before = model.sequence
+        self.feed.moved(self._snapshots.bring_up(model))
+        return model.sequence > before
 
 
 def _seed(user_id: UserId, offset: int, now_ms: int) -> int:

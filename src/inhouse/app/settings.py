@@ -44,7 +44,7 @@ class AppSettings:
         300, unit="ms", help="how long the worker rests when nothing waits", least=10, most=60_000
     )
     learn_every_s: float = setting(
-        5.0, unit="s", help="how often the learner looks for new behaviour", least=0.1, most=3_600
+        0.5, unit="s", help="how often the learner looks for new behaviour", least=0.1, most=3_600
     )
 
 

@@ -4,6 +4,7 @@ Rates are smoothed towards the community's own rate with `_PRIOR_IMPRESSIONS` im
 so that a post shown once is neither a hit nor a failure.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -123,7 +124,7 @@ def _match_columns(
 ) -> dict[str, Column]:
     topics = table.topics[items]
     filled = topics >= 0
-    chosen = np.isin(topics, np.array(person.topics, dtype=np.int16)) & filled
+    chosen = _among(topics, person.topics) & filled
     creators = table.creator[items]
     padded = np.append(lean.topics, np.float32(0))
     return {
@@ -131,11 +132,18 @@ def _match_columns(
         "topic_affinity": np.where(filled, padded[np.where(filled, topics, -1)], 0).sum(axis=1),
         "topic_chosen": chosen.any(axis=1),
         "creator_affinity": lean.creators[creators],
-        "creator_followed": np.isin(creators, np.fromiter(person.follows, dtype=np.int32)),
+        "creator_followed": _among(creators, person.follows),
         "same_language": table.language[items]
         == _code_or_none(table.languages.find(person.language)),
         "same_region": table.region[items] == _code_or_none(table.regions.find(person.region)),
     }
+
+
+def _among(codes: NDArray[np.integer], few: Collection[int]) -> NDArray[np.bool_]:
+    """Which of the codes are among a few; most people chose and follow nobody."""
+    if not few:
+        return np.zeros(codes.shape, dtype=np.bool_)
+    return np.isin(codes, np.fromiter(few, dtype=codes.dtype, count=len(few)))
 
 
 def _code_or_none(code: int) -> int:

@@ -60,6 +60,22 @@ class _Saved(msgspec.Struct):
 
 def save(state: LiveState, path: Path) -> None:
     """Write the state; the file is whole or the old one stays. Raises StoreError."""
+    body = encode(state)
+    write_atomically(path, hashlib.sha256(body).digest() + body)
+
+
+def load(path: Path) -> LiveState | None:
+    """The state in the file; None where there is none that can be used."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    digest, body = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+    return decode(body) if hashlib.sha256(body).digest() == digest else None
+
+
+def encode(state: LiveState) -> bytes:
+    """The state as bytes."""
     table = state.items
     words, lengths = table.words()
     saved = _Saved(
@@ -72,19 +88,11 @@ def save(state: LiveState, path: Path) -> None:
         columns={name: _packed(getattr(table, name)[: table.count]) for name in COLUMNS},
         people=[_packed_person(person) for person in state.people.values()],
     )
-    body = msgspec.msgpack.encode(saved)
-    write_atomically(path, hashlib.sha256(body).digest() + body)
+    return msgspec.msgpack.encode(saved)
 
 
-def load(path: Path) -> LiveState | None:
-    """The state in the file; None where there is none that can be used."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
-    digest, body = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
-    if hashlib.sha256(body).digest() != digest:
-        return None
+def decode(body: bytes) -> LiveState | None:
+    """The state again; None where the bytes are of another format."""
     try:
         saved = msgspec.msgpack.decode(body, type=_Saved)
     except msgspec.MsgspecError:

@@ -1,7 +1,8 @@
 """Examples: what was shown or wanted, as it looked at that moment, with what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,25 @@ class NextItems:
         """Those from `start` up to, not including, `stop`."""
         return self.take(np.arange(start, min(stop, len(self)), dtype=np.int64))
 
+    def rest(self, start: int) -> "NextItems":
+        """Those from `start` on, as views of the same arrays."""
+        return NextItems.of({name: part[start:] for name, part in self.arrays().items()})
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays by name, for a file."""
+        told = {f.name: getattr(self.histories, f.name) for f in fields(Histories)}
+        return {**told, "targets": self.targets, "at_ms": self.at_ms, "offsets": self.offsets}
+
+    @staticmethod
+    def of(arrays: Mapping[str, NDArray[Any]]) -> "NextItems":
+        """From `arrays()`."""
+        return NextItems(
+            histories=Histories(**{f.name: arrays[f.name] for f in fields(Histories)}),
+            targets=arrays["targets"],
+            at_ms=arrays["at_ms"],
+            offsets=arrays["offsets"],
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Impressions:
@@ -60,7 +80,7 @@ class Impressions:
         """Those from `start` up to, not including, `stop`."""
         return Impressions(**{name: part[start:stop] for name, part in self.arrays().items()})
 
-    def arrays(self) -> dict[str, NDArray]:  # type: ignore[type-arg]  # of several types
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays by name, for a file."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 

@@ -11,26 +11,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from inhouse.core.ids import PageId, UserId
-from inhouse.events.types import ITEM_KINDS, Event, LoggedEvent, ServedPage
+from inhouse.events.types import (
+    ITEM_KINDS,
+    Event,
+    EventKind,
+    LoggedEvent,
+    ServedPage,
+)
 from inhouse.features.candidates import Scores, candidate_features
 from inhouse.features.history import history_arrays
 from inhouse.features.nearness import latest_positives, nearness
-from inhouse.features.outcomes import Outcome, is_positive
+from inhouse.features.outcomes import Outcome, are_positive, is_positive
 from inhouse.features.people import Person
 from inhouse.features.state import LiveState
-from inhouse.learning.encoding import encode_history
 from inhouse.learning.examples import (
     Impressions,
     NextItems,
     join_impressions,
-    join_next_items,
     no_impressions,
 )
+from inhouse.learning.gathering import Gathering
 from inhouse.learning.snapshot import TasteSnapshot
+from inhouse.learning.waiting import KeptPage, Waiting, kept, unkept
 
 # Pages that the head ranks; on the others people choose from other orders.
 _RANKED_SURFACES: Final = frozenset(("for_you",))
@@ -44,16 +51,13 @@ class Joined:
     shown: Impressions  # for the head, of pages whose time of waiting is over
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """A served page whose outcomes are still coming in."""
+class KeptJoiner(msgspec.Struct):
+    """What a joiner holds beside its state, for a file."""
 
-    page: ServedPage
-    places: dict[int, int]  # item -> its row below
-    features: NDArray[np.float32]  # [n, F]
-    outcomes: list[Outcome]
-    examined: list[bool]  # whether any event speaks of it
-    impressed: bool = False  # whether the client tells what came into view
+    clock: tuple[int, int, int, int]  # now, watermark, known until, late pages
+    queue: list[tuple[int, ServedPage]]  # offset, page
+    waiting: list[KeptPage]  # in the order in which they were opened
+    last_offset: dict[str, int]  # of each person's latest event
 
 
 class Joiner:
@@ -70,7 +74,7 @@ class Joiner:
         self._queue: deque[tuple[int, ServedPage]] = (
             deque()
         )  # pages whose events are not all in yet
-        self._waiting: dict[PageId, _Waiting] = {}
+        self._waiting: dict[PageId, Waiting] = {}
         self._pages_of: dict[UserId, deque[PageId]] = {}
         self._last_offset: dict[UserId, int] = {}  # of each person's latest event in the state
         self._known_until_ms = -1
@@ -84,53 +88,66 @@ class Joiner:
     ) -> Joined:
         """Fold in the next events and pages; `pages` must hold every page logged so far."""
         self._queue.extend(pages)
-        wanted: list[NextItems] = []
+        wanted = Gathering(self._length)
         shown: list[Impressions] = []
         for logged in events:
             self._open_until(logged.log_offset - 1)
             shown.extend(self._matured(self.now_ms))
-            example = self._wanted(logged)
-            if example is not None:
-                wanted.append(example)
+            item = self._item(logged.event)
+            if item is not None:
+                self._gather(logged, item, wanted)
+                self._attribute(logged.event, item)
             self._fold(logged)
         self._open_until(self.state.log_offset)
         shown.extend(self._matured(self.now_ms))
-        return Joined(wanted=join_next_items(wanted, self._length), shown=join_impressions(shown))
+        return Joined(wanted=wanted.examples(), shown=join_impressions(shown))
 
     def mature(self, now_ms: int) -> Impressions:
         """Pages whose time is over by the clock; only for a joiner that has read the whole log."""
         return join_impressions(self._matured(now_ms))
 
-    def _wanted(self, logged: LoggedEvent) -> NextItems | None:
-        """An example for the taste model, where the event is the first to say `wanted`."""
-        event = logged.event
-        item = self._item(event)
-        if item is None:
-            return None
-        duration_ms = int(self.state.items.duration_ms[item])
-        person = self.state.person(event.user_id)
-        if not is_positive(event.kind, event.value, duration_ms) or self._wanted_before(
-            person, item
-        ):
-            return None
-        history = history_arrays(person, event.at_ms, self._length)
-        return NextItems(
-            histories=encode_history(history, self._length, leave_out=item),
-            targets=np.array([item], dtype=np.int32),
-            at_ms=np.array([event.at_ms], dtype=np.int64),
-            offsets=np.array([logged.log_offset], dtype=np.int64),
+    def keep(self) -> KeptJoiner:
+        """What it holds, for a file; the state and the model are kept by others."""
+        return KeptJoiner(
+            clock=(self.now_ms, self.watermark_ms, self._known_until_ms, self.late_pages),
+            queue=list(self._queue),
+            waiting=[kept(waiting) for waiting in self._waiting.values()],
+            last_offset=dict(self._last_offset.items()),
         )
 
+    def restore(self, told: KeptJoiner) -> None:
+        """Hold what `keep` told. Raises ValueError where the features of a page do not fit."""
+        self.now_ms, self.watermark_ms, self._known_until_ms, self.late_pages = told.clock
+        self._queue = deque(told.queue)
+        self._last_offset = {UserId(name): offset for name, offset in told.last_offset.items()}
+        self._waiting, self._pages_of = {}, {}
+        for page in told.waiting:
+            waiting = unkept(page)
+            self._waiting[waiting.page.page_id] = waiting
+            self._pages_of.setdefault(waiting.page.user_id, deque()).append(waiting.page.page_id)
+
+    def _gather(self, logged: LoggedEvent, item: int, wanted: Gathering) -> None:
+        """Note an example for the taste model, where the event is the first to say `wanted`."""
+        event = logged.event
+        if event.kind == "impression" or not self._is_positive(event.kind, event.value, item):
+            return
+        person = self.state.person(event.user_id)
+        if not self._wanted_before(person, item):
+            wanted.add(person, item, event.at_ms, logged.log_offset)
+
     def _wanted_before(self, person: Person, item: int) -> bool:
-        return item in person.seen and item in latest_positives(
-            self.state.items, person, len(person.recent)
-        )
+        if item not in person.seen:
+            return False
+        recent = person.recent.latest()
+        same = np.flatnonzero(recent.items == item)
+        lengths_ms = self.state.items.duration_ms[recent.items[same]]
+        return bool(are_positive(recent.kinds[same], recent.values[same], lengths_ms).any())
+
+    def _is_positive(self, kind: EventKind, value: float | None, item: int) -> bool:
+        return is_positive(kind, value, int(self.state.items.duration_ms[item]))
 
     def _fold(self, logged: LoggedEvent) -> None:
         event = logged.event
-        item = self._item(event)
-        if item is not None:
-            self._attribute(event, item)
         self.state.apply_events([logged])
         self._last_offset[event.user_id] = logged.log_offset
         self.now_ms = max(self.now_ms, event.at_ms)
@@ -154,7 +171,7 @@ class Joiner:
         else:
             waiting.outcomes[place].add(event.kind, event.value)
 
-    def _latest_with(self, user_id: UserId, item: int) -> _Waiting | None:
+    def _latest_with(self, user_id: UserId, item: int) -> Waiting | None:
         for page_id in reversed(self._pages_of.get(user_id, deque())):
             if item in self._waiting[page_id].places:
                 return self._waiting[page_id]
@@ -181,7 +198,7 @@ class Joiner:
             return
         rows = np.array([index[shown.item_id] for shown in kept], dtype=np.int32)
         positions = np.array([shown.position for shown in kept], dtype=np.int32)
-        self._waiting[page.page_id] = _Waiting(
+        self._waiting[page.page_id] = Waiting(
             page=page,
             places={int(row): place for place, row in enumerate(rows)},
             features=served_features(self.state, self.model, page, rows, positions),
@@ -208,7 +225,7 @@ class Joiner:
         if not theirs:
             del self._pages_of[page.user_id]
 
-    def _impressions(self, waiting: _Waiting) -> Impressions:
+    def _impressions(self, waiting: Waiting) -> Impressions:
         """What was examined: told by the client, or else all down to the last item acted upon."""
         examined = np.array(waiting.examined)
         if not waiting.impressed and examined.any():

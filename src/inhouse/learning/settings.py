@@ -19,9 +19,23 @@ class LearningSettings:
     every_positives: int = setting(
         2_000,
         unit="events",
-        help="wanted posts that make a round of learning due; earlier while there are few",
+        help="wanted posts learned before a new snapshot is due; fewer while few are known",
         least=50,
         most=1_000_000,
+    )
+    snapshot_every_ms: int = setting(
+        180_000,
+        unit="ms",
+        help="least time between two snapshots: all weights, and what the gate compares with",
+        least=0,
+        most=86_400_000,
+    )
+    delta_every_ms: int = setting(
+        1_000,
+        unit="ms",
+        help="least time between two deltas: the rows that changed since the last one",
+        least=0,
+        most=86_400_000,
     )
     outcome_wait_ms: int = setting(
         600_000,
@@ -43,6 +57,27 @@ class LearningSettings:
         help="latest examples kept for rehearsal; about 0.6 kB of memory each",
         least=1_000,
         most=10_000_000,
+    )
+    table_mb: int = setting(
+        1_024,
+        unit="MB",
+        help="most memory of the table of items' id parts; the longest unused rows make room",
+        least=1,
+        most=1_000_000,
+    )
+    admit_after: int = setting(
+        2,
+        unit="times",
+        help="how often a post is wanted before it gets a row of a table that is half full",
+        least=1,
+        most=255,
+    )
+    row_unused_days: int = setting(
+        90,
+        unit="days",
+        help="a post that nobody wanted for so long loses its row",
+        least=1,
+        most=36_500,
     )
     threads: int = setting(
         1, unit="threads", help="threads of one training process", least=1, most=256

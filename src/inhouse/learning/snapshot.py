@@ -3,8 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,14 @@ from inhouse.events.types import EVENT_KINDS
 from inhouse.features.candidates import FEATURE_NAMES
 from inhouse.features.history import HistoryArrays
 from inhouse.features.items import ItemTable
+from inhouse.learning.deltas import (
+    Delta,
+    decode_delta,
+    delta_name,
+    encode_delta,
+    packed_names,
+    unpacked_names,
+)
 from inhouse.learning.encoding import encode_history
 from inhouse.learning.head import HeadWeights, Predictions, predict
 from inhouse.learning.taste import Floats, TasteWeights, item_vectors, person_vectors
@@ -48,16 +56,31 @@ class SnapshotFacts:
 
 
 class TasteSnapshot:
-    """A model to serve from. Not thread-safe: item vectors are extended in place."""
+    """A model to serve from. Not thread-safe: vectors are extended and changed in place."""
 
     def __init__(self, facts: SnapshotFacts, taste: TasteWeights, head: HeadWeights | None) -> None:
         self.facts = facts
-        self.taste = taste
         self.head = head
+        self.sequence = 0  # of the latest delta applied
+        self.log_offset = facts.log_offset  # its rows have learned from events up to here
+        self._names = list(taste.item_ids)
         self._rows = {item_id: row for row, item_id in enumerate(taste.item_ids)}
+        self._ids = taste.id_part  # [at least rows, d]
+        self._dense = replace(taste, item_ids=(), id_part=taste.id_part[:0])
         self._vectors: Floats = np.zeros((0, taste.shape.dims), dtype=np.float32)
         self._count = 0
         self._table: ItemTable | None = None
+
+    @property
+    def taste(self) -> TasteWeights:
+        """Everything learned, deltas included."""
+        count = len(self._names)
+        return replace(self._dense, item_ids=tuple(self._names), id_part=self._ids[:count].copy())
+
+    @property
+    def dense(self) -> TasteWeights:
+        """The same without any row."""
+        return self._dense
 
     @property
     def snapshot_id(self) -> SnapshotId:
@@ -67,7 +90,7 @@ class TasteSnapshot:
     @property
     def dims(self) -> int:
         """Length of the vectors."""
-        return self.taste.shape.dims
+        return self._dense.shape.dims
 
     @property
     def has_head(self) -> bool:
@@ -93,16 +116,73 @@ class TasteSnapshot:
             grown = np.zeros((max(stop, 2 * len(self._vectors)), self.dims), dtype=np.float32)
             grown[:start] = self._vectors[:start]
             self._vectors = grown
-        rows = np.array(
-            [self._rows.get(name, -1) for name in items.ids[start:stop]], dtype=np.int64
-        )
-        self._vectors[start:stop] = item_vectors(self.taste, rows, items.content[start:stop])
+        self._vectors[start:stop] = self._placed(items.ids[start:stop], items.content[start:stop])
         self._count = stop
+
+    def apply(self, delta: Delta) -> NDArray[np.int32]:
+        """Put newer rows in place. Raises SnapshotError where it is not the next of this snapshot.
+
+        Nothing is changed then. Vectors that `item_vectors` gave out change with it; returned are
+        the rows of its table where they did.
+        """
+        facts = delta.facts
+        if facts.base != self.snapshot_id or facts.sequence != self.sequence + 1:
+            raise SnapshotError(
+                f"delta {facts.sequence} of {facts.base} does not follow delta {self.sequence} "
+                f"of {self.snapshot_id}"
+            )
+        if delta.rows.shape[1] != self.dims:
+            raise SnapshotError(f"delta {facts.sequence} has rows of {delta.rows.shape[1]} numbers")
+        rows = np.array([self._row(name) for name in delta.item_ids], dtype=np.int64)
+        self._reserve(len(self._names))
+        self._ids[rows] = delta.rows
+        self.sequence, self.log_offset = facts.sequence, facts.log_offset
+        if self._table is None:
+            return np.empty(0, dtype=np.int32)
+        return self._move(self._table, delta.item_ids)
+
+    def _row(self, item_id: ItemId) -> int:
+        """The item's row, a new one if need be."""
+        row = self._rows.get(item_id)
+        if row is None:
+            row = self._rows[item_id] = len(self._names)
+            self._names.append(item_id)
+        return row
+
+    def _reserve(self, rows: int) -> None:
+        """Have room for so many rows, in memory that is this snapshot's own."""
+        if rows > len(self._ids) or not self._ids.flags.writeable:
+            grown = np.zeros((max(rows, 2 * len(self._ids)), self.dims), dtype=np.float32)
+            grown[: len(self._ids)] = self._ids
+            self._ids = grown
+
+    def _move(self, items: ItemTable, names: Sequence[ItemId]) -> NDArray[np.int32]:
+        """Compute anew the vectors that were computed already of these items; their rows."""
+        places = [items.index[name] for name in names if name in items.index]
+        moved = np.array([place for place in places if place < self._count], dtype=np.int32)
+        if len(moved):
+            self._vectors[moved] = self._placed(
+                [items.ids[place] for place in moved.tolist()], items.content[moved]
+            )
+        return moved
+
+    def _placed(self, names: Sequence[ItemId], content: Floats) -> Floats:
+        """float32[n, d]: where items lie, by their rows and their content."""
+        rows = np.array([self._rows.get(name, -1) for name in names], dtype=np.int64)
+        held = np.flatnonzero(rows >= 0)
+        own = np.full(len(rows), -1, dtype=np.int64)
+        own[held] = np.arange(len(held))
+        part = replace(
+            self._dense,
+            item_ids=tuple(names[place] for place in held.tolist()),
+            id_part=self._ids[rows[held]],
+        )
+        return item_vectors(part, own, content)
 
     def user_vector(self, history: HistoryArrays) -> Floats:
         """float32[d]. Actions on items that `item_vectors` has not met yet are passed over."""
-        encoded = encode_history(history, self.taste.shape.length)
-        vector: Floats = person_vectors(self.taste, self._vectors[: self._count], encoded)[0]
+        encoded = encode_history(history, self._dense.shape.length)
+        vector: Floats = person_vectors(self._dense, self._vectors[: self._count], encoded)[0]
         return vector
 
     def scores(self, items: ItemTable, history: HistoryArrays, rows: NDArray[np.int32]) -> Floats:
@@ -130,6 +210,7 @@ class SnapshotStore:
         self._kept = kept
         self._good: set[SnapshotId] = set()
         self._bad: set[SnapshotId] = set()
+        self._bad_deltas: set[tuple[SnapshotId, int]] = set()
 
     def ids(self) -> list[SnapshotId]:
         """Every published snapshot, newest first, good or not."""
@@ -157,16 +238,62 @@ class SnapshotStore:
         names = arrays.pop("item_ids", None)
         if names is None:
             raise SnapshotError(f"snapshot {snapshot_id}: {_TASTE} names no items")
-        taste = _build(TasteWeights, arrays, snapshot_id, item_ids=_unpacked(names))
+        taste = _build(TasteWeights, arrays, snapshot_id, item_ids=unpacked_names(names))
         head = None
         if _HEAD in files:
             head = _build(HeadWeights, self._tensors(snapshot_id, _HEAD, files), snapshot_id)
         return TasteSnapshot(facts, taste, head)
 
     def load_current(self) -> TasteSnapshot | None:
-        """The newest one that can be loaded, loaded."""
+        """The newest one that can be loaded, with its deltas."""
         current = self.current()
-        return None if current is None else self.load(current)
+        if current is None:
+            return None
+        snapshot = self.load(current)
+        self.bring_up(snapshot)
+        return snapshot
+
+    def bring_up(self, snapshot: TasteSnapshot) -> NDArray[np.int32]:
+        """Apply the deltas that the snapshot has not yet, in their order; rows whose vectors moved.
+
+        It stops before one that is torn, altered or missing, and the log says so once.
+        """
+        moved = [np.empty(0, dtype=np.int32)]
+        while (delta := self._next_delta(snapshot)) is not None:
+            try:
+                moved.append(snapshot.apply(delta))
+            except SnapshotError as error:
+                self._refuse_delta(snapshot, str(error))
+                break
+        return np.unique(np.concatenate(moved))
+
+    def publish_delta(self, delta: Delta) -> None:
+        """Show what changed, whole or not at all. Raises StoreError."""
+        folder = self.folder / delta.facts.base
+        if not folder.is_dir():
+            raise StoreError(f"cannot publish to {folder}: the snapshot it changes is gone")
+        write_atomically(folder / delta_name(delta.facts.sequence), encode_delta(delta))
+
+    def _next_delta(self, snapshot: TasteSnapshot) -> Delta | None:
+        folder = self.folder / snapshot.snapshot_id
+        sequence = snapshot.sequence + 1
+        try:
+            return decode_delta((folder / delta_name(sequence)).read_bytes())
+        except SnapshotError as error:
+            self._refuse_delta(snapshot, str(error))
+        except FileNotFoundError:
+            later = [path.name for path in folder.glob("delta-*.bin")]
+            if later and max(later) > delta_name(sequence):
+                self._refuse_delta(snapshot, f"{max(later)} is there but not the one before it")
+        except OSError as error:
+            self._refuse_delta(snapshot, str(error))
+        return None
+
+    def _refuse_delta(self, snapshot: TasteSnapshot, reason: str) -> None:
+        refused = (snapshot.snapshot_id, snapshot.sequence + 1)
+        if refused not in self._bad_deltas:
+            self._bad_deltas.add(refused)
+            _LOG.error("delta_refused", snapshot=refused[0], sequence=refused[1], reason=reason)
 
     def memory(self, snapshot_id: SnapshotId) -> dict[str, NDArray[Any]]:
         """What the learner rehearses from, as it was published; serving never reads it."""
@@ -179,7 +306,7 @@ class SnapshotStore:
         """Write a snapshot whole, then show it by a rename; prune the oldest. Raises StoreError."""
         files = {
             _TASTE: save_tensors(
-                {**snapshot.taste.arrays(), "item_ids": _packed(snapshot.taste.item_ids)}
+                {**snapshot.taste.arrays(), "item_ids": packed_names(snapshot.taste.item_ids)}
             )
         }
         if snapshot.head is not None:
@@ -274,12 +401,3 @@ def _build(
         return kind(**arrays, **more)
     except (TypeError, IndexError) as error:
         raise SnapshotError(f"snapshot {snapshot_id}: holds other arrays than expected") from error
-
-
-def _packed(item_ids: tuple[ItemId, ...]) -> NDArray[np.uint8]:
-    return np.frombuffer("\n".join(item_ids).encode(), dtype=np.uint8).copy()
-
-
-def _unpacked(names: NDArray[np.uint8]) -> tuple[ItemId, ...]:
-    text = names.tobytes().decode()
-    return tuple(ItemId(name) for name in text.split("\n")) if text else ()

@@ -29,12 +29,13 @@ class Tail:
     are read from where the state stands; whoever takes a stretch folds it into the state.
     """
 
-    def __init__(self, logs: Logs, state: LiveState) -> None:
+    def __init__(self, logs: Logs, state: LiveState, page_offset: int = 0) -> None:
+        """page_offset: of the last page read before."""
         self._logs = logs
         self._state = state
         # Only the catalog is followed here, and that moves no clock.
         self._follower = Follower(state, logs, SystemClock())
-        self._page_offset = 0
+        self.page_offset = page_offset  # of the last page read
 
     def load_catalog(self) -> None:
         """Take in every user and item there is; called once."""
@@ -53,9 +54,9 @@ class Tail:
     def _pages_until(self, log_offset: int) -> list[tuple[int, ServedPage]]:
         """Pages not read yet, up to the first that saw more events than these."""
         found: list[tuple[int, ServedPage]] = []
-        while batch := self._logs.pages.read(self._page_offset, _PAGES_AT_ONCE):
+        while batch := self._logs.pages.read(self.page_offset, _PAGES_AT_ONCE):
             found.extend(batch)
-            self._page_offset = batch[-1][0]
+            self.page_offset = batch[-1][0]
             if batch[-1][1].log_offset > log_offset:
                 break
         return found

@@ -5,9 +5,9 @@ exp(z) - y z, whose minimum is the true mean. The head starts from the rates of 
 it says the average until it has learned better.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from inhouse.features.candidates import FEATURE_NAMES
 from inhouse.learning.examples import Impressions, Judgement
 from inhouse.learning.head import CLIP, LONGEST_S, TASKS, HeadWeights, head_logits
 from inhouse.learning.memory import ImpressionMemory
+from inhouse.learning.train_state import below, numbers_array, restore_numbers, under
 
 _LEAST_SPREAD: Final = 1e-6
 _LEAST_RATE: Final = 1e-4
@@ -70,6 +71,24 @@ class HeadTrainer:
     def remember(self, examples: Impressions) -> None:
         """Take impressions into the memory."""
         self.memory.add(examples)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything that learning goes on from, for a checkpoint."""
+        weights = self._weights.arrays() if self._weights is not None else {}
+        return {
+            **under("weights", weights),
+            **under("memory", self.memory.all().arrays()),
+            "numbers": numbers_array(self._numbers),
+            "dice": self._dice.get_state().numpy(),
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Be the trainer whose arrays these are. Raises KeyError, TypeError or ValueError."""
+        weights = below("weights", arrays)
+        self._weights = HeadWeights(**weights) if weights else None
+        self.memory.add(Impressions(**below("memory", arrays)))
+        restore_numbers(self._numbers, arrays["numbers"])
+        self._dice.set_state(torch.from_numpy(arrays["dice"].copy()))
 
     def learn(self, steps: int, progress: Callable[[int], None] = lambda step: None) -> float:
         """Do so many steps over what is remembered; returns the mean training loss.

@@ -31,18 +31,33 @@ def evenly(rows: NDArray[np.int64], n: int, numbers: np.random.Generator) -> Cho
     return Choices(rows=drawn, correction=torch.full((n,), float(np.log(n / len(rows)))))
 
 
-def by_popularity(
-    rows: NDArray[np.int64], counts: NDArray[np.int64], n: int, numbers: np.random.Generator
-) -> Choices:
-    """n draws with repeats from q, half even and half by count^0.75; corrected by log(n q).
+class Popular:
+    """Draws items from q, half even and half by count^0.75.
 
-    An item drawn k times stands there once, with k times the weight.
+    Making one takes the whole table, a draw of n takes n log of it.
     """
-    raised = counts[rows] ** 0.75
-    q = 0.5 / len(rows) + 0.5 * raised / raised.sum()
-    drawn, repeats = np.unique(numbers.choice(len(rows), n, p=q), return_counts=True)
-    correction = np.log(n * q[drawn] / repeats).astype(np.float32)
-    return Choices(rows=rows[drawn], correction=torch.from_numpy(correction))
+
+    def __init__(self, rows: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
+        """rows: the items, rising; counts: how often each was wanted."""
+        self.rows, self._counts = rows, counts
+        raised = np.maximum(counts, 1) ** 0.75
+        self._q = 0.5 / len(rows) + 0.5 * raised / raised.sum()
+        self._below = np.cumsum(self._q)
+
+    def arrays(self) -> dict[str, NDArray[np.int64]]:
+        """What it was made of."""
+        return {"rows": self.rows, "counts": self._counts}
+
+    def draw(self, n: int, numbers: np.random.Generator) -> Choices:
+        """n draws with repeats, corrected by log(n q).
+
+        An item drawn k times stands there once, with k times the weight.
+        """
+        thrown = numbers.random(n) * self._below[-1]
+        places = np.searchsorted(self._below, thrown, side="right")
+        drawn, repeats = np.unique(np.minimum(places, len(self.rows) - 1), return_counts=True)
+        correction = np.log(n * self._q[drawn] / repeats).astype(np.float32)
+        return Choices(rows=self.rows[drawn], correction=torch.from_numpy(correction))
 
 
 def rows_needed(choices: Choices, examples: NextItems) -> NDArray[np.int64]:

@@ -10,9 +10,9 @@ had already touched, since the feed never offers it again. An item's id part exi
 was first wanted: before that it is no negative either, so a new item is judged by content alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -28,19 +28,29 @@ from inhouse.learning.model import Dropout, TasteModel
 from inhouse.learning.taste import Floats, TasteShape, TasteWeights
 from inhouse.learning.train_loss import (
     Choices,
+    Popular,
     Vectors,
-    by_popularity,
     cross_entropy,
     evenly,
     losses,
     rows_needed,
     whole,
 )
-from inhouse.learning.train_rows import RowTable
+from inhouse.learning.train_rows import RowTable, TableBounds
+from inhouse.learning.train_state import (
+    below,
+    module_arrays,
+    numbers_array,
+    restore_module,
+    restore_numbers,
+    under,
+)
 
 FULL_SOFTMAX: Final = 10_000  # wanted items up to which every one is scored
 _JUDGES: Final = 5_000  # items that an answer is compared with when it is judged
 _JUDGED_AT_ONCE: Final = 512
+_SAMPLER_STEPS: Final = 64  # steps for which a sampler of negatives is good enough
+_SWEPT_EVERY: Final = 65_536  # examples between two looks for rows that expired
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +66,7 @@ class TasteTraining:
     negatives: int = 2_048  # drawn a step where the softmax is sampled
     recent: int = 4_000  # half of each batch is drawn from so many latest examples; 0 for none
     memory: int = 200_000  # latest examples kept
+    table: TableBounds = field(default_factory=TableBounds)  # of id parts
     threads: int = 1  # of torch
     seed: int = 0  # of everything random
 
@@ -71,10 +82,14 @@ class TasteTrainer:
         self._masks = stream(training.seed, "taste", "dropout")
         self._dice = torch.Generator().manual_seed(training.seed)
         self._model = TasteModel(training.shape, self._dice)
-        self._table = RowTable(training.shape.dims, rate=training.rate, decay=training.decay)
+        self._table = RowTable(
+            training.shape.dims, rate=training.rate, decay=training.decay, bounds=training.table
+        )
         self._optimiser = _optimiser(self._model, training)
         self._content = torch.zeros((0, CONTENT_DIMS))
-        self._counts = np.zeros(0, dtype=np.int64)  # [items] how often each was wanted
+        self._heard = 0  # examples in all
+        self._popular: Popular | None = None
+        self._popular_steps = 0  # done with this sampler
 
     def grow(self, content: Floats) -> None:
         """Hear of all items there are: float32[count, 64], in the order of the item table.
@@ -82,16 +97,14 @@ class TasteTrainer:
         The array is not copied, so it must not be written to but by a further call.
         """
         self._content = torch.from_numpy(content)
-        more = len(content) - len(self._counts)
-        self._counts = np.concatenate([self._counts, np.zeros(more, dtype=np.int64)])
-        self._table.grow(len(content))
 
     def remember(self, examples: NextItems) -> None:
-        """Take examples into the memory; their items become choices."""
+        """Take examples into the memory; their items become choices as the table admits them."""
         self.memory.add(examples)
-        np.add.at(self._counts, examples.targets, 1)
-        wanted = np.unique(examples.targets)
-        self._table.activate(wanted[~self._table.active[wanted]], self._dice)
+        self._table.hear(examples.targets, examples.at_ms, self._dice)
+        before, self._heard = self._heard, self._heard + len(examples)
+        if before // _SWEPT_EVERY < self._heard // _SWEPT_EVERY:
+            self._table.expire(int(examples.at_ms[-1]))
 
     def learn(self, steps: int, progress: Callable[[int], None] = lambda step: None) -> float:
         """Do so many steps over what is remembered; returns the mean training loss.
@@ -106,40 +119,114 @@ class TasteTrainer:
             progress(step + 1)
         return total / max(steps, 1)
 
-    def judge(self, examples: NextItems, weights: TasteWeights | None = None) -> Judgement:
-        """Loss on examples, by this model or by `weights` whose rows are the table's first.
+    def learn_latest(self, n: int) -> float:
+        """One step over the newest n examples and no others; returns its loss."""
+        return self._step(self.memory.latest(n))
 
-        Both are compared with the same items, so their losses may be compared.
+    def judge(self, examples: NextItems, weights: TasteWeights | None = None) -> Judgement:
+        """Loss on examples, by this model or by `weights` with a row for each item in order.
+
+        All that are judged at one time are compared with the same items, so that their losses may
+        be compared.
         """
-        model, ids = self._model, self._table.values
-        if weights is not None:
-            model = TasteModel(weights.shape, torch.Generator())
-            model.load(weights)
-            ids = torch.zeros((len(self._counts), weights.shape.dims))
-            ids[: len(weights.id_part)] = torch.from_numpy(weights.id_part)
-        choices = self._judges()
-        return _judgement(examples, lambda part: self._foreseen(model, ids, part, choices))
+        if weights is None:
+            return self._judged(examples, self._model, self._table.values_of)
+        ids = torch.from_numpy(weights.id_part)
+
+        def rows_of(rows: NDArray[np.int64]) -> Tensor:
+            known = torch.from_numpy(rows < len(ids))
+            return ids[torch.from_numpy(np.minimum(rows, len(ids) - 1))] * known[:, None]
+
+        return self._judged(examples, _model_of(weights), rows_of)
+
+    def judge_published(self, examples: NextItems, dense: TasteWeights) -> Judgement:
+        """Loss of what serves: the dense part of published weights over the rows published."""
+        return self._judged(examples, _model_of(dense), self._table.published_of)
+
+    def judge_delta(self, examples: NextItems, dense: TasteWeights) -> Judgement:
+        """Loss of what would serve if the rows were published as they are now."""
+        return self._judged(examples, _model_of(dense), self._table.values_of)
 
     def judge_popularity(self, examples: NextItems) -> Judgement:
         """The loss of the simplest model: everybody wants each item as often as it was wanted."""
         choices = self._judges()
-        logits = torch.from_numpy(np.log1p(self._counts).astype(np.float32))
+
+        def logits(rows: NDArray[np.integer]) -> Tensor:
+            return torch.from_numpy(np.log1p(self._table.wanted_of(rows)).astype(np.float32))
 
         def foreseen(part: NextItems) -> Tensor:
-            others = (logits[choices.rows] - choices.correction).expand(len(part), -1)
-            return cross_entropy(logits[part.targets.astype(np.int64)], others, choices, part)
+            others = (logits(choices.rows) - choices.correction).expand(len(part), -1)
+            return cross_entropy(logits(part.targets), others, choices, part)
 
         return _judgement(examples, foreseen)
 
     def export(self, item_ids: tuple[ItemId, ...]) -> TasteWeights:
-        """What was learned so far; `item_ids` names the rows of the table in order."""
-        return self._model.export(item_ids, self._table.values)
+        """What was learned so far, a row for each item; `item_ids` names all of them in order."""
+        every = np.arange(len(item_ids), dtype=np.int64)
+        return self._model.export(item_ids, self._table.values_of(every))
 
-    def resume(self, weights: TasteWeights) -> None:
-        """Go on from weights whose rows are the table's first; the optimisers start anew."""
+    def export_rows(self, item_ids: Sequence[ItemId]) -> TasteWeights:
+        """The same with rows for those items alone that have one in the table."""
+        keys = self._table.keys()
+        names = tuple(item_ids[key] for key in keys.tolist())
+        return self._model.export(names, self._table.values_of(keys))
+
+    def changed(self, item_ids: Sequence[ItemId]) -> tuple[tuple[ItemId, ...], Floats]:
+        """Names and float32[n, d] of the rows that differ from what was published."""
+        keys, values = self._table.changed()
+        return tuple(item_ids[key] for key in keys.tolist()), values.numpy()
+
+    def mark_published(self) -> None:
+        """Hear that all rows are published as they are now."""
+        self._table.mark_published()
+
+    def set_published(self, items: NDArray[np.int64], rows: Floats) -> None:
+        """Hear what was published by another: int64[n] and float32[n, d]."""
+        self._table.set_published(items, rows)
+
+    def resume(self, weights: TasteWeights, now_ms: int = 0) -> None:
+        """Go on from published weights with a row for each item in order; optimisers start anew.
+
+        Rows of zeros stand for items without a row.
+        """
         self._model.load(weights)
-        self._table.load(torch.from_numpy(weights.id_part))
+        keys = np.flatnonzero(weights.id_part.any(axis=1))
+        self._table.load(keys, torch.from_numpy(weights.id_part[keys]), now_ms)
         self._optimiser = _optimiser(self._model, self.training)
+
+    def revert(self, dense: TasteWeights) -> None:
+        """Go back to what was published; the optimisers start anew, what was seen is remembered."""
+        self._model.load(dense)
+        self._table.revert()
+        self._optimiser = _optimiser(self._model, self.training)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything that learning goes on from, for a checkpoint."""
+        return {
+            **under("model", module_arrays(self._model, self._optimiser)),
+            **under("table", self._table.arrays()),
+            **under("memory", self.memory.latest(len(self.memory)).arrays()),
+            "numbers": numbers_array(self._numbers),
+            "masks": numbers_array(self._masks),
+            "dice": self._dice.get_state().numpy(),
+            "heard": np.array([self._heard, self._popular_steps]),
+            **(under("popular", self._popular.arrays()) if self._popular is not None else {}),
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Be the trainer whose arrays these are; call it before anything else is remembered.
+
+        Raises ValueError, KeyError or RuntimeError where they are of another shape.
+        """
+        restore_module(self._model, self._optimiser, below("model", arrays))
+        self._table.restore(below("table", arrays))
+        self.memory.add(NextItems.of(below("memory", arrays)))
+        restore_numbers(self._numbers, arrays["numbers"])
+        restore_numbers(self._masks, arrays["masks"])
+        self._dice.set_state(torch.from_numpy(arrays["dice"].copy()))
+        self._heard, self._popular_steps = arrays["heard"].tolist()
+        popular = below("popular", arrays)
+        self._popular = Popular(popular["rows"], popular["counts"]) if popular else None
 
     def _picked(self) -> NDArray[np.int64]:
         """Indices into the memory: half from the latest, half from all."""
@@ -152,7 +239,7 @@ class TasteTrainer:
     def _step(self, examples: NextItems) -> float:
         choices = self._choices()
         rows = rows_needed(choices, examples)
-        leaf = self._table.values[rows].requires_grad_()  # [r, d]
+        leaf = self._table.values_of(rows).requires_grad_()  # [r, d]
         kept = torch.empty(len(rows), 1).bernoulli_(
             1 - self.training.forget_id, generator=self._dice
         )
@@ -165,30 +252,57 @@ class TasteTrainer:
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
         if leaf.grad is not None:
-            self._table.update(torch.from_numpy(rows), leaf.grad)
+            self._table.update(rows, leaf.grad)
         return float(loss.detach())
+
+    def _judged(
+        self,
+        examples: NextItems,
+        model: TasteModel,
+        ids: Callable[[NDArray[np.int64]], Tensor],
+    ) -> Judgement:
+        choices = self._judges()
+        return _judgement(examples, lambda part: self._foreseen(model, ids, part, choices))
 
     @torch.no_grad()
     def _foreseen(
-        self, model: TasteModel, ids: Tensor, examples: NextItems, choices: Choices
+        self,
+        model: TasteModel,
+        ids: Callable[[NDArray[np.int64]], Tensor],
+        examples: NextItems,
+        choices: Choices,
     ) -> Tensor:
         """[n] loss of each example without any dropout."""
         rows = rows_needed(choices, examples)
-        values = model.items(ids[rows], self._content[rows])
+        values = model.items(ids(rows), self._content[rows])
         dropout = Dropout(0.0, self._masks)
         return losses(model, Vectors(rows=rows, values=values), examples, choices, dropout)
 
     def _choices(self) -> Choices:
-        rows = np.flatnonzero(self._table.active)
-        if len(rows) <= FULL_SOFTMAX:
-            return whole(rows)
-        return by_popularity(rows, self._counts, self.training.negatives, self._numbers)
+        if len(self._table) <= FULL_SOFTMAX:
+            return whole(self._table.keys())
+        return self._sampler().draw(self.training.negatives, self._numbers)
 
     def _judges(self) -> Choices:
-        rows = np.flatnonzero(self._table.active)
-        if len(rows) <= _JUDGES:
-            return whole(rows)
+        if len(self._table) <= _JUDGES:
+            return whole(self._table.keys())
+        rows = self._sampler().rows
         return evenly(rows, _JUDGES, stream(self.training.seed, "taste", "judges", len(rows)))
+
+    def _sampler(self) -> Popular:
+        """Negatives by popularity; made anew now and then, since that takes the whole table."""
+        if self._popular is None or self._popular_steps >= _SAMPLER_STEPS:
+            keys = self._table.keys()
+            self._popular = Popular(keys, self._table.wanted_of(keys))
+            self._popular_steps = 0
+        self._popular_steps += 1
+        return self._popular
+
+
+def _model_of(weights: TasteWeights) -> TasteModel:
+    model = TasteModel(weights.shape, torch.Generator())
+    model.load(weights)
+    return model
 
 
 def _optimiser(model: TasteModel, training: TasteTraining) -> torch.optim.Optimizer:

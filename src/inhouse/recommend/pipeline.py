@@ -19,7 +19,7 @@ from inhouse.recommend.settings import RecommendSettings
 from inhouse.recommend.sources import SOURCES, Source
 from inhouse.recommend.sources.merge import merge
 from inhouse.recommend.tuning import tuning_of
-from inhouse.recommend.types import Candidates, FeedQuery, Offer
+from inhouse.recommend.types import Candidates, FeedQuery, Offer, Rows
 
 _LOG = logger("feed")
 
@@ -74,6 +74,10 @@ class Feed:
         """Serve from a prepared model from the next request on."""
         self._spaces.use(prepared)
         self._model = prepared.model
+
+    def moved(self, rows: Rows) -> None:
+        """Hear that the model in use changed the vectors of these items in place."""
+        self._spaces.moved(rows)
 
     @property
     def recall(self) -> float | None:

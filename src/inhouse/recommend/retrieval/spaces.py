@@ -5,6 +5,7 @@ import numpy as np
 from inhouse.features.items import ItemTable
 from inhouse.recommend.ports import TasteModel
 from inhouse.recommend.retrieval.space import Space
+from inhouse.recommend.types import Rows
 
 
 class Spaces:
@@ -35,6 +36,11 @@ class Spaces:
             self._model, self._learned = model, Space(patient=self._patient)
         self._learned.refresh(_vectors(model, table))
         return self._learned
+
+    def moved(self, rows: Rows) -> None:
+        """Hear that the model in use changed the vectors of these items in place."""
+        if self._learned is not None:
+            self._learned.moved(rows)
 
     def prepare(self, model: TasteModel, table: ItemTable) -> "Prepared":
         """Make ready for a model that is not in use yet; may be called on another thread."""

@@ -29,7 +29,8 @@ from inhouse.api.routes import (
 )
 from inhouse.api.wire import definitions
 from inhouse.app.build import Services
-from inhouse.core.errors import StoreError
+from inhouse.app.serving import MODEL_EVERY_S
+from inhouse.core.errors import InhouseError, StoreError
 from inhouse.core.logs import logger
 
 _ROUTES = (
@@ -92,11 +93,11 @@ def _document(app: FastAPI) -> dict[str, Any]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.context.services
     await asyncio.to_thread(_load, services)
-    follower = asyncio.create_task(_follow(services))
+    loops = [asyncio.create_task(loop(services)) for loop in (_follow, _renew)]
     yield
-    follower.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await follower
+    for loop in loops:
+        loop.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)
     services.close()
 
 
@@ -112,7 +113,22 @@ async def _follow(services: Services) -> None:
     log = logger("api")
     while True:
         try:
-            services.feeds.catch_up()
+            services.feeds.follower.catch_up()
         except StoreError as error:
             log.warning("follow_failed", reason=str(error))
         await asyncio.sleep(pause_s)
+
+
+async def _renew(services: Services) -> None:
+    """Take up newer models; whatever takes time is done on a thread while the old one serves."""
+    log = logger("api")
+    while True:
+        try:
+            fresh = await asyncio.to_thread(services.feeds.fresh_model)
+            if fresh is None:
+                services.feeds.move()
+            else:
+                services.feeds.adopt(fresh)
+        except InhouseError as error:
+            log.warning("renew_failed", reason=str(error))
+        await asyncio.sleep(MODEL_EVERY_S)

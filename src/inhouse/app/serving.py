@@ -14,9 +14,10 @@ from inhouse.events.types import ServedPage
 from inhouse.features.follow import Follower
 from inhouse.learning.snapshot import SnapshotStore, TasteSnapshot
 from inhouse.recommend.pipeline import Feed
+from inhouse.recommend.retrieval.spaces import Prepared
 from inhouse.recommend.types import FeedQuery, Surface
 
-_SNAPSHOT_EVERY_S = 2.0
+MODEL_EVERY_S = 2.0  # so often a newer model is looked for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +29,14 @@ class FeedRequest:
     n: int = 20  # how many items
     exclude: tuple[ItemId, ...] = ()  # never these, in this request
     item_id: ItemId | None = None  # for `similar`: to which
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fresh:
+    """A model that may serve at once."""
+
+    model: TasteSnapshot
+    prepared: Prepared  # with what the feed needs beside it
 
 
 class FeedService:
@@ -83,27 +92,42 @@ class FeedService:
     def catch_up(self) -> int:
         """Fold in what this and other processes wrote, and look for a newer model now and then."""
         done = self.follower.catch_up()
-        if time.monotonic() - self._looked_s > _SNAPSHOT_EVERY_S:
+        if time.monotonic() - self._looked_s > MODEL_EVERY_S:
             self.swap_model()
         return done
 
     def swap_model(self) -> bool:
         """Serve from the newest good snapshot and its deltas; returns whether anything is newer."""
         self._looked_s = time.monotonic()
-        current = self._snapshots.current()
-        if current is None:
-            return False
-        if self._model is not None and current == self._model.snapshot_id:
-            return self._move(self._model)
-        model = self._snapshots.load(current)
-        self._snapshots.bring_up(model)
-        self._model = model
-        self.feed.use(model)
-        self._log.info("snapshot_swapped", snapshot=model.snapshot_id, deltas=model.sequence)
+        fresh = self.fresh_model()
+        if fresh is None:
+            return self.move()
+        self.adopt(fresh)
         return True
 
-    def _move(self, model: TasteSnapshot) -> bool:
+    def fresh_model(self) -> Fresh | None:
+        """A newer snapshot, loaded and made ready; None where there is none.
+
+        It takes seconds for a million items, and touches nothing that serves: call it on a thread.
+        """
+        current = self._snapshots.current()
+        if current is None or (self._model is not None and current == self._model.snapshot_id):
+            return None
+        model = self._snapshots.load(current)
+        self._snapshots.bring_up(model)
+        return Fresh(model=model, prepared=self.feed.prepare(model))
+
+    def adopt(self, fresh: Fresh) -> None:
+        """Serve from it from the next request on."""
+        self._model = model = fresh.model
+        self.feed.use_prepared(fresh.prepared)
+        self._log.info("snapshot_swapped", snapshot=model.snapshot_id, deltas=model.sequence)
+
+    def move(self) -> bool:
         """Take up the deltas that came since; returns whether there were any."""
+        model = self._model
+        if model is None:
+            return False
         before = model.sequence
         self.feed.moved(self._snapshots.bring_up(model))
         return model.sequence > before

@@ -1,6 +1,7 @@
 """Identifiers: opaque strings, each kind its own type."""
 
 import os
+import random
 import re
 import time
 from typing import Final, NewType
@@ -23,4 +24,9 @@ def is_valid_id(text: object) -> bool:
 
 def new_id(prefix: str) -> str:
     """A fresh id that sorts by time of creation: prefix, 12 hex of ms, 16 hex of randomness."""
-    return f"{prefix}_{time.time_ns() // 1_000_000:012x}{os.urandom(8).hex()}"
+    return f"{prefix}_{time.time_ns() // 1_000_000:012x}{_DICE.getrandbits(64):016x}"
+
+
+# Ids must differ, not be secret: a system call for each would cost more than the id.
+_DICE: Final = random.Random(os.urandom(16))
+os.register_at_fork(after_in_child=lambda: _DICE.seed(os.urandom(16)))

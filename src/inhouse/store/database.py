@@ -124,6 +124,9 @@ class Database:
 
     def _commit(self, batch: list[_Waiting[Any]]) -> None:
         """One transaction for the batch; answers are given only after it is durable."""
+        if len(batch) == 1:
+            self._commit_alone(batch[0])
+            return
         done: list[tuple[Future[Any], Any]] = []
         try:
             with _as_store_error(), self.engine.connect() as connection, begin(connection):
@@ -137,6 +140,18 @@ class Database:
             return
         for answer, value in done:
             answer.set_result(value)
+
+    def _commit_alone(self, waiting: _Waiting[Any]) -> None:
+        """A write without neighbours needs no savepoint: its transaction is its own."""
+        if not waiting.answer.set_running_or_notify_cancel():
+            return
+        try:
+            with _as_store_error(), self.engine.connect() as connection, begin(connection):
+                value = waiting.write(connection)
+        except Exception as error:  # noqa: BLE001 - handed to the caller whose function raised it
+            waiting.answer.set_exception(error)
+        else:
+            waiting.answer.set_result(value)
 
 
 def _run_one(

@@ -61,10 +61,13 @@ class Hottest:
         self._order: list[tuple[float, int]] = []  # (-key, row), hottest first
         self._keys: dict[int, float] = {}  # -key of each row in the order
         self._bar = np.inf  # -key that one must be below to come in
+        self._rows: Rows | None = None  # of the order, until it changes
 
     def first(self, k: int) -> Rows:
         """int32[at most k], hottest first; exact up to `most`."""
-        return np.array([row for _, row in self._order[:k]], dtype=np.int32)
+        if self._rows is None:
+            self._rows = np.array([row for _, row in self._order[: self._most]], dtype=np.int32)
+        return self._rows[:k]
 
     def warmed(self, row: int, heat: float, heat_ms: int) -> None:
         """Hear that an item's heat rose."""
@@ -76,6 +79,7 @@ class Hottest:
             del self._order[bisect_left(self._order, (old, row))]
         insort(self._order, (key, row))
         self._keys[row] = key
+        self._rows = None
         if len(self._order) > 2 * self._most:
             self._let_go()
 
@@ -86,7 +90,7 @@ class Hottest:
         best = np.lexsort((rows, keys))[: self._most + 1]
         self._order = list(zip(keys[best].tolist(), rows[best].tolist(), strict=True))
         self._keys = {row: key for key, row in self._order}
-        self._bar = np.inf
+        self._bar, self._rows = np.inf, None
         if len(self._order) > self._most:
             self._let_go()
 

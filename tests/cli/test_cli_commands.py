@@ -157,3 +157,20 @@ def test_asking_wrongly_is_exit_code_two(words: tuple[str, ...], said: str) -> N
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr.startswith("inhouse: ")
     assert said in found.stderr
+
+
+def test_a_rule_is_made_listed_and_withdrawn(folder: Path) -> None:
+    """From a file into force, on the list, and out of force; a wrong one is asked wrongly."""
+    path = folder / "rule.json"
+    path.write_text('{"action": "pin", "target": "item:a", "reason": "news", "position": 2}')
+    said = _call("rules", "add", str(path))
+    (made,) = _json("rules", "list")
+    _call("rules", "withdraw", made["rule_id"])
+    listed = _call("rules", "list")
+    path.write_text('{"action": "pin", "target": "creator:a", "reason": "news"}')
+    refused = CliRunner().invoke(command_line(["rules"]), ["rules", "add", str(path)])
+
+    assert said.strip() == f"{made['rule_id']}: pin to place 3 item:a"
+    assert (made["action"], made["position"], made["surfaces"]) == ("pin", 2, ["for_you"])
+    assert "withdrawn" in listed
+    assert "target: got 'creator:a', expected item:NAME" in str(refused.exception)

@@ -1,6 +1,7 @@
 """The console in a real browser: every page, the keys, the feed; nothing leaves this machine."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -253,6 +254,28 @@ def test_a_person_is_found_and_explained(server: Server, watched: Watched) -> No
     assert "It fits what you tend to want." in page.inner_text(".placed[open]")
     page.goto(f"{server.console}/person/nobody%2Fat%2Fall")
     page.wait_for_selector("text=Nothing is known of nobody/at/all")
+
+
+def test_what_a_person_may_ask_for_is_done_in_their_name(server: Server, watched: Watched) -> None:
+    """One button pauses and resumes; erased when their id is typed, and then nobody knows them."""
+    page = watched.page
+    page.goto(f"{server.console}/person/reader-029")
+    page.click("button:has-text('Pause')")
+    page.wait_for_selector("button:has-text('Resume')")
+    page.click("button:has-text('Resume')")
+    page.wait_for_selector("text=Personalisation is on again.")
+    with page.expect_download() as waiting:
+        page.click("button:has-text('Export')")
+    exported = Path(waiting.value.path()).read_text("utf-8").splitlines()
+    page.click("button:has-text('Erase')")
+    page.click("button:has-text('Erase this person')")
+    page.wait_for_selector("text=not their id")
+    page.fill("input[aria-label='The id, to confirm']", "reader-029")
+    page.click("button:has-text('Erase this person')")
+    page.wait_for_selector("text=The receipt is erasure_")
+    page.wait_for_selector("text=Nothing is known of reader-029")
+    assert json.loads(exported[-1])["kind"] == "end"
+    assert len(exported) > 3
 
 
 def test_a_case_is_decided_and_taken_back_by_keyboard(server: Server, watched: Watched) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from inhouse.core import files
 from inhouse.core.errors import StoreError
 from inhouse.core.files import sha256_of, write_atomically
 
@@ -84,3 +85,16 @@ def test_a_digest_is_that_of_the_content(tmp_path: Path) -> None:
     path.write_bytes(b"weights" * 100_000)
 
     assert sha256_of(path) == hashlib.sha256(b"weights" * 100_000).hexdigest()
+
+
+def test_a_name_is_found_across_the_pieces_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the file is cut, each place is counted once; no file holds nothing."""
+    monkeypatch.setattr(files, "_READ_AT_ONCE", 5)
+    path = tmp_path / "file"
+    path.write_bytes(b"xxzebraxxxzebrazebraxx" + b"quagga")
+
+    assert files.count_in(path, [b"zebra", b"quagga"]) == 4
+    assert files.count_in(path, [b"z"]) == 3
+    assert files.count_in(tmp_path / "none", [b"z"]) == 0

@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from inhouse.core.ids import ID_RULE
-from inhouse.events.types import EVENT_KINDS, ITEM_KINDS, TARGET_KINDS, TIMED_KINDS, Event
+from inhouse.events.types import (
+    EVENT_KINDS,
+    ITEM_KINDS,
+    OWN_KINDS,
+    TARGET_KINDS,
+    TIMED_KINDS,
+    Event,
+)
 from inhouse.events.validate import fault_of
 
 _LATEST_MS = 2_000
@@ -25,12 +32,20 @@ def _event(**changes: Any) -> Event:
     return Event(**(right | changes))
 
 
-@pytest.mark.parametrize("kind", EVENT_KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in EVENT_KINDS if kind not in OWN_KINDS])
 def test_every_kind_has_a_right_form(kind: str) -> None:
     """With what its kind needs, an event has no fault."""
     event = _event(kind=kind, page_id="p", position=0)
 
     assert fault_of(event, lambda item: item == "i", _LATEST_MS) is None
+
+
+def test_a_kind_of_our_own_is_refused() -> None:
+    """Nobody outside says that a session is a person; there is a call for that."""
+    fault = fault_of(_event(kind="link", target="session:s"), lambda item: True, _LATEST_MS)
+
+    assert fault is not None
+    assert (fault.field, fault.value) == ("kind", "'link'")
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,10 @@ from inhouse.recommend.moment import World as SeenWorld
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.ports import TasteModel
 from inhouse.recommend.retrieval.spaces import Spaces
+from inhouse.recommend.rule import Rule, RuleAction
 from inhouse.recommend.settings import RecommendSettings
 from inhouse.recommend.tuning import Tuning
-from inhouse.recommend.types import FeedQuery
+from inhouse.recommend.types import SURFACES, FeedQuery
 
 NOW_MS = 1_750_000_000_000
 ME = UserId("me")
@@ -102,6 +103,7 @@ class World:
     def __init__(self) -> None:
         self.state = LiveState()
         self.board = Board()
+        self.rules: list[Rule] = []
         self._offset = 0
         self._pages = 0
 
@@ -140,6 +142,17 @@ class World:
             [LoggedEvent(log_offset=self._offset, received_ms=at_ms, event=event)]
         )
 
+    def rule(self, action: RuleAction, target: str, **facts: object) -> Rule:
+        """Put an operator's rule in force."""
+        given: dict[str, object] = {"surfaces": SURFACES, "reason": "it is asked for", **facts}
+        made = Rule(action=action, target=target, rule_id=f"r{len(self.rules)}", **given)  # type: ignore[arg-type]
+        self.rules.append(made)
+        return made
+
+    def in_force(self, now_ms: int) -> list[Rule]:
+        """The rules that hold; the world is its own rule book."""
+        return [rule for rule in self.rules if rule.holds_at(now_ms)]
+
     def show(self, page: ServedPage) -> None:
         """Fold a served page in, as the follower does."""
         self._pages += 1
@@ -153,7 +166,10 @@ class World:
         return read_moment(seen, asked, tuning or Tuning())
 
     def feed(self, **settings: object) -> Feed:
-        return Feed(self.state, self.board, RecommendSettings(**settings))  # type: ignore[arg-type]
+        given = RecommendSettings(**settings)  # type: ignore[arg-type]
+        feed = Feed(self.state, self.board, given)
+        feed.obey(self)
+        return feed
 
 
 def query(**given: object) -> FeedQuery:

@@ -45,6 +45,7 @@ FACTS = {
     "policy_version": "policy-1",
     "seed": 9,
     "log_offset": 77,
+    "profiled": True,
 }
 
 

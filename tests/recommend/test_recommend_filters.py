@@ -1,5 +1,6 @@
 """Every filter, and what it may say."""
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -51,6 +52,9 @@ TABLE: list[tuple[str, str, Setup, set[str]]] = [
     ("MutedFilter", "muted_topic", lambda w: w.event("mute", target="topic:cats"), ALL),
     ("MutedFilter", "muted_word", lambda w: w.event("mute", target="word:Wizards"), ALL),
     ("MutedFilter", "muted_word", lambda w: w.event("mute", target="word:wizards ducks"), ALL),
+    ("OperatorFilter", "operator_blocked", lambda w: w.rule("block", "creator:ann"), ALL),
+    ("OperatorFilter", "operator_blocked", lambda w: w.rule("block", "topic:cats"), ALL),
+    ("OperatorFilter", "operator_blocked", lambda w: w.rule("block", "item:target"), ALL),
     ("OwnPostFilter", "own_post", lambda w: w.item("target", creator=ME), ALL),
     (
         "RegionFilter",
@@ -94,7 +98,8 @@ def _world(setup: Setup) -> World:
 
 
 def _reasons(world: World, asked: FeedQuery) -> dict[str, tuple[str, str]]:
-    moment = world.moment(asked, None, Tuning())
+    ordered = dataclasses.replace(asked, rules=tuple(world.rules))
+    moment = world.moment(ordered, None, Tuning())
     filtered = run(FILTERS, moment, _all(world))
     ids = world.state.items.ids
     return {ids[row]: (gone.stage, gone.reason) for gone in filtered.removed for row in gone.items}

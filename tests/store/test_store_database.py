@@ -297,3 +297,24 @@ def test_an_unreachable_server_is_a_store_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="No such file or directory"):
         database.write(_put("a"))
     database.close()
+
+
+def test_what_was_deleted_is_overwritten(tmp_path: Path) -> None:
+    """Bytes that a deletion left in free pages and in the write-ahead log are gone afterwards."""
+    database = open_database(StoreSettings(folder=str(tmp_path)))
+    migrate(database)
+
+    def fill(connection: Connection) -> None:
+        connection.exec_driver_sql("PRAGMA secure_delete=OFF")
+        rows = [{"name": f"zebra-{n}", "log_offset": n, "updated_ms": n} for n in range(2_000)]
+        connection.execute(tables.consumers.insert(), rows)
+
+    database.write(fill)
+    database.write(lambda connection: connection.execute(tables.consumers.delete()))
+    found = database.overwrite_freed([b"zebra-"])
+    again = database.overwrite_freed([b"zebra-"])
+    left = [path for path in tmp_path.iterdir() if b"zebra-" in path.read_bytes()]
+    database.close()
+
+    assert found > 0
+    assert (again, left) == (0, [])

@@ -22,8 +22,10 @@ from inhouse.api.routes import (
     health,
     insight,
     items,
+    privacy,
     reports,
     review,
+    rules,
     users,
     verdicts,
 )
@@ -36,6 +38,7 @@ from inhouse.core.logs import logger
 _ROUTES = (
     items,
     users,
+    privacy,
     events,
     feed,
     reports,
@@ -43,6 +46,7 @@ _ROUTES = (
     review,
     appeals,
     experiments,
+    rules,
     insight,
     health,
 )

@@ -102,6 +102,7 @@ class FeedItem:
     position: int  # 0 first
     source: str  # what offered it: taste, similar, following, trending, fresh, explore
     label: str | None = None  # warn or age_gate: how the app should show it
+    promoted: str | None = None  # pinned or boosted: an operator wanted it shown; say so
     creator_id: str | None = None
     creator_name: str | None = None
     kind: str | None = None
@@ -123,6 +124,8 @@ class FeedAnswer:
     items: list[FeedItem]  # in order
     arms: dict[str, str] = field(default_factory=dict)  # experiment -> arm
     snapshot_id: str | None = None  # the model that ranked it, if one did
+    profiled: bool = True  # whether what the person did was used
+    next: str | None = None  # on `latest`: give it as `after` for the page behind this one
 
 
 Handler = Callable[..., Any]

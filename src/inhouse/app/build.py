@@ -48,6 +48,7 @@ from inhouse.moderation.tools import Rules, Tools, load_rules
 from inhouse.moderation.types import Report
 from inhouse.moderation.verdicts import Verdicts
 from inhouse.recommend.pipeline import Feed
+from inhouse.recommend.rules.book import RuleBook
 from inhouse.store.database import Database, open_database
 from inhouse.store.migrate import migrate
 
@@ -138,14 +139,20 @@ class Services:
     @cached_property
     def feeds(self) -> FeedService:
         keeper = BoardKeeper(self.board, self.state.items, self.verdicts)
+        feed = Feed(self.state, self.board, self.settings.recommend)
+        feed.obey(self.feed_rules)
         return FeedService(
-            Feed(self.state, self.board, self.settings.recommend),
+            feed,
             Follower(self.state, self.logs, self.clock, keeper),
             self.pages,
             self.experiments,
             self.snapshots,
             self.clock,
         )
+
+    @cached_property
+    def feed_rules(self) -> RuleBook:
+        return RuleBook(self.database)
 
     # Engagement
 

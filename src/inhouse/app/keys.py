@@ -16,11 +16,13 @@ from inhouse.store.database import Database
 
 SCOPES: Final = {
     "items": "post and withdraw items",
-    "users": "create and read users",
+    "users": "create and read users, link sessions to them",
+    "privacy": "export and erase people",
     "events": "send events and reports",
     "feed": "ask for feeds and explanations",
     "moderation": "read verdicts, review, appeals",
     "experiments": "read and change experiments",
+    "rules": "read and change what is pinned, boosted and blocked",
     "insight": "read engagement metrics and the bill",
     "models": "call models through the gateway",
 }

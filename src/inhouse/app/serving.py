@@ -29,6 +29,7 @@ class FeedRequest:
     n: int = 20  # how many items
     exclude: tuple[ItemId, ...] = ()  # never these, in this request
     item_id: ItemId | None = None  # for `similar`: to which
+    after: tuple[int, ItemId] | None = None  # on `latest`: behind which post of which time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +73,9 @@ class FeedService:
 
     def serve(self, request: FeedRequest) -> tuple[ServedPage, "Future[int]"]:
         """A page, and the future of its offset in the log. Tell the follower of both then."""
-        arms = self._experiments.arms_for(request.user_id)
+        # Which arm somebody is in is a fact about them too.
+        paused = self.follower.state.person(request.user_id).paused
+        arms = {} if paused else self._experiments.arms_for(request.user_id)
         now_ms = self._clock.now_ms()
         query = FeedQuery(
             user_id=request.user_id,
@@ -83,6 +86,7 @@ class FeedService:
             arms=arms,
             settings=self._experiments.settings_for(arms),
             item_id=request.item_id,
+            after=request.after,
             seed=_seed(request.user_id, self.follower.state.page_offset, now_ms),
         )
         page = self.feed.serve(query)

@@ -29,6 +29,7 @@ class Standby:
         self._called = threading.Event()
         self._follower = threading.Thread(target=self._follow, name="standby", daemon=True)
         self._kept_offset = 0
+        self._heard = 0  # erasures
         self._kept_s = time.monotonic()
         self._log = logger("standby")
 
@@ -59,7 +60,10 @@ class Standby:
         feeds.start()
         done = feeds.catch_up()
         new = self._services.state.log_offset - self._kept_offset
-        if new >= _EVERY_EVENTS or (new and time.monotonic() - self._kept_s >= _EVERY_S):
+        if self._heard != feeds.follower.erasures:  # what is on disk may name whoever is gone
+            self._heard = feeds.follower.erasures
+            self._keep()
+        elif new >= _EVERY_EVENTS or (new and time.monotonic() - self._kept_s >= _EVERY_S):
             self._keep()
         return done > 0
 

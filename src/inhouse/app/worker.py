@@ -5,9 +5,12 @@ import time
 from typing import Final
 
 from inhouse.app.build import Services, open_services
+from inhouse.app.erasure import Eraser
 from inhouse.app.loops import run_loop
 from inhouse.app.settings import load_settings
+from inhouse.core.clock import SystemClock
 from inhouse.core.logs import configure_logs, logger
+from inhouse.events.sessions import Sessions
 from inhouse.models.harvest import Labels
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.train import LATER_SHARE, train_task
@@ -25,13 +28,17 @@ class Worker:
         self._services = services
         self._runner = asyncio.Runner()
         self._looked_s = 0.0
+        self._eraser = Eraser(services)
+        self._sessions = Sessions(services.database)
         self._log = logger("worker")
 
     def step(self) -> bool:
         """Scan what is new, now and then look after the models; returns whether anything waited."""
         scanned = self._scan()
+        self._eraser.go_on()
         if time.monotonic() - self._looked_s >= _MODELS_EVERY_S:
             self._look_after_models()
+            self._sessions.expire(SystemClock().now_ms())
             self._looked_s = time.monotonic()
         return scanned
 

@@ -9,13 +9,14 @@ from typing import Any, Literal, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from inhouse.catalog.erasures import Erasures
 from inhouse.catalog.types import Change, Item, Put, User
 from inhouse.core.ids import ItemId, UserId
 from inhouse.store import tables
 from inhouse.store.database import Database
 from inhouse.store.statements import upsert
 
-Entity = Literal["item", "user", "verdict"]
+Entity = Literal["item", "user", "verdict", "erased", "rule"]
 T = TypeVar("T", Item, User)
 _CHUNK = 500
 _FIELDS = {kind: tuple(f.name for f in dataclasses.fields(kind)) for kind in (Item, User)}
@@ -26,6 +27,11 @@ class Catalog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    @property
+    def erasures(self) -> Erasures:
+        """The jobs that erase people."""
+        return Erasures(self._database)
 
     def submit_items(self, items: Sequence[Item]) -> "Future[Put]":
         """Create or overwrite items; of an id given twice the last counts. Done once durable."""
@@ -153,6 +159,35 @@ def put_users(connection: Connection, users: Sequence[User]) -> Put:
         for u in map(_user_of_row, _rows_by_id(connection, tables.users, "user_id", last))
     }
     return _put(connection, "user", tables.users, last, known)
+
+
+def erase_person(connection: Connection, user_ids: Sequence[str], posts: Sequence[str]) -> int:
+    """Remove users, what they posted and the news of them, in the caller's transaction.
+
+    Other processes hear that the posts changed and find them gone. Returns how many rows went.
+    """
+    removed = 0
+    changes = tables.changes.c
+    for start in range(0, len(posts), _CHUNK):
+        some = posts[start : start + _CHUNK]
+        removed += _deleted(connection, tables.items, tables.items.c.item_id.in_(some))
+    removed += _deleted(connection, tables.users, tables.users.c.user_id.in_(user_ids))
+    _deleted(
+        connection, tables.changes, (changes.entity == "user") & changes.entity_id.in_(user_ids)
+    )
+    tell(connection, "item", posts)
+    return removed
+
+
+def posts_of(connection: Connection, user_ids: Sequence[str]) -> list[str]:
+    """The ids of everything these people posted."""
+    table = tables.items
+    query = sa.select(table.c.item_id).where(table.c.creator_id.in_(user_ids))
+    return list(connection.execute(query).scalars())
+
+
+def _deleted(connection: Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
+    return connection.execute(table.delete().where(where)).rowcount
 
 
 def tell(connection: Connection, entity: Entity, ids: Iterable[str]) -> None:

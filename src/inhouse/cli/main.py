@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "models": Entry(module="models", name="app", help="who answers each task; owned models"),
     "bill": Entry(module="bill", name="show_bill", help="what AI calls cost, and who is paid"),
     "experiment": Entry(module="experiment", name="app", help="start, read and stop experiments"),
+    "rules": Entry(module="rules", name="app", help="pin, boost and block posts"),
     "keys": Entry(module="keys", name="app", help="make, list and revoke API keys"),
     "doctor": Entry(module="doctor", name="doctor", help="is everything as it should be"),
 }

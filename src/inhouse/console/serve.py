@@ -21,6 +21,7 @@ from inhouse.console.login import login_router
 from inhouse.console.moderation import view as moderation_view
 from inhouse.console.overview import view as overview_view
 from inhouse.console.person import view as person_view
+from inhouse.console.person.asking import export_router
 from inhouse.console.private import feed_key, session_key
 from inhouse.core.logs import logger
 
@@ -76,6 +77,7 @@ def create_console(services: Services) -> FastAPI:
     app.mount(PATH, StaticFiles(directory=ASSETS))
     app.include_router(login_router(door, time.monotonic))
     app.include_router(feed_router(services, feed_key(services.keys, settings.folder)))
+    app.include_router(export_router(services))
     app.add_api_route("/healthz", _alive, include_in_schema=False)
     for view in (overview_view, person_view, moderation_view, bill_view):
         view.register(services)

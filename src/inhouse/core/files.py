@@ -3,9 +3,13 @@
 import contextlib
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from inhouse.core.errors import StoreError
+
+_READ_AT_ONCE: Final = 1 << 22
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -43,3 +47,18 @@ def sha256_of(path: Path) -> str:
     """Hex digest of a file, read in pieces."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def count_in(path: Path, names: Sequence[bytes]) -> int:
+    """How often any of the names stands in a file, which is read in pieces; 0 without a file."""
+    overlap = max(map(len, names), default=1) - 1
+    found, before = 0, b""
+    try:
+        with path.open("rb") as handle:
+            while piece := handle.read(_READ_AT_ONCE):
+                whole = before + piece
+                before = whole[len(whole) - overlap :] if overlap else b""
+                found += sum(whole.count(name) - before.count(name) for name in names)
+    except FileNotFoundError:
+        return 0
+    return found + sum(before.count(name) for name in names)

@@ -35,6 +35,7 @@ class Aggregates:
 
     def __init__(self) -> None:
         self.log_offset = 0
+        self.change_offset = 0  # erasures up to here are heeded
         self.people = Codes()
         self.posts = Codes()
         self.person_days = pl.DataFrame(schema=_PERSON_DAYS)
@@ -46,6 +47,13 @@ class Aggregates:
         for chunk in event_chunks(database, self.log_offset, last_offset(database)):
             self._fold(chunk)
             self.log_offset = int(chunk["log_offset"][-1])
+
+    def forget(self, name: str) -> None:
+        """Know nothing of somebody any more; which posts were seen stays counted."""
+        code = self.people.forget(name)
+        if code is not None:
+            self.person_days = self.person_days.filter(pl.col("person") != code)
+            self.sessions = self.sessions.filter(pl.col("person") != code)
 
     def _fold(self, events: pl.DataFrame) -> None:
         coded = events.select(

@@ -17,7 +17,7 @@ from inhouse.engagement.aggregates import Aggregates
 from inhouse.engagement.reading import event_id_at
 from inhouse.store.database import Database
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _DIGEST_BYTES: Final = 32
 _TABLES: Final = ("person_days", "post_days", "sessions")
 
@@ -27,6 +27,7 @@ class _Saved(msgspec.Struct):
 
     format: int
     log_offset: int
+    change_offset: int
     event_id: str  # of the event at that offset
     people: list[str]
     posts: list[str]
@@ -41,6 +42,7 @@ def save(aggregates: Aggregates, database: Database, path: Path) -> None:
     saved = _Saved(
         format=FORMAT,
         log_offset=aggregates.log_offset,
+        change_offset=aggregates.change_offset,
         event_id=event_id,
         people=aggregates.people.names,
         posts=aggregates.posts.names,
@@ -70,7 +72,7 @@ def load(database: Database, path: Path) -> Aggregates | None:
 
 def _unpacked(saved: _Saved) -> Aggregates:
     aggregates = Aggregates()
-    aggregates.log_offset = saved.log_offset
+    aggregates.log_offset, aggregates.change_offset = saved.log_offset, saved.change_offset
     for codes, names in ((aggregates.people, saved.people), (aggregates.posts, saved.posts)):
         for name in names:
             codes.code(name)

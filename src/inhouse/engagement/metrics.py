@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from inhouse.catalog.erasures import News, marked
 from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import InputError
 from inhouse.engagement.activity import Ints, active_day_counts, activity_until
@@ -33,6 +34,7 @@ class Metrics:
         self._file = None if folder is None else folder / CHECKPOINT
         self._aggregates = Aggregates()
         self._saved_offset: int | None = None  # None before the first ask
+        self._news = News(database, 0)
         self._creators = Creators()
         self._lock = threading.Lock()
         self._people: tuple[tuple[int, int, int], _People] | None = None
@@ -53,11 +55,22 @@ class Metrics:
         if self._saved_offset is None:
             known = None if self._file is None else load(self._database, self._file)
             self._aggregates = known or self._aggregates
+            # An empty picture has nobody to forget.
+            self._news = News(self._database, self._aggregates.change_offset if known else None)
             self._saved_offset = self._aggregates.log_offset
+        self._forget_erased()
         self._aggregates.catch_up(self._database)
         if self._file and self._aggregates.log_offset - self._saved_offset >= SAVE_EVERY:
             save(self._aggregates, self._database, self._file)
             self._saved_offset = self._aggregates.log_offset
+
+    def _forget_erased(self) -> None:
+        """Before the log is read: who is erased by then is in it no more."""
+        for mark in self._news.fresh():
+            for name in marked(mark, self._aggregates.people.names):
+                self._aggregates.forget(name)
+            self._creators, self._people = Creators(), None
+        self._aggregates.change_offset = self._news.offset
 
     def _picture(self, now_ms: int, days: int) -> Engagement:
         rows, today = self._aggregates, now_ms // DAY_MS

@@ -81,11 +81,18 @@ class Codes:
         )
 
     def code(self, name: str) -> int:
-        """The code of one id, added where it is new."""
-        code = self._codes.get(name)
+        """The code of one id, added where it is new; of nobody a new one each time."""
+        code = self._codes.get(name) if name else None
         if code is None:
             code = self._codes[name] = len(self.names)
             self.names.append(name)
+        return code
+
+    def forget(self, name: str) -> int | None:
+        """Let a code stand for nobody; returns it, None where the id was never added."""
+        code = self._codes.pop(name, None)
+        if code is not None:
+            self.names[code] = ""
         return code
 
     def known(self, ids: pl.Series) -> pl.Series:

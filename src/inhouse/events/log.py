@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -40,6 +40,19 @@ _INSERT_POSTGRES: Final = (
 )
 
 
+# The consumer that says how far the log had come when somebody was last erased from it.
+ERASED_UNTIL: Final = "erased"
+_SCANNED_AT_ONCE: Final = 200_000
+_ERASED_AT_ONCE: Final = 500
+
+
+class Mention(NamedTuple):
+    """A place of the log that tells of somebody."""
+
+    log_offset: int
+    user_id: str  # who did it
+
+
 class EventLog:
     """One community's log. Offsets rise in the order of commit, on both databases."""
 
@@ -66,6 +79,34 @@ class EventLog:
         while batch := self.read(after, chunk):
             yield batch
             after = batch[-1].log_offset
+
+    def told_by(
+        self, user_ids: Sequence[str], after: int = 0, *, about: bool = False
+    ) -> list[Mention]:
+        """Where the log behind `after` tells what these people did.
+
+        about: also where it tells of other people's follows, mutes and blocks of them. The log has
+        no index by person, so this reads all of it, in pieces that hold no lock.
+        """
+        table = tables.events.c
+        theirs: sa.ColumnElement[bool] = table.user_id.in_(user_ids)
+        if about:
+            theirs = theirs | table.target.in_([f"creator:{user_id}" for user_id in user_ids])
+        columns = (table.log_offset, table.user_id)
+        found: list[Mention] = []
+        for start in range(after, self.last_offset(), _SCANNED_AT_ONCE):
+            here = (table.log_offset > start) & (table.log_offset <= start + _SCANNED_AT_ONCE)
+            with self._database.read() as connection:
+                rows = connection.execute(sa.select(*columns).where(here, theirs))
+                found.extend(Mention(*row) for row in rows)
+        return found
+
+    def at(self, offsets: Sequence[int]) -> list[LoggedEvent]:
+        """The events at these offsets, in order."""
+        table = tables.events
+        query = sa.select(table).where(table.c.log_offset.in_(offsets)).order_by(table.c.log_offset)
+        with self._database.read() as connection:
+            return [_logged(row) for row in connection.execute(query)]
 
     def last_offset(self) -> int:
         """Offset of the newest event, 0 where the log is empty."""
@@ -133,7 +174,27 @@ def append_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> Appe
 
 
 def _last_offset(connection: Connection) -> int:
-    return connection.execute(sa.select(sa.func.max(tables.events.c.log_offset))).scalar() or 0
+    """Of the newest event there ever was: an erased one had an offset too."""
+    newest = connection.execute(sa.select(sa.func.max(tables.events.c.log_offset))).scalar() or 0
+    query = sa.select(tables.consumers.c.log_offset).where(tables.consumers.c.name == ERASED_UNTIL)
+    return max(newest, connection.execute(query).scalar() or 0)
+
+
+def erase_events(connection: Connection, offsets: Sequence[int]) -> int:
+    """Remove events for good, in the caller's transaction; the offsets are never used again.
+
+    This and `pages.erase_pages` are the only things that ever remove what was logged: decision 13.
+    """
+    last = _last_offset(connection)
+    set_consumer(connection, ERASED_UNTIL, last, SystemClock().now_ms())
+    removed = 0
+    for start in range(0, len(offsets), _ERASED_AT_ONCE):
+        some = offsets[start : start + _ERASED_AT_ONCE]
+        done = connection.execute(
+            tables.events.delete().where(tables.events.c.log_offset.in_(some))
+        )
+        removed += done.rowcount
+    return removed
 
 
 def _select(connection: Connection, after: int, limit: int) -> Sequence[Any]:

@@ -1,6 +1,7 @@
 """Served pages: appended with everything needed to explain them and to learn from them."""
 
 import zlib
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -12,6 +13,7 @@ from inhouse.events.types import ServedPage
 from inhouse.store import tables
 from inhouse.store.database import Database
 
+_PAGES_AT_ONCE = 100
 _DECODER = msgspec.msgpack.Decoder(ServedPage)
 
 
@@ -58,6 +60,13 @@ class PageLog:
         with self._database.read() as connection:
             return [_decode(body) for body in connection.execute(query).scalars()]
 
+    def times_of(self, user_ids: Sequence[str]) -> list[int]:
+        """When pages were served to these people."""
+        pages = tables.served_pages.c
+        query = sa.select(pages.at_ms).where(pages.user_id.in_(user_ids))
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
+
     def read(self, after: int, limit: int = 1_000) -> list[tuple[int, ServedPage]]:
         """Pages behind an offset with their own offsets, in order."""
         pages = tables.served_pages
@@ -79,6 +88,40 @@ class PageLog:
                 ).scalar()
                 or 0
             )
+
+
+def pages_in_order(database: Database, user_ids: Sequence[str]) -> Iterator[ServedPage]:
+    """Every page that was served to these people, oldest first, one by one."""
+    pages, last = tables.served_pages.c, 0
+    while True:
+        query = (
+            sa.select(pages.log_offset, pages.body)
+            .where(pages.user_id.in_(user_ids), pages.log_offset > last)
+            .order_by(pages.log_offset)
+            .limit(_PAGES_AT_ONCE)
+        )
+        with database.read() as connection:
+            rows = connection.execute(query).all()
+        if not rows:
+            return
+        yield from (_decode(body) for _, body in rows)
+        last = rows[-1][0]
+
+
+def erase_pages(
+    connection: sa.Connection, user_ids: Sequence[str], until: int | None = None
+) -> int:
+    """Remove pages for good, in the caller's transaction; returns how many.
+
+    until: only those that were served on events up to this offset; None for all.
+    """
+    pages = tables.served_pages
+    query = sa.select(pages.c.log_offset, pages.c.body).where(pages.c.user_id.in_(user_ids))
+    if until is None:
+        return connection.execute(pages.delete().where(pages.c.user_id.in_(user_ids))).rowcount
+    found = connection.execute(query).all()
+    old = [offset for offset, body in found if _decode(body).log_offset <= until]
+    return connection.execute(pages.delete().where(pages.c.log_offset.in_(old))).rowcount
 
 
 def _decode(body: Any) -> ServedPage:

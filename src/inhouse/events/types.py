@@ -25,8 +25,15 @@ EventKind = Literal[
     "block",
     "unblock",
     "reset",
+    "pause",
+    "resume",
+    "undo",
+    "link",
 ]
 EVENT_KINDS: Final[tuple[EventKind, ...]] = get_args(EventKind)
+
+# What models are trained with, by place; new kinds stand behind these and never move them.
+LEARNED_KINDS: Final = EVENT_KINDS[: EVENT_KINDS.index("reset") + 1]
 
 # Kinds that speak of an item, and kinds that speak of a creator, topic or word.
 ITEM_KINDS: Final = frozenset(
@@ -42,15 +49,20 @@ ITEM_KINDS: Final = frozenset(
         "hide",
         "report",
         "more",
+        "undo",
     )
 )
 TARGET_KINDS: Final = frozenset(("follow", "unfollow", "mute", "unmute", "block", "unblock"))
+# Kinds that only inhouse itself writes, when it is asked to.
+OWN_KINDS: Final = frozenset(("link",))
 # Kinds whose `value` is a time in milliseconds.
 TIMED_KINDS: Final = frozenset(("dwell", "watch"))
 # What a person does that says they wanted the item; a dwell or watch is judged by its length.
 POSITIVE_KINDS: Final = frozenset(("click", "like", "comment", "share", "save", "more"))
 NEGATIVE_KINDS: Final = frozenset(("hide", "report"))
 TARGET_PREFIXES: Final = ("creator:", "topic:", "word:")
+# A person known by a session alone: `session:` and whatever the app calls it.
+SESSION_PREFIX: Final = "session:"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +74,8 @@ class Event:
     kind: EventKind  # what was done
     user_id: UserId  # by whom
     item_id: ItemId | None = None  # to which item, for ITEM_KINDS
-    target: str | None = None  # `creator:ID`, `topic:NAME` or `word:TEXT`, for TARGET_KINDS
+    target: str | None = None  # `creator:ID`, `topic:NAME` or `word:TEXT`, for TARGET_KINDS; of a
+    # link the session
     value: float | None = None  # milliseconds, for TIMED_KINDS
     page_id: PageId | None = None  # the served page it happened on
     position: int | None = None  # place on that page, 0 first
@@ -128,3 +141,4 @@ class ServedPage:
     seed: int = 0  # of the page's randomness
     log_offset: int = 0  # of the events the state had seen
     took_ms: dict[str, float] = field(default_factory=dict)  # stage -> time
+    profiled: bool = True  # whether what the person did was used

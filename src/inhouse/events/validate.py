@@ -7,7 +7,15 @@ from typing import Final
 from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import Fault
 from inhouse.core.ids import ID_RULE, is_valid_id
-from inhouse.events.types import ITEM_KINDS, TARGET_KINDS, TARGET_PREFIXES, TIMED_KINDS, Event
+from inhouse.events.types import (
+    EVENT_KINDS,
+    ITEM_KINDS,
+    OWN_KINDS,
+    TARGET_KINDS,
+    TARGET_PREFIXES,
+    TIMED_KINDS,
+    Event,
+)
 
 MOST_TARGET_CHARS: Final = 160
 MOST_POSITION: Final = 10_000
@@ -21,7 +29,8 @@ def fault_of(event: Event, knows_item: Callable[[str], bool], latest_ms: int) ->
     latest_ms: events may not be later than this; a sender's clock may run a little ahead.
     """
     return (
-        _id_fault(event)
+        _kind_fault(event)
+        or _id_fault(event)
         or _time_fault(event, latest_ms)
         or _item_fault(event, knows_item)
         or _target_fault(event)
@@ -31,6 +40,13 @@ def fault_of(event: Event, knows_item: Callable[[str], bool], latest_ms: int) ->
 
 def _fault(field: str, value: object, expected: str) -> Fault:
     return Fault(field=field, value=repr(value)[:80], expected=expected)
+
+
+def _kind_fault(event: Event) -> Fault | None:
+    if event.kind not in OWN_KINDS:
+        return None
+    allowed = ", ".join(kind for kind in EVENT_KINDS if kind not in OWN_KINDS)
+    return _fault("kind", event.kind, f"one of {allowed}")
 
 
 def _id_fault(event: Event) -> Fault | None:

@@ -19,7 +19,7 @@ from inhouse.features.people import SERVED_KEPT, History, Person
 from inhouse.features.rows import Actions, Latest, RowSet
 from inhouse.features.state import LiveState
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 _DIGEST_BYTES: Final = 32
 
 
@@ -43,6 +43,7 @@ class _Someone(msgspec.Struct, array_like=True):
     topics: tuple[int, ...]
     about: tuple[str | None, str | None, int | None, int, int, int, int]
     page: tuple[str, ...]
+    paused: bool
 
 
 class _Saved(msgspec.Struct):
@@ -166,6 +167,7 @@ def _packed_person(person: Person) -> _Someone:
             person.pages,
         ),
         page=person.last_page_items,
+        paused=person.paused,
     )
 
 
@@ -199,5 +201,6 @@ def _person(someone: _Someone) -> Person:
         first_ms=first_ms,
         last_ms=last_ms,
         pages=pages,
+        paused=someone.paused,
         last_page_items=tuple(ItemId(item_id) for item_id in someone.page),
     )

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
+from inhouse.catalog.erasures import marked
 from inhouse.core.clock import Clock
-from inhouse.core.ids import ItemId
+from inhouse.core.ids import ItemId, UserId
 from inhouse.events.types import Appended, Event, LoggedEvent, ServedPage
 from inhouse.features.ports import Listener, Logs, Nobody
 from inhouse.features.state import LiveState
@@ -28,6 +29,8 @@ class Follower:
         self._catalog, self._log, self._pages = logs.catalog, logs.events, logs.pages
         self._clock = clock
         self._listener = listener or Nobody()
+        self.erasures = 0  # how many were heard of
+        self.forgotten: list[UserId] = []  # who was known of them; whoever follows may empty it
 
     def rebuild(self) -> None:
         """Bring the state up to now; called once before serving.
@@ -54,8 +57,11 @@ class Follower:
 
     def catch_up(self) -> int:
         """Fold in what is new, at most one chunk of each log; returns how many entries that was."""
-        events = self._log.read(self.state.log_offset, _CHUNK)
-        changed = self.follow_changes()
+        while True:
+            heard, events = self.erasures, self._log.read(self.state.log_offset, _CHUNK)
+            changed = self.follow_changes()
+            if self.erasures == heard:
+                break  # else these events may tell of somebody who was erased since
         self.state.apply_events(events)
         pages = self._pages.read(self.state.page_offset, _CHUNK // 10)
         for offset, page in pages:
@@ -94,8 +100,10 @@ class Follower:
         while changes := self._catalog.changes(self.state.change_offset, _CHUNK):
             named = {
                 kind: [c.entity_id for c in changes if c.entity == kind]
-                for kind in ("item", "user", "verdict")
+                for kind in ("item", "user", "verdict", "erased", "rule")
             }
+            for mark in named["erased"]:
+                self._forget(mark)
             if named["user"]:
                 self.state.apply_users(self._catalog.users(named["user"]).values())
             if named["item"]:
@@ -107,6 +115,13 @@ class Follower:
             self.state.change_offset = changes[-1].log_offset
             done += len(changes)
         return done
+
+    def _forget(self, mark: str) -> None:
+        self.erasures += 1
+        known = {*self.state.people, *self.state.items.creators.names}
+        for name in marked(mark, known):
+            self.state.forget(UserId(name))
+            self.forgotten.append(UserId(name))
 
     def _take_items(self, names: Sequence[str]) -> None:
         found = self._catalog.items(names)

@@ -15,6 +15,7 @@ TOPICS_KEPT: Final = 4
 NEVER_MS: Final = np.iinfo(np.int64).max
 HEAT_HALF_LIFE_MS: Final = 12 * HOUR_MS
 SLOW_HALF_LIFE_MS: Final = 7 * DAY_MS
+GONE: Final = "erased#"  # and a number: no id from outside can be written like this
 _KINDS: Final = {"text": 0, "picture": 1, "video": 2}
 # A block is one array of rows, so that what a request asks of an item lies side by side in memory:
 # the facts of an item and its counters are a cache line each. name -> (dtype, columns; 0 for a
@@ -67,6 +68,12 @@ class Names:
     def find(self, name: str | None) -> int:
         """The number of a name, -1 where it is unknown or None."""
         return -1 if name is None else self._codes.get(name, -1)
+
+    def forget(self, name: str) -> None:
+        """Let a name's number stand for nobody; the same name later gets a new one."""
+        code = self._codes.pop(name)
+        self.names[code] = f"{GONE}{code}"
+        self._codes[self.names[code]] = code
 
     def __len__(self) -> int:
         return len(self.names)

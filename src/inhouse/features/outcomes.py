@@ -69,6 +69,8 @@ class Outcome:
         """Take one more event of the same person and item into account."""
         if kind in TIMED_KINDS:
             self.dwell_ms = max(self.dwell_ms, value or 0.0)
+        elif kind == "undo":
+            self.clicked = self.liked = self.hidden = False
         elif kind in NEGATIVE_KINDS:
             self.hidden = True
         elif kind in POSITIVE_KINDS:

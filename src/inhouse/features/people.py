@@ -14,6 +14,15 @@ HISTORY_KEPT: Final = 200
 SERVED_KEPT: Final = 500
 _MERGE_LOOKBACK: Final = 12
 _SLACK: Final = 24
+# What a person asked for, by the name of its field.
+RELATIONS: Final = (
+    "follows",
+    "muted_creators",
+    "blocked_creators",
+    "blocked_by",
+    "muted_topics",
+    "muted_words",
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +72,29 @@ class History:
             at_ms=np.array(self._at_ms[start:], dtype=np.int64),
             values=np.array(self._values[start:], dtype=np.float32),
         )
+
+    def take_back(self, item: int) -> int | None:
+        """Drop the latest action with an item; returns its kind, None where there is none."""
+        first = max(0, len(self._items) - HISTORY_KEPT)
+        for place in range(len(self._items) - 1, first - 1, -1):
+            if self._items[place] == item:
+                kind = int(self._kinds[place])
+                for column in (self._items, self._kinds, self._at_ms, self._values):
+                    del column[place]
+                return kind
+        return None
+
+    def join(self, other: "History") -> None:
+        """Take another's actions in, in the order of time."""
+        mine, theirs = self.latest(), other.latest()
+        both = {
+            name: np.concatenate([getattr(mine, name), getattr(theirs, name)])
+            for name in Actions.__slots__
+        }
+        order = np.argsort(both["at_ms"], kind="stable")[-HISTORY_KEPT:]
+        joined = History(Actions(**{name: part[order] for name, part in both.items()}))
+        for name in self.__slots__:
+            setattr(self, name, getattr(joined, name))
 
     def clear(self) -> None:
         """Forget them all."""
@@ -119,4 +151,5 @@ class Person:
     first_ms: int = 0  # first event
     last_ms: int = 0  # latest event
     pages: int = 0  # pages served so far
+    paused: bool = False  # personalisation is off: what is done meanwhile says nothing of taste
     last_page_items: tuple[ItemId, ...] = ()  # what the latest page showed

@@ -4,14 +4,17 @@ Replaying the same log gives the same state. Nothing here reads a clock, a file 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 
 from inhouse.catalog.types import Item, User
+from inhouse.core.clock import DAY_MS, HOUR_MS
 from inhouse.core.ids import UserId
 from inhouse.events.types import (
+    EVENT_KINDS,
     ITEM_KINDS,
+    SESSION_PREFIX,
     TARGET_KINDS,
     TIMED_KINDS,
     Event,
@@ -21,10 +24,19 @@ from inhouse.events.types import (
 )
 from inhouse.features.items import ItemTable
 from inhouse.features.outcomes import KIND_CODES, STRENGTH, is_positive
-from inhouse.features.people import Action, Person
+from inhouse.features.people import RELATIONS, SERVED_KEPT, Action, Person
+from inhouse.features.rows import Latest
 from inhouse.features.shelves import Shelves
 
 M = TypeVar("M")
+
+_CREATORS: Final = ("follows", "muted_creators", "blocked_creators", "blocked_by")
+# Where an action is counted that can be taken back.
+_COUNTED_IN: Final = {
+    "click": "clicks",
+    "hide": "hides",
+    **dict.fromkeys(("like", "comment", "share", "save", "more"), "likes"),
+}
 
 
 class LiveState:
@@ -77,6 +89,8 @@ class LiveState:
         self.page_offset = offset
         person = self._known(page.user_id)
         person.pages += 1
+        if page.user_id.startswith(SESSION_PREFIX):
+            person.last_ms = max(person.last_ms, page.at_ms)
         person.last_page_items = tuple(shown.item_id for shown in page.items)
         served = []
         for shown in page.items:
@@ -84,6 +98,24 @@ class LiveState:
             if i is not None:
                 served.append(i)
         person.served.extend(served)
+
+    def forget(self, user_id: UserId) -> None:
+        """Know nothing of somebody any more: not what they did, asked for or posted.
+
+        What they did remains in the counters of posts, where it names nobody; a state built anew
+        from the log counts without it.
+        """
+        self.people.pop(user_id, None)
+        code = self.items.creators.find(user_id)
+        if code < 0:
+            return
+        self.items.creators.forget(user_id)
+        for row in np.flatnonzero(self.items.creator[: self.items.count] == code):
+            self.items.withdraw(self.items.ids[row])
+            self.items.content[row] = 0.0
+        for person in self.people.values():
+            for name in _CREATORS:
+                getattr(person, name).discard(code)
 
     def _known(self, user_id: UserId) -> Person:
         person = self.people.get(user_id)
@@ -95,17 +127,42 @@ class LiveState:
         person = self._known(event.user_id)
         person.first_ms = person.first_ms or event.at_ms
         person.last_ms = max(person.last_ms, event.at_ms)
-        self.last_event_ms = max(self.last_event_ms, event.at_ms)
+        self._move_on(event.at_ms)
         if event.kind in ITEM_KINDS:
             self._apply_to_item(person, event)
         elif event.kind in TARGET_KINDS and event.target is not None:
             self._apply_to_target(person, event.kind, event.target)
         elif event.kind == "reset":
             person.recent.clear()
+        elif event.kind in ("pause", "resume"):
+            person.paused = event.kind == "pause"
+        elif event.kind == "link" and event.target is not None:
+            self._link(person, UserId(event.target))
+
+    def _move_on(self, at_ms: int) -> None:
+        """Hear the time; each hour of it, sessions that did nothing for a day are let go."""
+        hour = self.last_event_ms // HOUR_MS
+        self.last_event_ms = max(self.last_event_ms, at_ms)
+        if self.last_event_ms // HOUR_MS == hour:
+            return
+        before_ms = self.last_event_ms - DAY_MS
+        idle = [
+            user_id
+            for user_id, person in self.people.items()
+            if user_id.startswith(SESSION_PREFIX) and person.last_ms < before_ms
+        ]
+        for user_id in idle:
+            del self.people[user_id]
 
     def _apply_to_item(self, person: Person, event: Event) -> None:
         i = self.items.index.get(event.item_id) if event.item_id is not None else None
         if i is None:  # deleted since
+            return
+        if person.paused:  # seen stays seen, but nothing is concluded from it
+            person.seen.add(i)
+            return
+        if event.kind == "undo":
+            self._take_back(person, i)
             return
         if person.seen.add(i) and event.kind != "impression":
             self._impressed(i)  # nobody acts on what they have not seen
@@ -113,6 +170,37 @@ class LiveState:
         if event.kind != "impression":
             code, value = KIND_CODES[event.kind], event.value or 0.0
             person.recent.remember(Action(item=i, kind=code, at_ms=event.at_ms, value=value))
+
+    def _take_back(self, person: Person, i: int) -> None:
+        """Forget the latest sitting with an item; that it was seen remains.
+
+        What it added to the item's heat halves away by itself.
+        """
+        kind = person.recent.take_back(i)
+        counted = None if kind is None else _COUNTED_IN.get(EVENT_KINDS[kind])
+        if counted is None:
+            return
+        column = getattr(self.items, counted)
+        if column[i] > 0:
+            column[i] -= 1
+            self.shelves.wanted -= counted != "hides"
+
+    def _link(self, person: Person, session_id: UserId) -> None:
+        """What an anonymous session did was done by this person; the session is no more."""
+        session = self.people.pop(session_id, None)
+        if session is None or session is person:
+            return
+        if not person.paused:
+            person.recent.join(session.recent)
+        for row in session.seen:
+            person.seen.add(row)
+        served = [*session.served.rows().tolist(), *person.served.rows().tolist()]
+        person.served = Latest(SERVED_KEPT, served)
+        for name in RELATIONS:
+            getattr(person, name).update(getattr(session, name))
+        person.topics = person.topics or session.topics
+        person.first_ms = min(person.first_ms, session.first_ms) or person.first_ms
+        person.pages += session.pages
 
     def _count(self, i: int, event: Event) -> None:
         items, kind = self.items, event.kind

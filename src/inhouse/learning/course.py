@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inhouse.core.clock import DAY_MS
+from inhouse.core.ids import UserId
 from inhouse.events.types import LoggedEvent, ServedPage
 from inhouse.features.state import LiveState
 from inhouse.learning.deltas import Delta, DeltaFacts
@@ -86,6 +87,15 @@ class RowsHeld:
     delta: Delta | None  # None where it did not pass
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forgotten:
+    """What may be learned from no more."""
+
+    people: tuple[UserId, ...] = ()  # whose pages that wait for an outcome
+    offsets: Sequence[int] = ()  # of events
+    page_ms: Sequence[int] = ()  # when pages were served
+
+
 def no_progress(what: str, done: int, total: int) -> None:
     """Tell nobody."""
 
@@ -146,6 +156,26 @@ class Course:
     def mature(self, now_ms: int) -> None:
         """Hear that the whole log is read: pages mature by the clock though all is quiet."""
         self._set_aside(no_next_items(self._length), self.joiner.mature(now_ms))
+
+    def forget(self, forgotten: Forgotten) -> None:
+        """Rehearse no example that comes from these, and learn from none that still waits.
+
+        What the weights have taken from them stays until later rounds have worn it away.
+        """
+        for user_id in forgotten.people:
+            self.joiner.forget(user_id)
+        offsets = np.array(forgotten.offsets, dtype=np.int64)
+        page_ms = np.array(forgotten.page_ms, dtype=np.int64)
+        self._taste.memory.forget(offsets)
+        self._head.memory.forget(page_ms)
+        wanted = join_next_items([self._wanted, *self._arrived], self._length)
+        shown = join_impressions(self._shown)
+        self._wanted, self._arrived, self._shown = no_next_items(self._length), [], []
+        self._waiting = (0, 0)
+        self._set_aside(
+            wanted.take(np.flatnonzero(~np.isin(wanted.offsets, offsets))),
+            shown.take(np.flatnonzero(~np.isin(shown.at_ms, page_ms))),
+        )
 
     def waiting(self) -> tuple[int, int]:
         """How many new examples there are: wanted, shown."""

@@ -94,7 +94,7 @@ class Joiner:
             self._open_until(logged.log_offset - 1)
             shown.extend(self._matured(self.now_ms))
             item = self._item(logged.event)
-            if item is not None:
+            if item is not None and not self._is_paused(logged.event.user_id):
                 self._gather(logged, item, wanted)
                 self._attribute(logged.event, item)
             self._fold(logged)
@@ -105,6 +105,20 @@ class Joiner:
     def mature(self, now_ms: int) -> Impressions:
         """Pages whose time is over by the clock; only for a joiner that has read the whole log."""
         return join_impressions(self._matured(now_ms))
+
+    def forget(self, user_id: UserId) -> None:
+        """Give no example of any page that somebody was served until now, nor wait for any."""
+        self._stop_waiting(user_id)
+        self._queue = deque(entry for entry in self._queue if entry[1].user_id != user_id)
+        self._last_offset.pop(user_id, None)
+
+    def _is_paused(self, user_id: UserId) -> bool:
+        person = self.state.people.get(user_id)
+        return person is not None and person.paused
+
+    def _stop_waiting(self, user_id: UserId) -> None:
+        for page_id in self._pages_of.pop(user_id, ()):
+            del self._waiting[page_id]
 
     def keep(self) -> KeptJoiner:
         """What it holds, for a file; the state and the model are kept by others."""
@@ -148,6 +162,8 @@ class Joiner:
 
     def _fold(self, logged: LoggedEvent) -> None:
         event = logged.event
+        if event.kind == "reset":
+            self._stop_waiting(event.user_id)
         self.state.apply_events([logged])
         self._last_offset[event.user_id] = logged.log_offset
         self.now_ms = max(self.now_ms, event.at_ms)
@@ -187,9 +203,13 @@ class Joiner:
         self.now_ms = max(self.now_ms, page.at_ms)
         if self._last_offset.get(page.user_id, 0) > page.log_offset:
             self.late_pages += 1
-        elif page.surface in _RANKED_SURFACES and page.at_ms + self._wait_ms > self._known_until_ms:
+        elif self._is_for_the_head(page):
             self._wait_for(page)
         self.state.apply_page(offset, page)
+
+    def _is_for_the_head(self, page: ServedPage) -> bool:
+        is_new = page.at_ms + self._wait_ms > self._known_until_ms
+        return page.surface in _RANKED_SURFACES and page.profiled and is_new
 
     def _wait_for(self, page: ServedPage) -> None:
         index = self.state.items.index

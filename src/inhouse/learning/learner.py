@@ -5,18 +5,19 @@ the checkpoint, and learns again what came after it; without one that can be use
 again up to the newest snapshot's offset, to be rehearsed, and goes on from there.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from inhouse.catalog.erasures import Whom
 from inhouse.core.clock import Clock
 from inhouse.core.errors import SnapshotError
-from inhouse.core.ids import SnapshotId
+from inhouse.core.ids import SnapshotId, UserId
 from inhouse.core.logs import logger
 from inhouse.features.ports import Logs
 from inhouse.features.state import LiveState
 from inhouse.learning import kept
-from inhouse.learning.course import Course, Progress, Round, no_progress, whole
+from inhouse.learning.course import Course, Forgotten, Progress, Round, no_progress, whole
 from inhouse.learning.deltas import Delta
 from inhouse.learning.examples import Impressions, no_impressions
 from inhouse.learning.gate import Contest
@@ -179,11 +180,34 @@ class Learner:
         if not self._started:
             self.start()
         stretch = self._tail.next(_EVENTS_AT_ONCE)
+        if stretch.forgotten:
+            self._course.forget(Forgotten(people=tuple(stretch.forgotten)))
         self._course.take(stretch.events, stretch.pages)
+        self._forget(stretch)
         self._clock.advance(self.state.last_event_ms)
         if stretch.ended:
             self._course.mature(self._clock.now_ms())
         return stretch
+
+    def _forget(self, stretch: Stretch) -> None:
+        """Learn no more from what came before somebody's reset, or from anybody erased."""
+        resets = {e.event.user_id: e for e in stretch.events if e.event.kind == "reset"}
+        for user_id, reset in resets.items():
+            times = self._logs.pages.times_of([user_id])
+            self._course.forget(
+                Forgotten(page_ms=[at_ms for at_ms in times if at_ms <= reset.event.at_ms])
+            )
+        if resets:
+            told = self._logs.events.told_by(list(resets))
+            before = [m for m in told if m.log_offset <= resets[UserId(m.user_id)].log_offset]
+            self._course.forget(Forgotten(offsets=[mention.log_offset for mention in before]))
+        erasures = self._logs.catalog.erasures
+        for erasure, whom in erasures.in_state("told"):
+            self._course.forget(Forgotten(offsets=whom.offsets, page_ms=whom.page_ms))
+            if self._path is not None:
+                self._path.unlink(missing_ok=True)  # it may have been written after they were gone
+            self.keep()
+            erasures.save(replace(erasure, state="done"), Whom())
 
     def _told(self, held: Round) -> Round:
         """Say what passed the gate and what did not."""
@@ -234,6 +258,7 @@ class Learner:
         while self.state.log_offset < until:
             stretch = self._tail.next(_EVENTS_AT_ONCE, until)
             self._course.recall(stretch.events, stretch.pages)
+            self._forget(stretch)
             if not stretch.events:
                 break
 

@@ -37,6 +37,16 @@ class Ring:
         first = self._written - len(self)
         return {name: part[(first + indices) % self._most] for name, part in self._columns.items()}
 
+    def keep(self, name: str, gone: NDArray[np.int64]) -> None:
+        """Drop the rows whose value in a column is one of `gone`."""
+        rows = self.at(np.arange(len(self), dtype=np.int64))
+        kept = ~np.isin(rows[name], gone)
+        if kept.all():
+            return
+        self._written = 0
+        self._columns = {column: np.zeros_like(part) for column, part in self._columns.items()}
+        self.add({column: part[kept] for column, part in rows.items()})
+
     def _reserve(self, rows: int) -> None:
         for name, part in self._columns.items():
             if rows > len(part):
@@ -58,6 +68,10 @@ class NextItemMemory:
     def add(self, examples: NextItems) -> None:
         """Remember them."""
         self._ring.add(_columns_of(examples))
+
+    def forget(self, offsets: NDArray[np.int64]) -> None:
+        """Drop what was learned from the events at these offsets of the log."""
+        self._ring.keep("offsets", offsets)
 
     def draw(self, indices: NDArray[np.int64]) -> NextItems:
         """By index, 0 for the oldest."""
@@ -91,6 +105,10 @@ class ImpressionMemory:
     def add(self, examples: Impressions) -> None:
         """Remember them."""
         self._ring.add(examples.arrays())
+
+    def forget(self, page_ms: NDArray[np.int64]) -> None:
+        """Drop the impressions of pages that were served at these moments."""
+        self._ring.keep("at_ms", page_ms)
 
     def all(self) -> Impressions:
         """Oldest first."""

@@ -18,7 +18,7 @@ from inhouse.core.errors import SnapshotError, StoreError
 from inhouse.core.files import sha256_of, sync_folder, write_atomically
 from inhouse.core.ids import ItemId, SnapshotId, new_id
 from inhouse.core.logs import logger
-from inhouse.events.types import EVENT_KINDS
+from inhouse.events.types import LEARNED_KINDS
 from inhouse.features.candidates import FEATURE_NAMES
 from inhouse.features.history import HistoryArrays
 from inhouse.features.items import ItemTable
@@ -329,6 +329,37 @@ class SnapshotStore:
         self._prune()
         return snapshot.snapshot_id
 
+    def forget(self, page_ms: Sequence[int]) -> int:
+        """Take impressions of pages served at these moments out of every snapshot's memory.
+
+        Returns how many went. A process that dies in between leaves a memory that its reader
+        refuses, or a part of the snapshots as they were; doing it again goes on.
+        """
+        gone = np.array(page_ms, dtype=np.int64)
+        return sum(self._forget_in(snapshot_id, gone) for snapshot_id in self.ids())
+
+    def _forget_in(self, snapshot_id: SnapshotId, gone: NDArray[np.int64]) -> int:
+        try:
+            arrays = self.memory(snapshot_id)
+            told = json.loads((self.folder / snapshot_id / _MANIFEST).read_text("utf-8"))
+        except (SnapshotError, OSError):
+            return self._without_memory(snapshot_id)
+        if not arrays:
+            return 0
+        kept = ~np.isin(arrays["at_ms"], gone)
+        if not kept.all():
+            path = self.folder / snapshot_id / _MEMORY
+            write_atomically(path, save_tensors({n: part[kept] for n, part in arrays.items()}))
+            told["files"][_MEMORY] = sha256_of(path)
+            body = (json.dumps(told, indent=2) + "\n").encode()
+            write_atomically(self.folder / snapshot_id / _MANIFEST, body)
+        return int(np.count_nonzero(~kept))
+
+    def _without_memory(self, snapshot_id: SnapshotId) -> int:
+        """A memory that cannot be read may hold anybody."""
+        (self.folder / snapshot_id / _MEMORY).unlink(missing_ok=True)
+        return 0
+
     def _prune(self) -> None:
         """Keep the newest, and the newest good one whatever its age; drop torn publications."""
         good = self.current()
@@ -358,7 +389,7 @@ class SnapshotStore:
             made_for = (told["format"], told["features"], told["event_kinds"])
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise SnapshotError(f"snapshot {snapshot_id}: cannot read its manifest") from error
-        if made_for != (FORMAT, list(FEATURE_NAMES), list(EVENT_KINDS)):
+        if made_for != (FORMAT, list(FEATURE_NAMES), list(LEARNED_KINDS)):
             raise SnapshotError(
                 f"snapshot {snapshot_id}: made for other features, kinds of event or format than "
                 f"this version's (format {FORMAT}); train a new one"
@@ -386,7 +417,7 @@ def _manifest_of(snapshot: TasteSnapshot, digests: Mapping[str, str]) -> bytes:
     told = {
         "format": FORMAT,
         "features": list(FEATURE_NAMES),
-        "event_kinds": list(EVENT_KINDS),
+        "event_kinds": list(LEARNED_KINDS),
         "facts": {name: getattr(snapshot.facts, name) for name in SnapshotFacts.__slots__},
         "files": dict(digests),
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from inhouse.core.clock import SystemClock
+from inhouse.core.ids import UserId
 from inhouse.events.types import LoggedEvent, ServedPage
 from inhouse.features.follow import Follower
 from inhouse.features.ports import Logs
@@ -20,6 +21,7 @@ class Stretch:
     events: Sequence[LoggedEvent]
     pages: Sequence[tuple[int, ServedPage]]  # with their own offsets
     ended: bool  # whether nothing more was logged when it was read
+    forgotten: Sequence[UserId] = ()  # people who were erased since; the state knows them no more
 
 
 class Tail:
@@ -43,13 +45,20 @@ class Tail:
 
     def next(self, limit: int, until: int | None = None) -> Stretch:
         """At most `limit` events, none beyond offset `until`."""
-        events = self._logs.events.read(self._state.log_offset, limit)
+        while True:
+            heard = self._follower.erasures
+            events = self._logs.events.read(self._state.log_offset, limit)
+            self._follower.follow_changes()
+            if self._follower.erasures == heard:
+                break  # else these events may tell of somebody who was erased since
         ended = len(events) < limit
         if until is not None:
             events = [logged for logged in events if logged.log_offset <= until]
-        self._follower.follow_changes()
         last = events[-1].log_offset if events else self._state.log_offset
-        return Stretch(events=events, pages=self._pages_until(last), ended=ended)
+        forgotten, self._follower.forgotten = self._follower.forgotten, []
+        return Stretch(
+            events=events, pages=self._pages_until(last), ended=ended, forgotten=forgotten
+        )
 
     def _pages_until(self, log_offset: int) -> list[tuple[int, ServedPage]]:
         """Pages not read yet, up to the first that saw more events than these."""

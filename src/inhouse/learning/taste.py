@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 from inhouse.core.errors import SnapshotError
 from inhouse.core.ids import ItemId
-from inhouse.events.types import EVENT_KINDS, NEGATIVE_KINDS
+from inhouse.events.types import LEARNED_KINDS, NEGATIVE_KINDS
 from inhouse.features.content import CONTENT_DIMS
 from inhouse.learning.encoding import AGE_CODES, DWELL_CODES, Histories
 
 Floats = NDArray[np.float32]
-KIND_COUNT: Final = len(EVENT_KINDS)
+KIND_COUNT: Final = len(LEARNED_KINDS)
 HIGHEST_LOGIT: Final = 8.0  # of one action's weight, so that no history overflows
 
 
@@ -102,7 +102,7 @@ def aligned(weights: TasteWeights, item_ids: Sequence[ItemId]) -> TasteWeights:
 
 def start_gain(weightings: int) -> Floats:
     """float32[H, kinds]: wanted actions pull, unwanted ones push."""
-    signs = [-1.0 if kind in NEGATIVE_KINDS else 1.0 for kind in EVENT_KINDS]
+    signs = [-1.0 if kind in NEGATIVE_KINDS else 1.0 for kind in LEARNED_KINDS]
     return np.tile(np.array(signs, dtype=np.float32), (weightings, 1))
 
 

@@ -16,6 +16,7 @@ from inhouse.store.database import Database
 from inhouse.store.statements import insert_new
 
 PERSON: Final = "person"  # the source of a person's label, or its beginning: person:NAME
+_CHUNK: Final = 500
 _JOINT: Final = "\x1f"
 
 
@@ -61,6 +62,16 @@ def add_labels(connection: Connection, labels: Sequence[Label]) -> int:
         for label in labels
     ]
     return insert_new(connection, tables.labels, rows)
+
+
+def erase_labels(connection: Connection, refs: Sequence[str]) -> int:
+    """Remove what was said of these texts, with the texts, in the caller's transaction."""
+    removed = 0
+    for table in (tables.labels, tables.comparisons):
+        for start in range(0, len(refs), _CHUNK):
+            some = refs[start : start + _CHUNK]
+            removed += connection.execute(table.delete().where(table.c.ref.in_(some))).rowcount
+    return removed
 
 
 def _label_id(label: Label) -> str:

@@ -107,6 +107,12 @@ def with_person(verdict: Verdict, call: PersonCall) -> Verdict:
     )
 
 
+def without_text(labels: str) -> str:
+    """The column `labels` of a verdict without the places in the text it speaks of."""
+    body = dataclasses.replace(_DECODER.decode(labels), hits=())
+    return _ENCODER.encode(body).decode()
+
+
 def _row(verdict: Verdict) -> dict[str, Any]:
     body = _Body(
         text=verdict.text_key,

@@ -1,6 +1,8 @@
 """Why this post, and why not that one: read from the logged page alone."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 from inhouse.core.ids import ItemId
@@ -10,6 +12,14 @@ from inhouse.recommend.types import Why
 __all__ = ["REMOVED_WORDS", "SOURCE_WORDS", "Why", "explain"]
 
 Titles = Mapping[ItemId, str]
+Reasons = Mapping[str, str]
+
+# Notes of a place that name an operator's rule, and what they mean.
+RULE_NOTES: Final[Mapping[str, str]] = {
+    "pinned": "The people who run this community put it at this place",
+    "boosted": "The people who run this community lift posts like this one",
+    "lowered": "The people who run this community lower posts like this one",
+}
 
 SOURCE_WORDS: Final[Mapping[str, str]] = {
     "taste": "It fits what you tend to want.",
@@ -19,6 +29,7 @@ SOURCE_WORDS: Final[Mapping[str, str]] = {
     "fresh": "It is new.",
     "explore": "Few people have seen it yet.",
     "popular": "It is popular with everybody.",
+    "ordered": "The people who run this community asked for it to be shown.",
 }
 _SURFACE_WORDS: Final[Mapping[str, str]] = {
     "following": "This page shows the creators you follow, newest first.",
@@ -36,6 +47,7 @@ REMOVED_WORDS: Final[Mapping[str, str]] = {
     "verdict_review": "A person of the moderation team has yet to look at it.",
     "verdict_remove": "Moderation does not let it be shown to you.",
     "verdict_awaited": "Moderation has not looked at it yet.",
+    "operator_blocked": "The people who run this community keep it out of this page.",
     "blocked_creator": "You have blocked its creator.",
     "blocked_by_creator": "Its creator has chosen not to share posts with you.",
     "muted_creator": "You have muted its creator.",
@@ -61,21 +73,38 @@ _LABEL_WORDS: Final[Mapping[str, str]] = {
 _MOVED_FROM: Final = 3  # places; less is nothing to speak of
 
 
-def explain(page: ServedPage, item_id: ItemId, titles: Titles) -> Why:
+def explain(
+    page: ServedPage, item_id: ItemId, titles: Titles, rules: Reasons = MappingProxyType({})
+) -> Why:
     """Why `item_id` is on the page or not, in sentences and for programs.
 
-    `titles` says what to call items; one without a title is called by its id. Nothing but the page
+    `titles` says what to call items; one without a title is called by its id. `rules` says why
+    operators made the rules that the page's notes name. Nothing but the page
     is consulted, so the answer for a page served last month is the one it had then.
     """
     for shown in page.items:
         if shown.item_id == item_id:
-            return _why(page, _shown_sentences(page, shown, titles), _shown_detail(shown))
+            return _why(page, _shown_sentences(page, shown, titles, rules), _shown_detail(shown))
     for removed in page.removed:
         if removed.item_id == item_id:
             return _why(page, _removed_sentences(removed), _removed_detail(removed))
     if item_id in page.reserve:
         return _reserved(page, item_id)
     return _why(page, [_never(page)], {"outcome": "never_candidate"})
+
+
+def explained_now(why: Why, reason: str | None) -> Why:
+    """The same with what would keep the item from a page now: a filter's reason, or nothing.
+
+    `unknown_item` stands for one that is gone or never was.
+    """
+    words = REMOVED_WORDS.get(reason, "") if reason else ""
+    sentences = (f"If you asked now: {words}",) if words else ("Nothing would keep it out now.",)
+    if reason == "unknown_item":
+        sentences = ("There is no such post any more.",)
+    return replace(
+        why, sentences=(*why.sentences, *sentences), detail={**why.detail, "now": reason}
+    )
 
 
 def _why(page: ServedPage, sentences: Sequence[str], detail: dict[str, object]) -> Why:
@@ -87,6 +116,7 @@ def _why(page: ServedPage, sentences: Sequence[str], detail: dict[str, object]) 
         "policy_version": page.policy_version,
         "seed": page.seed,
         "log_offset": page.log_offset,
+        "profiled": page.profiled,
     }
     return Why(
         shown=detail["outcome"] == "shown",
@@ -111,13 +141,16 @@ def _shown_detail(shown: PageItem) -> dict[str, object]:
     }
 
 
-def _shown_sentences(page: ServedPage, shown: PageItem, titles: Titles) -> list[str]:
+def _shown_sentences(
+    page: ServedPage, shown: PageItem, titles: Titles, rules: Reasons
+) -> list[str]:
     notes = dict(note.partition(":")[::2] for note in shown.notes)
     return [
         sentence
         for sentence in (
-            _SURFACE_WORDS.get(page.surface, ""),
+            _surface_words(page),
             *_source_sentences(shown, titles),
+            *_rule_sentences(notes, rules),
             _expected(shown.predicted),
             _by_chance(shown, notes),
             _moved(shown, notes),
@@ -127,12 +160,23 @@ def _shown_sentences(page: ServedPage, shown: PageItem, titles: Titles) -> list[
     ]
 
 
+def _surface_words(page: ServedPage) -> str:
+    if not page.profiled and page.surface != "latest":
+        return "Personalisation is paused, so this page uses nothing of what you did."
+    return _SURFACE_WORDS.get(page.surface, "")
+
+
 def _source_sentences(shown: PageItem, titles: Titles) -> list[str]:
     named = [f"“{titles.get(item_id, item_id)}”" for item_id in shown.because]
     sentences = [SOURCE_WORDS.get(source, f"It came from {source}.") for source in shown.sources]
     if named:
         sentences.append(f"Of what you wanted lately, {' and '.join(named)} weighed most for it.")
     return sentences
+
+
+def _rule_sentences(notes: Mapping[str, str], rules: Reasons) -> list[str]:
+    named = [(words, rules.get(notes[name])) for name, words in RULE_NOTES.items() if name in notes]
+    return [f"{words}: {reason}." if reason else f"{words}." for words, reason in named]
 
 
 def _expected(predicted: Mapping[str, float]) -> str:
@@ -163,7 +207,8 @@ def _by_chance(shown: PageItem, notes: Mapping[str, str]) -> str:
 def _moved(shown: PageItem, notes: Mapping[str, str]) -> str:
     rank = int(notes.get("value_rank", shown.position + 1))
     place = shown.position + 1
-    if abs(rank - place) < _MOVED_FROM or shown.explored or "new_creator" in notes:
+    given = shown.explored or "new_creator" in notes or "pinned" in notes
+    if abs(rank - place) < _MOVED_FROM or given:
         return ""
     if rank < place:
         reason = _HELD_WORDS.get(notes.get("held", ""), "of the places kept for others")

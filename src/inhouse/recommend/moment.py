@@ -21,6 +21,7 @@ from inhouse.recommend.plans import Plan, plan_for
 from inhouse.recommend.ports import Decisions, TasteModel
 from inhouse.recommend.retrieval.space import Space
 from inhouse.recommend.retrieval.spaces import Spaces
+from inhouse.recommend.rules.orders import Orders, named_by, orders_for
 from inhouse.recommend.tuning import Tuning
 from inhouse.recommend.types import FeedQuery, Floats, Mask, Rows
 from inhouse.recommend.viewers import shown_codes, viewer_of
@@ -72,6 +73,7 @@ class Moment:
     anchors: Rows  # items the person wanted last, newest first; for `similar` the item asked for
     interests: NDArray[np.int16]  # topics: chosen at sign-up, and of what was wanted last
     policy_version: str  # of moderation, by which items are decided
+    orders: Orders  # of operators, for this request
     served_rows: Rows  # sorted: on one of the last pages
     excluded_rows: Rows  # sorted: named by the request; for `similar` also the item asked about
     barred_rows: Rows  # sorted: excluded, and where the plan does not repeat also seen and served
@@ -106,20 +108,31 @@ class Moment:
         return in_sorted(self.served_rows, rows)
 
     def excluded(self, rows: Rows) -> Mask:
-        """bool[n]: named by the request."""
-        return in_sorted(self.excluded_rows, rows)
+        """bool[n]: named by the request, or on a page before the one it asks for."""
+        return in_sorted(self.excluded_rows, rows) | self._passed(rows)
 
     def worthwhile(self, rows: Rows) -> Mask:
         """bool[n]: worth a place in a source's quota: nothing cheap to know speaks against it."""
         shown = shown_codes(self.plan.verdicts, self.viewer)[self.actions(rows)]
         good = self.live(rows) & shown & self._welcome(rows)
-        return good & ~in_sorted(self.barred_rows, rows)
+        if self.orders.blocks:
+            good &= ~named_by(self.table, self.orders.blocks, rows)
+        return good & ~in_sorted(self.barred_rows, rows) & ~self._passed(rows)
 
     def by_creators(self, rows: Rows, creators: Collection[int]) -> Mask:
         """bool[n]: which of the items are by one of the creators."""
         members = np.fromiter(creators, dtype=np.int32, count=len(creators))
         members.sort()
         return in_sorted(members, self.table.creator[rows])
+
+    def _passed(self, rows: Rows) -> Mask:
+        """bool[n]: what stands before the place from which the request goes on in time."""
+        if self.query.after is None:
+            return np.zeros(len(rows), dtype=np.bool_)
+        at_ms, item_id = self.query.after
+        created = self.table.created_ms[rows]
+        same: Mask = (created == at_ms) & (rows <= self.table.index.get(item_id, -1))
+        return (created > at_ms) | same
 
     def _welcome(self, rows: Rows) -> Mask:
         """bool[n]: neither the creator, nor a topic, nor the region speaks against it."""
@@ -136,9 +149,9 @@ class Moment:
 
 def read_moment(world: World, query: FeedQuery, tuning: Tuning) -> Moment:
     """Read what the request needs. Raises UnknownError where `similar` names an unknown item."""
-    plan = plan_for(query.surface, tuning.ranker)
     state, table = world.state, world.state.items
     known = state.person(query.user_id)
+    plan = plan_for(query.surface, tuning.ranker, paused=known.paused)
     person = known if plan.profiled else unprofiled(known)
     positives = latest_positives(table, person, _INTERESTS_FROM)
     usable, taste = _taste(world, person, query.now_ms)
@@ -158,6 +171,7 @@ def read_moment(world: World, query: FeedQuery, tuning: Tuning) -> Moment:
         anchors=positives[:ANCHORS] if query.item_id is None else _row(table, query),
         interests=interests_of(table, person, positives),
         policy_version=world.board.policy.version,
+        orders=orders_for(table, query, person.region if plan.regional else None),
         served_rows=served,
         excluded_rows=excluded,
         barred_rows=np.sort(np.concatenate([excluded, *seen])),

@@ -40,6 +40,7 @@ def written(
         policy_version=moment.policy_version,
         seed=query.seed,
         log_offset=moment.state.log_offset,
+        profiled=moment.plan.profiled,
     )
 
 

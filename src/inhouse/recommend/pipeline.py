@@ -5,6 +5,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from inhouse.core.ids import ItemId
 from inhouse.core.logs import logger
 from inhouse.events.types import ServedPage
 from inhouse.features.state import LiveState
@@ -12,7 +15,7 @@ from inhouse.recommend.arrange import Arranged, arrange
 from inhouse.recommend.filters import FILTERS, Filter, Filtered, run
 from inhouse.recommend.moment import PART_FAULTS, Moment, World, read_moment
 from inhouse.recommend.page import written
-from inhouse.recommend.ports import Decisions, TasteModel
+from inhouse.recommend.ports import Decisions, RulesInForce, TasteModel
 from inhouse.recommend.rank import rank
 from inhouse.recommend.retrieval.spaces import Prepared, Spaces
 from inhouse.recommend.settings import RecommendSettings
@@ -55,6 +58,7 @@ class Feed:
         self._sources = sources
         self._filters = filters
         self._spaces = Spaces(patient=patient)
+        self._rules: RulesInForce | None = None
         self._model: TasteModel | None = None
 
     @property
@@ -65,6 +69,10 @@ class Feed:
     def use(self, model: TasteModel | None) -> None:
         """Serve from this model from the next request on; None serves from content alone."""
         self._model = model
+
+    def obey(self, rules: RulesInForce) -> None:
+        """Let operators' rules hold from the next request on."""
+        self._rules = rules
 
     def prepare(self, model: TasteModel) -> Prepared:
         """All that takes time before a model can serve; may be called on another thread."""
@@ -96,9 +104,7 @@ class Feed:
     def trace(self, query: FeedQuery) -> Trace:
         """As `serve`, with what each stage handed to the next."""
         watch = Stopwatch()
-        tuning = tuning_of(self._settings, query.settings)
-        world = World(state=self._state, board=self._board, model=self._model, spaces=self._spaces)
-        moment = read_moment(world, query, tuning)
+        moment = self._moment(query)
         watch.lap("read")
         candidates = merge(self._offers(moment, watch))
         watch.lap("merge")
@@ -117,6 +123,27 @@ class Feed:
             ranked=ranked,
             arranged=arranged,
         )
+
+    def kept_out(self, query: FeedQuery, item_id: ItemId) -> str | None:
+        """What would remove an item from a page asked for now: a filter's reason, `unknown_item`,
+        or None where no filter would."""
+        row = self._state.items.index.get(item_id)
+        if row is None:
+            return "unknown_item"
+        moment = self._moment(query)
+        items = np.array([row], dtype=np.int32)
+        for each in self._filters:
+            code = int(each.judge(moment, items)[0])
+            if code:
+                return each.reasons[code - 1]
+        return None
+
+    def _moment(self, query: FeedQuery) -> Moment:
+        if self._rules is not None:
+            query = dataclasses.replace(query, rules=tuple(self._rules.in_force(query.now_ms)))
+        tuning = tuning_of(self._settings, query.settings)
+        world = World(state=self._state, board=self._board, model=self._model, spaces=self._spaces)
+        return read_moment(world, query, tuning)
 
     def _offers(self, moment: Moment, watch: "Stopwatch") -> dict[str, Offer]:
         """What each source of the plan offers; those that fail are left out."""

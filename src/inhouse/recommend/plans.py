@@ -1,7 +1,7 @@
 """Which sources serve which surface, with which quotas, and how the page is ordered."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -29,16 +29,25 @@ class Plan:
 
 
 # The quotas in one table. They are shares of the ranker's work, not of the page.
-#            taste similar following trending fresh explore popular
+#            taste similar following trending fresh explore popular ordered
 _QUOTAS: Final[dict[str, tuple[int, ...]]] = {
-    "for_you": (200, 80, 60, 60, 60, 40, 0),
-    "popular": (0, 0, 0, 0, 0, 0, 300),
-    "following": (0, 0, 400, 0, 0, 0, 0),
-    "latest": (0, 0, 0, 0, 400, 0, 0),
-    "trending": (0, 0, 0, 300, 0, 0, 0),
-    "similar": (0, 300, 0, 0, 0, 0, 0),
+    "for_you": (200, 80, 60, 60, 60, 40, 0, 60),
+    "popular": (0, 0, 0, 0, 0, 0, 300, 60),
+    "following": (0, 0, 400, 0, 0, 0, 0, 60),
+    "latest": (0, 0, 0, 0, 400, 0, 0, 60),
+    "trending": (0, 0, 0, 300, 0, 0, 0, 60),
+    "similar": (0, 300, 0, 0, 0, 0, 0, 60),
 }
-_COLUMNS: Final = ("taste", "similar", "following", "trending", "fresh", "explore", "popular")
+_COLUMNS: Final = (
+    "taste",
+    "similar",
+    "following",
+    "trending",
+    "fresh",
+    "explore",
+    "popular",
+    "ordered",
+)
 
 
 def _quotas(name: str) -> Mapping[str, int]:
@@ -67,6 +76,13 @@ PLANS: Final[Mapping[str, Plan]] = MappingProxyType(
 )
 
 
-def plan_for(surface: Surface, ranker: Ranker) -> Plan:
-    """The plan of a surface; the popular arm of an experiment replaces for_you alone."""
-    return PLANS["popular" if surface == "for_you" and ranker == "popular" else surface]
+def plan_for(surface: Surface, ranker: Ranker, *, paused: bool = False) -> Plan:
+    """The plan of a surface; the popular arm of an experiment replaces for_you alone.
+
+    While personalisation is paused every surface is made without a profile. What was seen is a part
+    of it, so such a page may repeat, and nothing is shown by chance, which nobody may learn from.
+    """
+    plan = PLANS["popular" if surface == "for_you" and ranker == "popular" else surface]
+    if not paused:
+        return plan
+    return replace(plan, profiled=False, repeats=True, regional=False, explores=False)

@@ -1,5 +1,6 @@
 """What the feed asks of others."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from inhouse.features.history import HistoryArrays
 from inhouse.features.items import ItemTable
 from inhouse.moderation.types import Surface, Viewer
+from inhouse.recommend.rule import Rule
 
 
 class HeadAnswer(Protocol):
@@ -50,6 +52,13 @@ class PolicyInForce(Protocol):
     @property
     def version(self) -> str:
         """Logged with every page."""
+
+
+class RulesInForce(Protocol):
+    """What operators want shown, shown more or not shown."""
+
+    def in_force(self, now_ms: int) -> Sequence[Rule]:
+        """The rules that hold now."""
 
 
 class Decisions(Protocol):

@@ -9,13 +9,16 @@ from numpy.typing import NDArray
 
 from inhouse.core.errors import InputError
 from inhouse.core.ids import ItemId, PageId, UserId
+from inhouse.recommend.rule import Rule
 
 Surface = Literal["for_you", "following", "latest", "trending", "similar"]
 SURFACES: Final[tuple[Surface, ...]] = get_args(Surface)
 MOST_ITEMS: Final = 100
 
 # In this order: bit b of `Candidates.sources` and column b of `Candidates.offered`.
-SourceName = Literal["taste", "similar", "following", "trending", "fresh", "explore", "popular"]
+SourceName = Literal[
+    "taste", "similar", "following", "trending", "fresh", "explore", "popular", "ordered"
+]
 SOURCE_NAMES: Final[tuple[SourceName, ...]] = get_args(SourceName)
 SOURCE_BIT: Final[Mapping[str, int]] = {name: bit for bit, name in enumerate(SOURCE_NAMES)}
 
@@ -36,7 +39,9 @@ class FeedQuery:
     arms: dict[str, str] = field(default_factory=dict)  # experiment -> arm; logged with the page
     settings: Mapping[str, object] = field(default_factory=dict)  # what the arms vary; see `tuning`
     item_id: ItemId | None = None  # for `similar`: to which
+    after: tuple[int, ItemId] | None = None  # on `latest`: go on behind this post of that time
     seed: int = 0  # of everything random in this page
+    rules: tuple[Rule, ...] = ()  # of operators, in force now, for any surface and audience
 
     def __post_init__(self) -> None:
         if self.surface not in SURFACES:
@@ -45,6 +50,8 @@ class FeedQuery:
             )
         if not 1 <= self.n <= MOST_ITEMS:
             raise InputError(f"n: got {self.n}, expected 1 to {MOST_ITEMS}")
+        if self.after is not None and self.surface != "latest":
+            raise InputError("after: give it with surface latest alone")
         if (self.surface == "similar") != (self.item_id is not None):
             raise InputError("item_id: give one with surface similar, and only with it")
 

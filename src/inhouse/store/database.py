@@ -12,7 +12,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from inhouse.core.errors import StoreError
+from inhouse.core.files import count_in
 from inhouse.core.settings import setting
 
 T = TypeVar("T")
@@ -32,6 +33,8 @@ Write = Callable[[Connection], T]
 
 _MOST_IN_ONE_COMMIT: Final = 512
 _WRITE_LOCK: Final = 724_002
+_TRIES: Final = 50
+_PAUSE_S: Final = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +97,29 @@ class Database:
         """Do a write and wait until it is durable."""
         return self.submit(write).result()
 
+    def overwrite_freed(self, names: Sequence[bytes]) -> int:
+        """Leave no byte of what was deleted in the database's own files.
+
+        SQLite's write-ahead log is emptied; where a name still stands in a page's free space, the
+        file is written anew, which takes about 15 s a gigabyte and makes writers wait. PostgreSQL
+        is told to vacuum; what its files and archives hold beyond that is its administrator's.
+        Without names it is written anew in any case. Returns how often the names stood in the file
+        before. Raises StoreError where a reader
+        holds on to old pages.
+        """
+        with _as_store_error(), self.engine.connect() as connection:
+            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            if self.dialect != "sqlite":
+                alone.exec_driver_sql("VACUUM")
+                return 0
+            _empty_wal(alone)
+            path = Path(str(self.engine.url.database))
+            found = count_in(path, names)
+            if found or not names:
+                alone.exec_driver_sql("VACUUM")
+                _empty_wal(alone)
+            return found
+
     def close(self) -> None:
         """Finish what waits, then let go of every connection."""
         with self._gate:
@@ -152,6 +178,21 @@ class Database:
             waiting.answer.set_exception(error)
         else:
             waiting.answer.set_result(value)
+
+
+def _empty_wal(connection: Connection) -> None:
+    for _ in range(_TRIES):
+        busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        if not busy:
+            return
+        time.sleep(_PAUSE_S)
+    raise StoreError("somebody reads the database without end; erasing goes on when they stop")
+
+
+def overwriting(connection: Connection) -> None:
+    """Let this transaction overwrite what it deletes with zeros."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete=ON")
 
 
 def _run_one(

@@ -253,6 +253,25 @@ experiments = Table(
     Column("active", Boolean, nullable=False),
 )
 
+# What operators want shown, shown more, or not shown.
+feed_rules = Table(
+    "feed_rules",
+    metadata,
+    Column("rule_id", String(64), primary_key=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+)
+
+# Which anonymous session was which person, where the app has said so.
+session_links = Table(
+    "session_links",
+    metadata,
+    Column("session_id", String(128), primary_key=True),
+    Column("user_id", String(128), nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
 exposures = _log(
     "exposures",
     Column("experiment", String(64), nullable=False),

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 
@@ -10,18 +10,20 @@ from inhouse.api.context import meters_of, needs, services_of
 from inhouse.api.meters import Meters
 from inhouse.api.wire import FeedAnswer, FeedItem, answer, documented
 from inhouse.app.build import Services
+from inhouse.app.rules import reasons_of
 from inhouse.app.serving import FeedRequest, titles_of
 from inhouse.core.errors import InputError, UnknownError
-from inhouse.core.ids import ID_RULE, ItemId, UserId, is_valid_id
-from inhouse.events.types import ServedPage
-from inhouse.recommend.explain import Why, explain
-from inhouse.recommend.types import Surface
+from inhouse.core.ids import ID_RULE, ItemId, PageId, UserId, is_valid_id
+from inhouse.events.types import PageItem, ServedPage
+from inhouse.recommend.explain import Why, explain, explained_now
+from inhouse.recommend.types import FeedQuery, Surface
 
 router = APIRouter(prefix="/v1/feed", tags=["feed"], dependencies=[Depends(needs("feed"))])
 Use = Annotated[Services, Depends(services_of)]
 MOST_ITEMS = 100
 MOST_EXCLUDED = 1_000
 PAGES_SEARCHED = 200
+_MS_DIGITS = 17
 
 
 @router.get("/{user_id}", responses=documented(FeedAnswer))
@@ -34,6 +36,7 @@ async def get_feed(
     exclude: Annotated[str, Query(description="item ids never to show, joined by commas")] = "",
     detail: Annotated[bool, Query(description="with the items' own facts")] = False,
     item: Annotated[str | None, Query(description="for `similar`: to which item")] = None,
+    after: Annotated[str, Query(description="on `latest`: the `next` of the page before")] = "",
 ) -> Response:
     """A page. It is in the log before it is answered, so it can be explained later."""
     excluded = tuple(ItemId(part) for part in exclude.split(",") if part)
@@ -44,6 +47,7 @@ async def get_feed(
         n=n,
         exclude=excluded,
         item_id=None if item is None else ItemId(item),
+        after=_place(after),
     )
     page, logged = use.feeds.serve(request)
     offset = await asyncio.wrap_future(logged)
@@ -53,16 +57,46 @@ async def get_feed(
 
 
 @router.get("/{user_id}/why/{item_id}", responses=documented(Why))
-async def why(user_id: str, item_id: str, use: Use) -> Response:
-    """Why this item was shown to this person lately, or why it was not."""
-    pages = use.pages.pages_of(UserId(user_id), limit=PAGES_SEARCHED)
+async def why(
+    user_id: str,
+    item_id: str,
+    use: Use,
+    page: Annotated[str | None, Query(description="on this page; else the latest telling")] = None,
+) -> Response:
+    """Why this item was shown to this person, or why it was not: by the page as it was logged.
+
+    Without `page` it is the latest of the last 200 that tells of the item, else the latest of all.
+    Where none tells of it, `detail.now` says what would keep it from a page at this moment.
+    """
+    wanted = ItemId(item_id)
+    told = await asyncio.to_thread(_page_for_why, use, UserId(user_id), wanted, page)
+    shown = next((each for each in told.items if each.item_id == wanted), None)
+    named = {wanted, *(because for each in told.items for because in each.because)}
+    titles = titles_of(use.catalog.items(named), sorted(named))
+    found = explain(told, wanted, titles, reasons_of(use, shown.notes if shown else ()))
+    if found.detail["outcome"] == "never_candidate":
+        found = explained_now(found, use.feeds.feed.kept_out(_query_now(use, told), wanted))
+    return answer(found)
+
+
+def _page_for_why(use: Services, user_id: UserId, wanted: ItemId, page: str | None) -> ServedPage:
+    if page is not None:
+        found = use.pages.page(PageId(page))
+        if found is None or found.user_id != user_id:
+            raise UnknownError(f"no page {page!r} was served to {user_id!r}")
+        return found
+    pages = use.pages.pages_of(user_id, limit=PAGES_SEARCHED)
     if not pages:
         raise UnknownError(f"no page was ever served to {user_id!r}")
-    wanted = ItemId(item_id)
-    page = next((p for p in pages if _mentions(p, wanted)), pages[0])
-    named = {wanted, *(because for shown in page.items for because in shown.because)}
-    titles = titles_of(use.catalog.items(named), sorted(named))
-    return answer(explain(page, wanted, titles))
+    return next((each for each in pages if _mentions(each, wanted)), pages[0])
+
+
+def _query_now(use: Services, page: ServedPage) -> FeedQuery:
+    """What the page's request would be if it were made now; a page like another is not."""
+    surface = cast("Surface", page.surface) if page.surface != "similar" else "for_you"
+    return FeedQuery(
+        user_id=page.user_id, surface=surface, now_ms=use.clock.now_ms(), arms=page.arms
+    )
 
 
 def _mentions(page: ServedPage, item_id: ItemId) -> bool:
@@ -86,11 +120,11 @@ def _answer(page: ServedPage, use: Services, *, detail: bool) -> FeedAnswer:
             item_id=shown.item_id,
             position=shown.position,
             source=shown.source,
-            label=next(
-                (n.removeprefix("label:") for n in shown.notes if n.startswith("label:")), None
-            ),
+            label=notes.get("label"),
+            promoted=next((name for name in ("pinned", "boosted") if name in notes), None),
         )
         for shown in page.items
+        for notes in [dict(note.partition(":")[::2] for note in shown.notes)]
     ]
     return FeedAnswer(
         page_id=page.page_id,
@@ -99,7 +133,33 @@ def _answer(page: ServedPage, use: Services, *, detail: bool) -> FeedAnswer:
         items=_with_facts(items, use) if detail else items,
         arms=page.arms,
         snapshot_id=page.snapshot_id,
+        profiled=page.profiled,
+        next=_next(page, use),
     )
+
+
+def _place(after: str) -> tuple[int, ItemId] | None:
+    """Behind which post of which time; None for the first page."""
+    if not after:
+        return None
+    at_ms, _, item_id = after.partition(".")
+    whole = at_ms.isdigit() and at_ms.isascii() and len(at_ms) < _MS_DIGITS
+    if not (whole and is_valid_id(item_id)):
+        raise InputError(f"after: got {after[:80]!r}, expected the `next` of the page before")
+    return int(at_ms), ItemId(item_id)
+
+
+def _next(page: ServedPage, use: Services) -> str | None:
+    """Where the page behind this one begins; None where it is the last, or in no order of time."""
+    timely = [shown for shown in page.items if not _is_pinned(shown)]
+    if page.surface != "latest" or not timely:
+        return None
+    table, last = use.state.items, timely[-1].item_id
+    return f"{table.created_ms[table.index[last]]}.{last}"
+
+
+def _is_pinned(shown: PageItem) -> bool:
+    return any(note.startswith("pinned:") for note in shown.notes)
 
 
 def _with_facts(items: list[FeedItem], use: Services) -> list[FeedItem]:

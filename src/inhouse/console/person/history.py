@@ -61,6 +61,13 @@ def controls_of(database: Database, user_id: UserId) -> Controls:
     return fold_controls(reversed(_rows(database, asked, LOOKED_BACK)))
 
 
+def is_paused(database: Database, user_id: UserId) -> bool:
+    """Whether the person has paused personalisation and not resumed it."""
+    c = tables.events.c
+    asked = _rows(database, sa.and_(c.user_id == user_id, c.kind.in_(("pause", "resume"))), 1)
+    return bool(asked) and asked[0].kind == "pause"
+
+
 def fold_controls(events: Iterable[Done]) -> Controls:
     """Controls after events in the order of the log."""
     kept: dict[str, dict[str, None]] = {"follow": {}, "mute": {}, "block": {}}

@@ -17,6 +17,7 @@ from inhouse.console.person.history import (
     Leaning,
     actions_of,
     controls_of,
+    is_paused,
     leanings,
 )
 from inhouse.core.ids import ItemId, UserId
@@ -70,6 +71,7 @@ class PersonFacts:
     p_like_overall: float | None  # mean over all places weighed; None where nothing was predicted
     pages: tuple[Page, ...]  # newest first
     controls: Controls
+    paused: bool  # personalisation is off
     items: Mapping[ItemId, Item]  # all that are named
     names: Mapping[UserId, str | None]  # of the creators that are named
 
@@ -99,6 +101,7 @@ def gather(services: Services, user_id: UserId) -> PersonFacts:
         p_like_overall=overall,
         pages=tuple(_page(page, items) for page in served[:PAGES_SHOWN]),
         controls=controls,
+        paused=is_paused(services.database, user_id),
         items=items,
         names=_names(services, items, controls),
     )

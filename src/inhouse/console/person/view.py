@@ -10,6 +10,7 @@ from inhouse.console.gathering import Latest
 from inhouse.console.markup import person_path
 from inhouse.console.moments import community_now
 from inhouse.console.person import page
+from inhouse.console.person.asking import Asking
 from inhouse.console.person.model import PersonFacts, Seen, gather, latest_people
 from inhouse.core.errors import InhouseError
 from inhouse.core.ids import UserId, is_valid_id
@@ -85,6 +86,8 @@ class _Person:
                 self._controls = _panel("Controls")
         with section("Last pages served"), panel().classes("flush"):
             self._served = Region()
+        with section("What they may ask for"), panel():
+            self._asking = Asking(services, user_id, self._refresh)
         with section("History"):
             self._history = _panel()
         ui.timer(0.05, self._refresh, once=True)
@@ -101,7 +104,10 @@ class _Person:
     def _show(self, facts: PersonFacts) -> None:
         if not facts.known:
             self._head.show(page.unknown(self._user_id))
+            for part in (self._figures, self._served, self._history, self._controls):
+                part.show(page.NOTHING)
             return
+        self._asking.show(facts)
         self._head.show(page.heading(facts))
         self._figures.show(page.figures(facts))
         self._topics.show(page.leaning(facts.topics, facts.names, "topics"))

@@ -5,6 +5,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from inhouse.catalog.erasures import News
 from inhouse.engagement.experiments.gathered import Gathered, gather
 from inhouse.engagement.experiments.measures import (
     LEAST_PEOPLE_WITH,
@@ -45,11 +46,14 @@ class ResultsBook:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[str, Gathered] = {}
+        self._news = News(database)
         self._lock = threading.Lock()
 
     def of(self, experiment: Experiment, now_ms: int) -> Results:
         """Results at `now_ms`, or at the stop. Safe to use from several threads."""
         with self._lock:
+            if self._news.fresh():
+                self._known.clear()  # somebody in them may have been erased
             known = self._known.get(experiment.key)
             if known is not None and known.experiment != experiment:
                 known = None  # stopped since the last look: events behind the stop must go

@@ -11,6 +11,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from inhouse.catalog.erasures import News
 from inhouse.core.errors import ConflictError, InputError, UnknownError
 from inhouse.engagement.experiments.arms import arm_of
 from inhouse.engagement.experiments.checks import clash, faults_of
@@ -31,6 +32,7 @@ class Experiments:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._book = ResultsBook(database)
+        self._news = News(database)
         self._active: tuple[Experiment, ...] = ()
         self._looked_s = -_LOOK_EVERY_S
         # Hashes of (experiment, person, arm) that are written or on their way.
@@ -76,6 +78,9 @@ class Experiments:
         once a second."""
         with self._database.read() as connection:
             self._active = _stored(connection, active=True)
+        if self._news.fresh():  # whoever comes back is exposed anew
+            with self._gate:
+                self._exposed.clear()
         self._looked_s = time.monotonic()
 
     def arms_for(self, user_id: str) -> dict[str, str]:
@@ -129,6 +134,12 @@ class Experiments:
         if done.cancelled() or done.exception() is not None:
             with self._gate:
                 self._exposed.difference_update(marks)
+
+
+def erase_exposures(connection: Connection, user_ids: Sequence[str]) -> int:
+    """Remove who was in which arm, in the caller's transaction; returns how many rows."""
+    table = tables.exposures
+    return connection.execute(table.delete().where(table.c.user_id.in_(user_ids))).rowcount
 
 
 def _insert(connection: Connection, given: Experiment) -> Experiment:

@@ -7,6 +7,7 @@ from inhouse.recommend.filters.blocked import BlockedFilter
 from inhouse.recommend.filters.excluded import ExcludedFilter
 from inhouse.recommend.filters.live import LiveFilter
 from inhouse.recommend.filters.muted import MutedFilter
+from inhouse.recommend.filters.operator import OperatorFilter
 from inhouse.recommend.filters.own import OwnPostFilter
 from inhouse.recommend.filters.region import RegionFilter
 from inhouse.recommend.filters.seen import SeenFilter
@@ -16,6 +17,7 @@ from inhouse.recommend.filters.verdict import VerdictFilter
 FILTERS: Final[tuple[Filter, ...]] = (
     LiveFilter(),
     VerdictFilter(),
+    OperatorFilter(),
     BlockedFilter(),
     MutedFilter(),
     OwnPostFilter(),

@@ -8,6 +8,7 @@ from inhouse.features.nearness import nearness
 from inhouse.recommend.moment import PART_FAULTS, Moment
 from inhouse.recommend.rank.prior import prior_predictions
 from inhouse.recommend.rank.value import order, sinking, values
+from inhouse.recommend.rules.orders import boosted, factors
 from inhouse.recommend.types import Candidates, Floats, Predictions
 
 _LOG = logger("feed")
@@ -24,6 +25,9 @@ def rank(moment: Moment, candidates: Candidates) -> Candidates:
         value = moment.table.created_ms[candidates.items].astype(np.float64)
     else:
         value = sinking(np.fmax.reduce(candidates.offered, axis=1).astype(np.float64))
+    if moment.orders.boosts:
+        factor = factors(moment.table, moment.orders.boosts, candidates.items)
+        value = boosted(value, factor)
     best_first = order(value, candidates.items)
     return candidates.with_value(value).take(best_first)
 

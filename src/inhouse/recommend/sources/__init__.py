@@ -6,6 +6,7 @@ from inhouse.recommend.moment import Moment
 from inhouse.recommend.sources.explore import ExploreSource
 from inhouse.recommend.sources.following import FollowingSource
 from inhouse.recommend.sources.fresh import FreshSource
+from inhouse.recommend.sources.ordered import OrderedSource
 from inhouse.recommend.sources.popular import PopularSource
 from inhouse.recommend.sources.similar import SimilarSource
 from inhouse.recommend.sources.taste import TasteSource
@@ -32,4 +33,5 @@ SOURCES: Final[tuple[Source, ...]] = (
     FreshSource(),
     ExploreSource(),
     PopularSource(),
+    OrderedSource(),
 )

@@ -1,0 +1,118 @@
+"""Erasing on both databases, and what a late start or a second try finds."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from inhouse.app.build import Services
+from inhouse.app.erasure import Eraser
+from inhouse.app.settings import load_settings
+from inhouse.catalog.types import Item, User
+from inhouse.core.ids import EventId, ItemId, PageId, UserId
+from inhouse.events.types import Event, ServedPage
+from inhouse.store import tables
+from inhouse.store.database import StoreSettings
+
+WHO = "person-zebra-4711"
+
+
+@pytest.fixture
+def services(store_settings: StoreSettings, tmp_path: Path) -> Iterator[Services]:
+    """Of a community with one post by somebody else and one by the person."""
+    given = load_settings({"INHOUSE_APP_CLOCK": "log"}, tmp_path / "none.toml")
+    store = dataclasses.replace(store_settings, folder=str(tmp_path / "data"))
+    built = Services(dataclasses.replace(given, store=store))
+    built.catalog.put_users([User(user_id=UserId(WHO), name="Zoe")])
+    built.catalog.put_items(
+        [
+            Item(item_id=ItemId("i"), creator_id=UserId("c"), text="a post", created_ms=1),
+            Item(item_id=ItemId("mine"), creator_id=UserId(WHO), text="my post", created_ms=1),
+        ]
+    )
+    _act(built, WHO, "other")
+    yield built
+    built.close()
+
+
+def _act(services: Services, *people: str, first: int = 0) -> None:
+    services.log.append(
+        [
+            Event(
+                event_id=EventId(f"{name}-{number}"),
+                at_ms=1_000 + number,
+                kind="click",
+                user_id=UserId(name),
+                item_id=ItemId("i"),
+            )
+            for number in range(first, first + 5)
+            for name in people
+        ]
+    )
+    for name in people:
+        page = ServedPage(
+            page_id=PageId(f"page-{name}-{first}"),
+            at_ms=2_000,
+            user_id=UserId(name),
+            surface="for_you",
+            items=(),
+        )
+        services.pages.submit(page).result()
+
+
+def _tables_with(services: Services, name: str) -> list[str]:
+    with services.database.read() as connection:
+        return [
+            table.name
+            for table in tables.metadata.sorted_tables
+            if any(
+                name in str(value) for row in connection.execute(sa.select(table)) for value in row
+            )
+        ]
+
+
+def test_no_table_tells_of_who_was_erased(services: Services) -> None:
+    """On either database, and a state built anew never heard of them."""
+    before = set(_tables_with(services, WHO))
+    eraser = Eraser(services)
+    receipt = eraser.finish(eraser.wipe(WHO))
+    services.feeds.start()
+
+    assert before == {"events", "served_pages", "items", "users", "changes"}
+    assert _tables_with(services, WHO) == []
+    assert (receipt.counts["events"], receipt.counts["served_pages"]) == (5, 1)
+    assert set(services.state.people) == {"other"}
+    assert list(services.state.items.index) == ["i"]
+
+
+def test_what_is_logged_while_an_erasure_runs_goes_too(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events that came after the log was read are found under the lock of the writer."""
+    eraser = Eraser(services)
+    gathered = eraser._gathered
+
+    def slowly(whom: object) -> object:
+        found = gathered(whom)  # type: ignore[arg-type]
+        _act(services, WHO, first=100)
+        return found
+
+    monkeypatch.setattr(eraser, "_gathered", slowly)
+    receipt = eraser.finish(eraser.wipe(WHO))
+
+    assert receipt.counts["events"] == 10
+    assert _tables_with(services, WHO) == []
+    assert services.log.last_offset() == 15
+
+
+def test_an_erasure_that_runs_is_the_same_when_asked_again(services: Services) -> None:
+    """Two requests for one person are one job, and whoever is second finds it done."""
+    first, second = Eraser(services), Eraser(services)
+    erasure_id = first.wipe(WHO)
+    again = second.wipe(WHO)
+    done = first.finish(erasure_id)
+
+    assert again == erasure_id
+    assert second.finish(again) == done

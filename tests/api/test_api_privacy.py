@@ -466,13 +466,19 @@ def test_a_process_that_hears_late_does_not_revive_anybody(
 def test_a_learner_drops_its_examples(
     client: TestClient, services: Services, judge: Callable[[], None]
 ) -> None:
-    """After an erasure, and after a reset, nothing that came before is rehearsed."""
+    """After an erasure, and after a reset, nothing that came before is rehearsed, in memory or in
+    the learner's own checkpoint, also where that was written late."""
     _live(client, services, judge)
-    learner = Learner(services.logs, services.snapshots, services.clock, services.settings.learning)
+    path = services.settings.folder / "learner.bin"
+    learner = Learner(
+        services.logs, services.snapshots, services.clock, services.settings.learning, path
+    )
     learner.step()
     course: Course = learner._course
     had = course.waiting()[0]
     receipt = client.delete(f"/v1/users/{WHO}").json()
+    learner.keep()
+    late = _files_with(services.settings.folder, WHO)
     learner.step()
     erased = course.waiting()[0]
     told = client.get(f"/v1/erasures/{receipt['erasure_id']}").json()["state"]
@@ -481,3 +487,5 @@ def test_a_learner_drops_its_examples(
 
     assert (had, erased, course.waiting()[0]) == (24, 8, 0)
     assert (receipt["state"], told) == ("told", "done")
+    assert (late, _files_with(services.settings.folder, WHO)) == (["learner.bin"], [])
+    assert path.exists()

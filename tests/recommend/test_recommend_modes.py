@@ -219,3 +219,17 @@ def test_a_pinned_post_stands_on_the_first_page_of_latest_alone() -> None:
 
     assert ids(first) == ["i20", "i0", "i1", "i2", "i3"]
     assert ids(second) == ["i4", "i5", "i6", "i7", "i8"]
+
+
+@pytest.mark.parametrize("name", ["new", "session:new"])
+def test_topics_chosen_at_sign_up_lead_a_stranger_s_page(name: str) -> None:
+    """A person or a session that did nothing yet sees more of what they said they like."""
+    world = World()
+    for i in range(80):
+        world.item(f"i{i}", creator=f"c{i % 16}", topics=(f"t{i % 4}",), created_ms=NOW_MS - i)
+    plain = world.feed().serve(query(user_id=UserId(name), n=12))
+    world.user(name, topics=("t3",))
+    chosen = world.feed().serve(query(user_id=UserId(name), n=12))
+    counts = [sum(int(item[1:]) % 4 == 3 for item in ids(page)) for page in (plain, chosen)]
+
+    assert counts[1] > counts[0] + 4

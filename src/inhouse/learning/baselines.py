@@ -4,6 +4,7 @@ Both learn from one event at a time and answer at once, so they stand in any rep
 """
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,10 +59,15 @@ class ItemNeighbours:
 
     def scores(self, user: int, at_ms: int) -> Floats:
         """float32[items]; what was wanted most, for a person without history."""
-        recent = list(self._recent.get(user, ()))
+        return self.after(list(self._recent.get(user, ())))
+
+    def after(self, items: Sequence[int]) -> Floats:
+        """float32[items] for whoever wanted these, newest last."""
+        recent = list(items[-self._reach :])
         if not recent:
             return self._counts.copy()
-        weights = self._latest[-len(recent) :] / np.sqrt(self._counts[recent])
+        known = np.maximum(self._counts[recent], 1)
+        weights = self._latest[-len(recent) :] / np.sqrt(known)
         near = weights @ self._pairs[recent] / np.sqrt(self._counts + 1)  # [items]
         return near.astype(np.float32)
 

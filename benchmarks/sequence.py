@@ -1,0 +1,199 @@
+"""Leave-one-out on a file of sequences: the last item of each person is asked for.
+
+Every item is ranked, what a person had does not compete, ties stand against the model. The last
+item but one is for validation: it decides when training stops, of ours and of the peers alike; it
+is read in the end, but never learned from. No time of the asked item is used. Popularity and
+item-item neighbours always stand beside; RecTools and implicit do where they are installed.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common import Report, arguments, console, keep_freed_memory
+from benchmarks.sequence_peers import BASELINES, PEERS, Fitted, Limits, Peer, Split, installed
+from inhouse.core.ids import ItemId
+from inhouse.learning.fit_sequences import (
+    Fitting,
+    Progress,
+    fit_sequences,
+    scores_of,
+    training_for,
+)
+from inhouse.learning.holdout import HoldOut, HoldOutReport, leave_one_out
+from inhouse.learning.sequences import Sequences, read_sequences
+from inhouse.learning.train_sequences import Catalogue
+from inhouse.stats.types import Interval, NotEnough
+
+COLUMNS = (
+    "what",
+    "HR@10",
+    "NDCG@10",
+    "MRR",
+    "HR@50",
+    "coverage",
+    "novelty_bits",
+    "HR@10_debiased",
+    "HR@10_cold_people",
+    "HR@10_rare_items",
+    "HR@10_new_items",
+    "parameters",
+    "epochs",
+    "seconds",
+)
+QUICK_PEOPLE, QUICK_SECONDS = 4_000, 40.0
+
+
+def ours(checkpoint: Path | None) -> Peer:
+    """The causal model of `inhouse.learning`, its sizes by rule."""
+
+    def fit(split: Split, limits: Limits) -> Fitted:
+        catalogue = Catalogue(item_ids=tuple(ItemId(name) for name in split.items))
+        training = training_for(split.known, len(split.items), limits.seed)
+        end = time.monotonic() + limits.seconds
+        fitting = Fitting(
+            most_epochs=limits.epochs,
+            patience=limits.patience,
+            enough=lambda: time.monotonic() > end,
+            checkpoint=checkpoint,
+        )
+        weights, told = fit_sequences(split.known, catalogue, training, fitting, _tell)
+        return Fitted(
+            scores=scores_of(weights, None),
+            parameters=told.parameters,
+            epochs=told.best_epoch,
+            told={
+                "training": asdict(training),
+                "losses": told.losses,
+                "validation": told.judged,
+            },
+        )
+
+    return fit
+
+
+def _tell(progress: Progress) -> None:
+    if progress.step == progress.steps:
+        console.print(
+            f"ours: epoch {progress.epoch}, loss {progress.loss:.4f}, best NDCG@10 on validation"
+            f" before it {progress.best:.4f}"
+        )
+
+
+def measured(name: str, peer: Peer, split: Split, limits: Limits) -> dict[str, Any]:
+    """One row: train, then answer every question."""
+    started = time.perf_counter()
+    fitted = peer(split, limits)
+    seconds = time.perf_counter() - started
+    questions = HoldOut(
+        sequences=split.whole, counts=split.learned.counts(len(split.items)), seed=limits.seed
+    )
+    found = leave_one_out(name, questions, fitted.scores)
+    return {
+        **_figures(found),
+        "parameters": fitted.parameters,
+        "epochs": fitted.epochs,
+        "seconds": seconds,
+        "seed": limits.seed,
+        **fitted.told,
+    }
+
+
+def _figures(found: HoldOutReport) -> dict[str, Any]:
+    return {
+        "what": found.name,
+        "questions": found.n,
+        "HR@10": _estimate(found.hit_rate),
+        "HR@10_range": _range(found.hit_rate_range),
+        "NDCG@10": _estimate(found.ndcg),
+        "NDCG@10_range": _range(found.ndcg_range),
+        "MRR": _estimate(found.mrr),
+        "HR@50": _estimate(found.hit_rate_far),
+        "coverage": found.coverage,
+        "novelty_bits": _estimate(found.novelty),
+        "HR@10_debiased": _estimate(found.hit_rate_debiased),
+        "HR@10_cold_people": _estimate(found.hit_rate_cold_people),
+        "HR@10_rare_items": _estimate(found.hit_rate_rare_items),
+        "HR@10_new_items": _estimate(found.hit_rate_new_items),
+    }
+
+
+def _estimate(value: float | NotEnough) -> float | None:
+    return None if isinstance(value, NotEnough) else value
+
+
+def _range(value: Interval | NotEnough) -> tuple[float, float] | None:
+    return (value.low, value.high) if isinstance(value, Interval) else None
+
+
+def _split(path: Path, most: int | None) -> Split:
+    """The file's sequences; of `most` people, their items numbered anew, where it has more."""
+    named = read_sequences(path)
+    if most is None or len(named.sequences) <= most:
+        return Split(whole=named.sequences, items=named.items)
+    whole = named.sequences.take(np.arange(most))
+    used, numbers = np.unique(whole.items, return_inverse=True)
+    return Split(
+        whole=Sequences(items=numbers.astype(np.int64), starts=whole.starts),
+        items=tuple(named.items[item] for item in used),
+    )
+
+
+def _contestants(options: argparse.Namespace) -> Iterator[tuple[str, Peer]]:
+    yield from BASELINES.items()
+    for name in options.peers:
+        if installed(name):
+            yield _titled(name), PEERS[name].fit
+        else:
+            console.print(f"{name}: {PEERS[name].package} is not installed, left out")
+    yield "ours", ours(options.checkpoint)
+
+
+def _titled(name: str) -> str:
+    try:
+        return f"{name} ({PEERS[name].package} {version(PEERS[name].package)})"
+    except PackageNotFoundError:
+        return name
+
+
+def main() -> None:
+    """Measure all of them on one split."""
+
+    def extra(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--sequences", type=Path, required=True, help="file, .gz or not")
+        parser.add_argument(
+            "--peers", nargs="*", choices=tuple(PEERS), default=tuple(PEERS), help="all if unnamed"
+        )
+        parser.add_argument("--epochs", type=int, default=100, help="at most, of each model")
+        parser.add_argument("--patience", type=int, default=5, help="epochs without a better one")
+        parser.add_argument("--seconds", type=float, default=3_600, help="at most, of each model")
+        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--checkpoint", type=Path, help="where ours keeps its state")
+
+    options = arguments(__doc__ or "", extra)
+    keep_freed_memory()
+    split = _split(options.sequences, QUICK_PEOPLE if options.quick else None)
+    limits = Limits(
+        epochs=options.epochs,
+        seconds=min(options.seconds, QUICK_SECONDS) if options.quick else options.seconds,
+        patience=options.patience,
+        seed=options.seed,
+    )
+    console.print(
+        f"{options.sequences.name}: {len(split.whole):,} people, {len(split.items):,} items,"
+        f" {len(split.whole.items):,} actions"
+    )
+    report = Report("sequence", COLUMNS)
+    for name, peer in _contestants(options):
+        report.add(**measured(name, peer, split, limits))
+    report.finish(options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""A causal model of sequences from start to end: sizes by rule, early stopping, checkpoints.
+
+Each person's last item is kept from learning and asked for after every epoch, with everything
+ranked; the weights with the best NDCG@10 stay.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from inhouse.core.errors import InputError, SnapshotError
+from inhouse.core.files import write_atomically
+from inhouse.core.random import stream
+from inhouse.learning.causal_serving import CausalShape, CausalWeights, ReadRows
+from inhouse.learning.holdout import HoldOut, ranked
+from inhouse.learning.sequences import Sequences
+from inhouse.learning.train_sequences import Catalogue, SequenceTrainer, SequenceTraining
+from inhouse.stats.ranking import ndcg
+
+Floats = NDArray[np.float32]
+
+_SHORTEST, _LONGEST = 64, 200  # actions read
+_K: Final = 10  # of the NDCG that decides
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fitting:
+    """When to stop, and where to keep what an interrupted run goes on from."""
+
+    most_epochs: int = 100
+    patience: int = 3  # epochs without a better one before stopping
+    judged: int = 10_000  # people asked after each epoch, drawn once
+    enough: Callable[[], bool] = lambda: False  # asked after each epoch: whether to stop anyhow
+    checkpoint: Path | None = None  # written as the run goes on; None to keep nothing
+    save_every: int = 200  # steps between two checkpoints
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far a run is."""
+
+    epoch: int  # 1 for the first
+    step: int  # of this epoch
+    steps: int  # in this epoch
+    loss: float  # mean of this epoch so far, nats
+    best: float  # NDCG@10 of the best epoch so far, 0 before there is one
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SequenceFit:
+    """How training went."""
+
+    losses: tuple[float, ...]  # mean of each epoch, nats
+    judged: tuple[float, ...]  # NDCG@10 on what each person did last, after each epoch
+    best_epoch: int  # whose weights were kept, 1 for the first
+    parameters: int  # numbers learned
+
+
+def training_for(sequences: Sequences, item_count: int, seed: int = 0) -> SequenceTraining:
+    """Sizes by rule: L covers 19 of 20 people, within 64 to 200."""
+    reach = int(np.quantile(sequences.lengths, 0.95)) if len(sequences) else 0
+    length = min(max(reach, _SHORTEST), _LONGEST)
+    return SequenceTraining(shape=CausalShape(length=length), seed=seed)
+
+
+def scores_of(weights: CausalWeights, content: Floats | None) -> Callable[[Sequences], Floats]:
+    """float32[n, items] of n histories, with numpy as in serving."""
+    vectors = weights.item_vectors(content)
+
+    def scores(histories: Sequences) -> Floats:
+        people = weights.people(vectors, read_rows(histories, weights.shape.length))
+        table: Floats = people @ vectors.T  # [n, d] @ [d, items] -> [n, items]
+        return table
+
+    return scores
+
+
+def read_rows(histories: Sequences, length: int) -> ReadRows:
+    """The latest `length` actions of each, padded on the left to the longest of them."""
+    latest = histories.latest(length)
+    widest = int(latest.lengths.max(initial=1))
+    person = np.repeat(np.arange(len(latest)), latest.lengths)
+    place = np.arange(len(latest.items)) + np.repeat(widest - latest.starts[1:], latest.lengths)
+    items = np.full((len(latest), widest), -1, dtype=np.int64)
+    codes = np.zeros((len(latest), widest, 3), dtype=np.uint8)
+    items[person, place] = latest.items
+    if latest.codes is not None:
+        codes[person, place] = latest.codes
+    return ReadRows(items=items, codes=codes)
+
+
+def fit_sequences(
+    sequences: Sequences,
+    catalogue: Catalogue,
+    training: SequenceTraining,
+    fitting: Fitting,
+    progress: Callable[[Progress], None] = lambda progress: None,
+) -> tuple[CausalWeights, SequenceFit]:
+    """A causal model of sequences; deterministic on one machine's processor for a seed.
+
+    Killed and called again with the same arguments, it goes on from its checkpoint and comes to the
+    same weights. Raises InputError where nobody has three items, or where the checkpoint was made
+    with other arguments.
+    """
+    learned = sequences.without_last(1)
+    if not len(learned) or learned.lengths.max() < 2:
+        raise InputError("nobody has three items: one to read, one to learn and one to ask for")
+    trainer = SequenceTrainer(learned, catalogue, training)
+    run = _Run(trainer, fitting, _digest(sequences, catalogue, training))
+    questions = _questions(sequences, len(catalogue.item_ids), fitting.judged, training.seed)
+    while not run.is_over():
+        run.step()
+        progress(run.progress())
+        if trainer.step == 0:
+            weights = trainer.weights()
+            ranks, _ = ranked(questions, scores_of(weights, catalogue.content))
+            run.judge(weights, _figure(ranks))
+    return run.best(catalogue), run.fit()
+
+
+class _Run:
+    """A run's bookkeeping: what was measured, the best weights, and the file of all that."""
+
+    def __init__(self, trainer: SequenceTrainer, fitting: Fitting, digest: str) -> None:
+        self._trainer, self._fitting, self._digest = trainer, fitting, digest
+        self._losses: list[float] = []
+        self._judged: list[float] = []
+        self._sum = 0.0  # of the losses of this epoch's steps
+        self._best: dict[str, NDArray[Any]] = {}
+        if fitting.checkpoint is not None and fitting.checkpoint.exists():
+            self._resume(fitting.checkpoint)
+
+    @property
+    def best_epoch(self) -> int:
+        """1 for the first, 0 before there is one."""
+        return int(np.argmax(self._judged)) + 1 if self._judged else 0
+
+    def is_over(self) -> bool:
+        """Whether the last epochs brought nothing, or there were enough."""
+        done = len(self._judged)
+        stalled = done - self.best_epoch >= self._fitting.patience
+        ended = self._trainer.step == 0 and done > 0 and (stalled or self._fitting.enough())
+        return done >= self._fitting.most_epochs or ended
+
+    def step(self) -> None:
+        """Learn from one batch; the file is written now and then."""
+        self._sum += self._trainer.learn()
+        if self._trainer.step and self._trainer.step % self._fitting.save_every == 0:
+            self._save()
+
+    def judge(self, weights: CausalWeights, figure: float) -> None:
+        """Hear how the weights did at the end of an epoch."""
+        self._losses.append(self._sum / self._trainer.steps_before)
+        self._judged.append(figure)
+        self._sum = 0.0
+        if self.best_epoch == len(self._judged):
+            self._best = dict(weights.arrays())
+        self._save()
+
+    def progress(self) -> Progress:
+        """How far it is."""
+        steps = self._trainer.step or self._trainer.steps_before
+        return Progress(
+            epoch=self._trainer.epoch + (self._trainer.step > 0),
+            step=steps,
+            steps=steps + (self._trainer.steps_left if self._trainer.step else 0),
+            loss=self._sum / steps,
+            best=max(self._judged, default=0.0),
+        )
+
+    def best(self, catalogue: Catalogue) -> CausalWeights:
+        """The weights of the best epoch."""
+        parts = dict(self._best)
+        return CausalWeights(
+            item_ids=catalogue.item_ids,
+            shape=self._trainer.training.shape,
+            id_part=parts.pop("id_part"),
+            content_map=parts.pop("content_map"),
+            encoder=parts,
+        )
+
+    def fit(self) -> SequenceFit:
+        """How it went."""
+        return SequenceFit(
+            losses=tuple(self._losses),
+            judged=tuple(self._judged),
+            best_epoch=self.best_epoch,
+            parameters=self._trainer.parameters,
+        )
+
+    def _save(self) -> None:
+        if self._fitting.checkpoint is None:
+            return
+        told = {
+            "digest": self._digest,
+            "losses": self._losses,
+            "judged": self._judged,
+            "sum": self._sum,
+        }
+        arrays = {f"trainer/{name}": part for name, part in self._trainer.arrays().items()}
+        arrays.update({f"best/{name}": part for name, part in self._best.items()})
+        kept = {name: np.ascontiguousarray(part) for name, part in arrays.items()}
+        write_atomically(self._fitting.checkpoint, save(kept, {"run": json.dumps(told)}))
+
+    def _resume(self, path: Path) -> None:
+        try:
+            with safe_open(path, "np") as file:
+                told = json.loads(file.metadata()["run"])
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError, KeyError, TypeError) as error:
+            raise SnapshotError(f"cannot read the checkpoint {path}; remove it") from error
+        if told["digest"] != self._digest:
+            raise InputError(
+                f"the checkpoint {path} was made of other sequences or settings; remove it, or name"
+                " another"
+            )
+        self._losses, self._judged, self._sum = told["losses"], told["judged"], told["sum"]
+        self._best = _under("best/", arrays)
+        self._trainer.restore(_under("trainer/", arrays))
+
+
+def _figure(ranks: NDArray[np.int64]) -> float:
+    found = ndcg(ranks, _K)
+    return found if isinstance(found, float) else 0.0
+
+
+def _under(prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {
+        name.removeprefix(prefix): part for name, part in arrays.items() if name.startswith(prefix)
+    }
+
+
+def _questions(sequences: Sequences, item_count: int, most: int, seed: int) -> HoldOut:
+    """What people did last; of `most` people drawn once where there are more."""
+    learned = sequences.without_last(1)
+    if len(sequences) > most:
+        drawn = stream(seed, "sequences", "judged").choice(len(sequences), most, replace=False)
+        sequences = sequences.take(np.sort(drawn))
+    return HoldOut(sequences=sequences, counts=learned.counts(item_count), k=_K)
+
+
+def _digest(sequences: Sequences, catalogue: Catalogue, training: SequenceTraining) -> str:
+    """Of everything that decides what a step does."""
+    found = hashlib.sha256(json.dumps(asdict(training), sort_keys=True).encode())
+    found.update("\n".join(catalogue.item_ids).encode())
+    for part in (sequences.items, sequences.starts, sequences.codes, catalogue.content):
+        found.update(b"-" if part is None else np.ascontiguousarray(part).tobytes())
+    return found.hexdigest()

@@ -147,12 +147,12 @@ def _split(path: Path, most: int | None) -> Split:
 
 def _contestants(options: argparse.Namespace) -> Iterator[tuple[str, Peer]]:
     yield from BASELINES.items()
+    yield "ours", ours(options.checkpoint)
     for name in options.peers:
         if installed(name):
             yield _titled(name), PEERS[name].fit
         else:
             console.print(f"{name}: {PEERS[name].package} is not installed, left out")
-    yield "ours", ours(options.checkpoint)
 
 
 def _titled(name: str) -> str:

@@ -11,6 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from inhouse.cli.main import COMMANDS, command_line
+from inhouse.core.errors import InputError
+from inhouse.learning.causal_serving import read_causal
 
 
 @pytest.fixture(autouse=True)
@@ -118,6 +120,31 @@ def test_an_empty_installation_answers_every_question() -> None:
     assert _json("experiment", "list") == []
     assert [row["route"]["stage"] for row in _json("models", "routes")] == ["rented"]
     assert all(finding["ok"] for finding in _json("doctor"))
+
+
+def test_a_file_of_sequences_becomes_a_model(folder: Path) -> None:
+    """`train --sequences` tells each epoch's figure and writes weights that can be read again."""
+    path, to = folder / "some.txt", folder / "model.safetensors"
+    path.write_text(
+        "".join(f"u{u} " + " ".join(str((u + i) % 9) for i in range(6)) + "\n" for u in range(30))
+    )
+
+    fit = _json("train", "--sequences", str(path), "--to", str(to), "--epochs", "2")
+
+    assert len(fit["judged"]) == 2
+    assert sorted(read_causal(to).item_ids) == [str(item) for item in range(9)]
+    assert sorted(file.name for file in folder.glob("*.safetensors*")) == ["model.safetensors"]
+
+
+def test_a_model_of_sequences_needs_a_place(folder: Path) -> None:
+    """Without `--to` nothing is trained, and the message says what lacks."""
+    words = ("train", "--sequences", str(folder / "some.txt"))
+
+    result = CliRunner().invoke(command_line(words[:1]), words)
+
+    assert repr(result.exception) == repr(
+        InputError("--sequences needs --to, the file that the model is written to")
+    )
 
 
 def test_training_on_nothing_publishes_nothing() -> None:

@@ -225,8 +225,11 @@ def test_two_processes_train_the_model_of_one(
 
 
 def test_sizes_follow_from_the_data() -> None:
-    """Long histories are read further, within bounds."""
-    short, long = _ring(50), from_lists([list(range(ITEMS)) * 10] * 5)
+    """Long histories are read further and many actions an item need less dropout, in bounds."""
+    short, long = _ring(50), from_lists([list(range(ITEMS)) * 10] * 50)
 
     assert training_for(short, ITEMS).shape.length == 64
+    assert training_for(short, ITEMS).dropout == 0.5
     assert training_for(long, ITEMS).shape.length == 200
+    assert training_for(long, ITEMS).dropout == pytest.approx(0.2)
+    assert training_for(long, 5 * ITEMS).dropout == pytest.approx(0.5 - 0.3 * np.log10(5))

@@ -1,28 +1,54 @@
-"""inhouse train: learn everything the log holds, now."""
+"""inhouse train: learn everything the log holds, or a file of sequences, now."""
 
-from rich.progress import BarColumn, Progress, TextColumn
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
 
 from inhouse.app.build import open_services
 from inhouse.cli.output import Json, complaints, console, print_json
+from inhouse.core.errors import InputError
+from inhouse.core.ids import ItemId
+from inhouse.learning.causal_serving import write_causal
+from inhouse.learning.fit_sequences import Fitting, Progress, fit_sequences, training_for
+from inhouse.learning.sequences import read_sequences
 from inhouse.learning.train import train_once
+from inhouse.learning.train_sequences import Catalogue, place, together
 
 
-def train(as_json: Json = False) -> None:
+def train(
+    sequences: Annotated[
+        Path | None,
+        typer.Option(help="file of sequences, a line a person or user,position,item; .gz or not"),
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="where the model of --sequences goes")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="at most, with --sequences")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="of everything random, with --sequences")] = 0,
+    as_json: Json = False,
+) -> None:
     """Train the taste model and the ranking head from the log, and publish what passes the gate.
 
     The learner of `inhouse up` does the same all the time; this is for imports and for machines
     that learn at night. Killed, it is simply run again.
+
+    With --sequences a causal model is trained on that file alone and written to --to; the last item
+    of each person decides when to stop. Killed and run again, it goes on where it was. Several
+    processes share the work under torchrun --no-python.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%"))
-    with (
-        open_services() as services,
-        Progress(*columns, console=complaints, transient=True) as bar,
-    ):
-        task = bar.add_task("log", total=1)
+    if sequences is None:
+        _from_log(as_json)
+    elif to is None:
+        raise InputError("--sequences needs --to, the file that the model is written to")
+    else:
+        _from_file(sequences, to, (epochs, seed), as_json)
 
-        def tell(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=max(total, 1))
 
+def _from_log(as_json: bool) -> None:
+    with open_services() as services, _bar() as tell:
         report = train_once(
             services.logs, services.snapshots, services.clock, services.settings.learning, tell
         )
@@ -34,3 +60,44 @@ def train(as_json: Json = False) -> None:
         console.print("nothing published: too little to learn from, or nothing got better")
     else:
         console.print(f"published {report.published}; servers take it up within two seconds")
+
+
+def _from_file(path: Path, to: Path, limits: tuple[int, int], as_json: bool) -> None:
+    named = read_sequences(path)
+    epochs, seed = limits
+    training = training_for(named.sequences, len(named.items), seed)
+    catalogue = Catalogue(item_ids=tuple(ItemId(name) for name in named.items))
+    checkpoint = to.with_name(f"{to.name}.checkpoint")
+    fitting = Fitting(most_epochs=epochs, checkpoint=checkpoint)
+    with together(), _bar() as tell:
+
+        def learned(progress: Progress) -> None:
+            told = f"epoch {progress.epoch}, loss {progress.loss:.3f}, best {progress.best:.4f}"
+            tell(told, progress.step, progress.steps)
+
+        weights, fit = fit_sequences(named.sequences, catalogue, training, fitting, learned)
+        if place()[0] > 0:
+            return
+    write_causal(weights, to)
+    checkpoint.unlink(missing_ok=True)
+    if as_json:
+        print_json(fit)
+        return
+    console.print(
+        f"{len(named.users):,} people and {len(named.items):,} items; {len(fit.judged)} epochs, the"
+        f" best was {fit.best_epoch} with NDCG@10 {fit.judged[fit.best_epoch - 1]:.4f} on each"
+        f" person's last item; written to {to}"
+    )
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar that is told what is being done, steps done and steps in all."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%"))
+    with Bar(*columns, console=complaints, transient=True) as bar:
+        task = bar.add_task("log", total=1)
+
+        def tell(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=max(total, 1))
+
+        yield tell

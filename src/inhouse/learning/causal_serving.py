@@ -10,15 +10,20 @@ Items lie where the taste model puts them, v_j = id_j + content_j C, and the sco
 origin, where all items score alike.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 from scipy.special import expit
 
 from inhouse.core.errors import SnapshotError
+from inhouse.core.files import write_atomically
 from inhouse.core.ids import ItemId
 from inhouse.features.content import CONTENT_DIMS
 
@@ -142,6 +147,33 @@ class CausalWeights:
             centred / spread * self.encoder[f"{name}.weight"] + self.encoder[f"{name}.bias"]
         )
         return found
+
+
+def write_causal(weights: CausalWeights, path: Path) -> None:
+    """Keep weights in one safetensors file, whole or absent. Raises StoreError where it cannot."""
+    names = np.frombuffer("\n".join(weights.item_ids).encode(), dtype=np.uint8)
+    arrays = {name: np.ascontiguousarray(part) for name, part in weights.arrays().items()}
+    told = {"shape": json.dumps(asdict(weights.shape))}
+    write_atomically(path, save({**arrays, "item_ids": names.copy()}, told))
+
+
+def read_causal(path: Path) -> CausalWeights:
+    """Weights of a file. Raises SnapshotError where it is not one of ours or is torn."""
+    try:
+        with safe_open(path, "np") as file:
+            shape = CausalShape(**json.loads(file.metadata()["shape"]))
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        names = arrays.pop("item_ids").tobytes().decode()
+        id_part, content_map = arrays.pop("id_part"), arrays.pop("content_map")
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise SnapshotError(f"cannot read a causal model from {path}; train a new one") from error
+    return CausalWeights(
+        item_ids=tuple(ItemId(name) for name in names.split("\n")),
+        shape=shape,
+        id_part=id_part,
+        content_map=content_map,
+        encoder=arrays,
+    )
 
 
 def _heads(x: Floats, heads: int) -> Floats:

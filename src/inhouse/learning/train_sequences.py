@@ -11,6 +11,9 @@ take an nth of a step's rows and add up their gradients do what one would do.
 """
 
 import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -178,7 +181,7 @@ class SequenceTrainer:
         """One step over the rows; with several processes this one's share of them."""
         choices, correction = self._choices(packed, random)
         needed = np.union1d(choices, packed.items[packed.items >= 0])  # [r]
-        rank, world = _place()
+        rank, world = place()
         mine = packed.take(np.arange(rank, len(packed.items), world))
         dropout = ShardedDropout(self.training.dropout, random, (rank, world, len(packed.items)))
         rows = torch.from_numpy(needed).to(self._device)
@@ -301,7 +304,20 @@ def _array(part: Tensor) -> Floats:
     return found
 
 
-def _place() -> tuple[int, int]:
+@contextmanager
+def together() -> Iterator[None]:
+    """Train with the other processes that torchrun started, where it started this one."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield
+        return
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def place() -> tuple[int, int]:
     """This process among those that train together, and how many they are."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
@@ -310,7 +326,7 @@ def _place() -> tuple[int, int]:
 
 def _add_up(parts: list[Tensor]) -> None:
     """In place, over all processes, in one message."""
-    if _place()[1] == 1:
+    if place()[1] == 1:
         return
     flat = torch.cat([part.reshape(-1) for part in parts])
     dist.all_reduce(flat)

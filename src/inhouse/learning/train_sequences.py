@@ -39,7 +39,7 @@ Floats = NDArray[np.float32]
 Arrays = dict[str, NDArray[Any]]
 
 FULL_SOFTMAX: Final = 20_000  # items up to which every one competes
-_START: Final = 0.1  # spread of id parts at first
+_START: Final = 0.05  # spread of id parts at first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,17 +18,15 @@ import numpy as np
 
 from benchmarks.common import Report, arguments, console, keep_freed_memory
 from benchmarks.sequence_peers import BASELINES, PEERS, Fitted, Limits, Peer, Split, installed
-from inhouse.core.ids import ItemId
 from inhouse.learning.fit_sequences import (
     Fitting,
     Progress,
     fit_sequences,
-    scores_of,
     training_for,
 )
+from inhouse.learning.history_model import scores_of
 from inhouse.learning.holdout import HoldOut, HoldOutReport, leave_one_out
-from inhouse.learning.sequences import Sequences, read_sequences
-from inhouse.learning.train_sequences import Catalogue
+from inhouse.learning.sequences import Catalogue, Sequences, read_sequences
 from inhouse.stats.types import Interval, NotEnough
 
 COLUMNS = (
@@ -54,7 +52,7 @@ def ours(checkpoint: Path | None) -> Peer:
     """The causal model of `inhouse.learning`, its sizes by rule."""
 
     def fit(split: Split, limits: Limits) -> Fitted:
-        catalogue = Catalogue(item_ids=tuple(ItemId(name) for name in split.items))
+        catalogue = Catalogue.of_ids(split.items)
         training = training_for(split.known, len(split.items), limits.seed)
         end = time.monotonic() + limits.seconds
         fitting = Fitting(
@@ -65,7 +63,7 @@ def ours(checkpoint: Path | None) -> Peer:
         )
         weights, told = fit_sequences(split.known, catalogue, training, fitting, _tell)
         return Fitted(
-            scores=scores_of(weights, None),
+            scores=scores_of(weights),
             parameters=told.parameters,
             epochs=told.best_epoch,
             told={

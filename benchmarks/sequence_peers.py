@@ -17,9 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import console
+from inhouse.core.random import stream
 from inhouse.learning.baselines import ItemNeighbours
+from inhouse.learning.encoding import Histories
+from inhouse.learning.examples import NextItems
+from inhouse.learning.history_model import scores_of
 from inhouse.learning.holdout import HoldOut, Scores, ranked
-from inhouse.learning.sequences import Sequences
+from inhouse.learning.sequences import Catalogue, Sequences, plain_codes
+from inhouse.learning.taste import TasteShape
+from inhouse.learning.train import train_taste
+from inhouse.learning.train_taste import TasteTraining
 from inhouse.stats.ranking import ndcg
 
 Floats = NDArray[np.float32]
@@ -84,6 +91,41 @@ def neighbours(split: Split, limits: Limits) -> Fitted:
         return np.stack([model.after(histories.of(row).tolist()) for row in range(len(histories))])
 
     return Fitted(scores=scores)
+
+
+def pooled(split: Split, limits: Limits) -> Fitted:
+    """Our own encoder for learning online, `inhouse.learning.taste`, trained in batch."""
+    catalogue = Catalogue.of_ids(split.items)
+    examples = next_items(split.learned, TasteShape().length)
+    training = TasteTraining(memory=len(examples), recent=0, seed=limits.seed)
+    weights, fit = train_taste(examples, catalogue, training)
+    parameters = sum(part.size for part in weights.arrays().values())
+    return Fitted(scores=scores_of(weights), parameters=parameters, epochs=fit.best_epoch)
+
+
+def next_items(sequences: Sequences, length: int) -> NextItems:
+    """Every action after the first as an example, people in an order of chance."""
+    order = stream(0, "sequence", "pooled").permutation(len(sequences))
+    shuffled = sequences.take(order)
+    person = np.repeat(np.arange(len(shuffled)), shuffled.lengths)
+    place = np.arange(len(person)) - shuffled.starts[person]  # [total] in the person's sequence
+    answers = np.flatnonzero(place > 0)
+    back = np.arange(length, 0, -1)  # [L]
+    there = back <= place[answers][:, None]  # [n, L]
+    items = np.where(there, shuffled.items[np.maximum(answers[:, None] - back, 0)], -1)
+    codes = plain_codes(items.shape)
+    n = len(answers)
+    return NextItems(
+        histories=Histories(
+            items=items.astype(np.int32),
+            kinds=codes[..., 0],
+            ages=np.zeros(items.shape, dtype=np.uint8),
+            dwells=codes[..., 2],
+        ),
+        targets=shuffled.items[answers].astype(np.int32),
+        at_ms=np.zeros(n, dtype=np.int64),
+        offsets=np.arange(n, dtype=np.int64),
+    )
 
 
 def implicit_als(split: Split, limits: Limits) -> Fitted:
@@ -253,6 +295,7 @@ BASELINES: Mapping[str, Peer] = {"popular": popular, "item-item neighbours": nei
 PEERS: Mapping[str, Optional] = {
     "sasrec": Optional(package="rectools", fit=sasrec),
     "esasrec": Optional(package="rectools", fit=esasrec),
+    "pooled": Optional(package="inhouse", fit=pooled),
     "als": Optional(package="implicit", fit=implicit_als),
 }
 

@@ -57,7 +57,7 @@ def test_serving_equals_training() -> None:
     """People of every length of history come out the same in numpy and in torch."""
     encoder, numbers = _encoder(), stream(1, "histories")
     weights = _weights(encoder)
-    vectors = weights.item_vectors(numbers.normal(size=(ITEMS, 64)).astype(np.float32))
+    vectors = weights.items(numbers.normal(size=(ITEMS, 64)).astype(np.float32))
     missing = np.arange(13)[:, None] > np.arange(12)  # the last has nothing
     items = np.where(missing, -1, numbers.integers(0, ITEMS, (13, 12)))
     codes = _codes(numbers, items.shape)

@@ -14,7 +14,6 @@ import pytest
 import torch
 
 from inhouse.core.errors import InputError
-from inhouse.core.ids import ItemId
 from inhouse.core.random import stream
 from inhouse.learning import train_sequences
 from inhouse.learning.causal_serving import CausalShape, CausalWeights
@@ -22,15 +21,15 @@ from inhouse.learning.fit_sequences import (
     Fitting,
     Progress,
     fit_sequences,
-    scores_of,
     training_for,
 )
+from inhouse.learning.history_model import scores_of
 from inhouse.learning.holdout import HoldOut, leave_one_out
-from inhouse.learning.sequences import Sequences, from_lists
-from inhouse.learning.train_sequences import Catalogue, SequenceTrainer, SequenceTraining
+from inhouse.learning.sequences import Catalogue, Sequences, from_lists
+from inhouse.learning.train_sequences import SequenceTrainer, SequenceTraining
 
 ITEMS = 40
-CATALOGUE = Catalogue(item_ids=tuple(ItemId(f"i{item}") for item in range(ITEMS)))
+CATALOGUE = Catalogue.of_ids([f"i{item}" for item in range(ITEMS)])
 SMALL = SequenceTraining(
     shape=CausalShape(dims=16, length=16, blocks=1), batch=256, rate=1e-2, dropout=0.2
 )
@@ -57,7 +56,7 @@ def test_it_learns_what_follows_what() -> None:
     weights, fit = fit_sequences(_ring(300), CATALOGUE, SMALL, Fitting(most_epochs=12, patience=2))
 
     strangers = HoldOut(sequences=_ring(100, seed=1), counts=np.ones(ITEMS, dtype=np.int64), k=1)
-    found = leave_one_out("ours", strangers, scores_of(weights, None))
+    found = leave_one_out("ours", strangers, scores_of(weights))
     assert isinstance(found.hit_rate, float)
     assert found.hit_rate > 0.9
     assert fit.judged[fit.best_epoch - 1] == max(fit.judged) > 0.9

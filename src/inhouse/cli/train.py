@@ -12,12 +12,11 @@ from rich.progress import Progress as Bar
 from inhouse.app.build import open_services
 from inhouse.cli.output import Json, complaints, console, print_json
 from inhouse.core.errors import InputError
-from inhouse.core.ids import ItemId
 from inhouse.learning.causal_serving import write_causal
 from inhouse.learning.fit_sequences import Fitting, Progress, fit_sequences, training_for
-from inhouse.learning.sequences import read_sequences
+from inhouse.learning.sequences import Catalogue, read_sequences
 from inhouse.learning.train import train_once
-from inhouse.learning.train_sequences import Catalogue, place, together
+from inhouse.learning.train_sequences import place, together
 
 
 def train(
@@ -66,7 +65,7 @@ def _from_file(path: Path, to: Path, limits: tuple[int, int], as_json: bool) -> 
     named = read_sequences(path)
     epochs, seed = limits
     training = training_for(named.sequences, len(named.items), seed)
-    catalogue = Catalogue(item_ids=tuple(ItemId(name) for name in named.items))
+    catalogue = Catalogue.of_ids(named.items)
     checkpoint = to.with_name(f"{to.name}.checkpoint")
     fitting = Fitting(most_epochs=epochs, checkpoint=checkpoint)
     with together(), _bar() as tell:

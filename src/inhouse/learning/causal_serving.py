@@ -26,6 +26,8 @@ from inhouse.core.errors import SnapshotError
 from inhouse.core.files import write_atomically
 from inhouse.core.ids import ItemId
 from inhouse.features.content import CONTENT_DIMS
+from inhouse.features.history import HistoryArrays
+from inhouse.learning.encoding import age_codes, dwell_codes
 
 Floats = NDArray[np.float32]
 
@@ -83,9 +85,14 @@ class CausalWeights:
         """The learned arrays by name, for a file."""
         return {"id_part": self.id_part, "content_map": self.content_map, **self.encoder}
 
-    def item_vectors(self, content: Floats | None) -> Floats:
-        """float32[rows, d] of the items it knows; content: float32[rows, 64]."""
-        return self.id_part if content is None else self.id_part + content @ self.content_map
+    def items(self, content: Floats) -> Floats:
+        """float32[rows, d]; content: float32[rows, 64]."""
+        return self.id_part + content @ self.content_map
+
+    def person(self, vectors: Floats, history: HistoryArrays) -> Floats:
+        """float32[d]; vectors: float32[items, d], actions on items beyond it are passed over."""
+        found: Floats = self.people(vectors, read_history(history, self.shape.length, vectors))[0]
+        return found
 
     def people(self, vectors: Floats, rows: ReadRows) -> Floats:
         """float32[n, d]. vectors: float32[items, d], that `rows` count in."""
@@ -147,6 +154,22 @@ class CausalWeights:
             centred / spread * self.encoder[f"{name}.weight"] + self.encoder[f"{name}.bias"]
         )
         return found
+
+
+def read_history(history: HistoryArrays, length: int, vectors: Floats) -> ReadRows:
+    """One person's latest `length` actions on items that have vectors, n = 1."""
+    known = (history.items >= 0) & (history.items < len(vectors))
+    taken = np.flatnonzero(known)[-length:]
+    ages_ms = history.ages_ms[taken]
+    gaps_ms = np.concatenate([ages_ms[:1] * 0, ages_ms[:-1] - ages_ms[1:]])  # 0 for the oldest
+    codes = (
+        history.kinds[taken].astype(np.uint8),
+        age_codes(gaps_ms),
+        dwell_codes(history.values[taken]),
+    )
+    return ReadRows(
+        items=history.items[taken].astype(np.int64)[None], codes=np.stack(codes, axis=1)[None]
+    )
 
 
 def write_causal(weights: CausalWeights, path: Path) -> None:

@@ -20,9 +20,9 @@ from inhouse.core.errors import InputError, SnapshotError
 from inhouse.core.files import write_atomically
 from inhouse.core.random import stream
 from inhouse.learning.causal_serving import CausalShape, CausalWeights, ReadRows
-from inhouse.learning.holdout import HoldOut, ranked
-from inhouse.learning.sequences import Sequences
-from inhouse.learning.train_sequences import Catalogue, SequenceTrainer, SequenceTraining, place
+from inhouse.learning.holdout import HoldOut, Scores, ranked
+from inhouse.learning.sequences import Catalogue, Sequences, plain_codes
+from inhouse.learning.train_sequences import SequenceTrainer, SequenceTraining, place
 from inhouse.stats.ranking import ndcg
 
 Floats = NDArray[np.float32]
@@ -82,18 +82,6 @@ def training_for(sequences: Sequences, item_count: int, seed: int = 0) -> Sequen
     )
 
 
-def scores_of(weights: CausalWeights, content: Floats | None) -> Callable[[Sequences], Floats]:
-    """float32[n, items] of n histories, with numpy as in serving."""
-    vectors = weights.item_vectors(content)
-
-    def scores(histories: Sequences) -> Floats:
-        people = weights.people(vectors, read_rows(histories, weights.shape.length))
-        table: Floats = people @ vectors.T  # [n, d] @ [d, items] -> [n, items]
-        return table
-
-    return scores
-
-
 def read_rows(histories: Sequences, length: int) -> ReadRows:
     """The latest `length` actions of each, padded on the left to the longest of them."""
     latest = histories.latest(length)
@@ -101,7 +89,7 @@ def read_rows(histories: Sequences, length: int) -> ReadRows:
     person = np.repeat(np.arange(len(latest)), latest.lengths)
     place = np.arange(len(latest.items)) + np.repeat(widest - latest.starts[1:], latest.lengths)
     items = np.full((len(latest), widest), -1, dtype=np.int64)
-    codes = np.zeros((len(latest), widest, 3), dtype=np.uint8)
+    codes = plain_codes(items.shape)
     items[person, place] = latest.items
     if latest.codes is not None:
         codes[person, place] = latest.codes
@@ -132,7 +120,7 @@ def fit_sequences(
         progress(run.progress())
         if trainer.step == 0:
             weights = trainer.weights()
-            ranks, _ = ranked(questions, scores_of(weights, catalogue.content))
+            ranks, _ = ranked(questions, _scores_of(weights, catalogue))
             run.judge(weights, _figure(ranks))
     return run.best(catalogue), run.fit()
 
@@ -236,6 +224,18 @@ class _Run:
         self._losses, self._judged, self._sum = told["losses"], told["judged"], told["sum"]
         self._best = _under("best/", arrays)
         self._trainer.restore(_under("trainer/", arrays))
+
+
+def _scores_of(weights: CausalWeights, catalogue: Catalogue) -> Scores:
+    """Of many people at once, as `person` scores one."""
+    vectors = weights.items(catalogue.content)
+
+    def scores(histories: Sequences) -> Floats:
+        people = weights.people(vectors, read_rows(histories, weights.shape.length))
+        table: Floats = people @ vectors.T  # [n, d] @ [d, items] -> [n, items]
+        return table
+
+    return scores
 
 
 def _figure(ranks: NDArray[np.int64]) -> float:

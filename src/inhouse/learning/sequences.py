@@ -8,7 +8,7 @@ import csv
 import gzip
 import io
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -18,9 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inhouse.core.errors import InputError
+from inhouse.core.ids import ItemId
+from inhouse.features.content import CONTENT_DIMS
+from inhouse.features.outcomes import KIND_CODES
 
 Longs = NDArray[np.int64]
 Codes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 _GZIP: Final = b"\x1f\x8b"
 
 
@@ -30,7 +34,7 @@ class Sequences:
 
     items: Longs  # [total] from 0
     starts: Longs  # [n + 1] where each person begins; the last is the total
-    codes: Codes | None = None  # [total, 3] kind, gap, dwell of each; None where all are 0
+    codes: Codes | None = None  # [total, 3] kind, gap, dwell of each; None for plain clicks
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -76,6 +80,20 @@ class Named:
     sequences: Sequences
     users: tuple[str, ...]  # [n] their names
     items: tuple[str, ...]  # [items] the names behind the numbers
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Catalogue:
+    """The items that a model is trained over."""
+
+    item_ids: tuple[ItemId, ...]  # in the order that targets and histories count in
+    content: Floats  # [items, 64], zeros where only the id is known
+
+    @classmethod
+    def of_ids(cls, names: Sequence[str]) -> "Catalogue":
+        """Items of which nothing but their names is known."""
+        ids = tuple(ItemId(name) for name in names)
+        return cls(item_ids=ids, content=np.zeros((len(ids), CONTENT_DIMS), dtype=np.float32))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,7 +156,7 @@ def pack(sequences: Sequences, length: int, order: Longs) -> Packed:
         items=np.full(shape, -1, dtype=np.int64),
         people=np.full(shape, -1, dtype=np.int64),
         targets=np.full(shape, -1, dtype=np.int64),
-        codes=np.zeros((*shape, 3), dtype=np.uint8),
+        codes=plain_codes(shape),
     )
     for (first, last), (row, column, number) in zip(stretches, places, strict=True):
         stop = column + last - first - 1
@@ -148,6 +166,13 @@ def pack(sequences: Sequences, length: int, order: Longs) -> Packed:
         if sequences.codes is not None:
             out.codes[row, column:stop] = sequences.codes[first : last - 1]
     return out
+
+
+def plain_codes(shape: tuple[int, ...]) -> Codes:
+    """uint8[*shape, 3] of actions of which only the item is known: clicks without times."""
+    codes = np.zeros((*shape, 3), dtype=np.uint8)
+    codes[..., 0] = KIND_CODES["click"]
+    return codes
 
 
 def _places(sizes: list[int], length: int) -> tuple[list[tuple[int, int, int]], int]:

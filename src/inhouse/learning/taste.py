@@ -27,7 +27,8 @@ from inhouse.core.errors import SnapshotError
 from inhouse.core.ids import ItemId
 from inhouse.events.types import LEARNED_KINDS, NEGATIVE_KINDS
 from inhouse.features.content import CONTENT_DIMS
-from inhouse.learning.encoding import AGE_CODES, DWELL_CODES, Histories
+from inhouse.features.history import HistoryArrays
+from inhouse.learning.encoding import AGE_CODES, DWELL_CODES, Histories, encode_history
 
 Floats = NDArray[np.float32]
 KIND_COUNT: Final = len(LEARNED_KINDS)
@@ -85,6 +86,15 @@ class TasteWeights:
         """The sizes."""
         weightings, length = self.place.shape
         return TasteShape(dims=self.id_part.shape[1], length=length, weightings=weightings)
+
+    def items(self, content: Floats) -> Floats:
+        """float32[rows, d]; content: float32[rows, 64]."""
+        return item_vectors(self, np.arange(len(self.item_ids)), content)
+
+    def person(self, vectors: Floats, history: HistoryArrays) -> Floats:
+        """float32[d]; vectors: float32[items, d], that the history counts in."""
+        found: Floats = person_vectors(self, vectors, encode_history(history, self.shape.length))[0]
+        return found
 
     def arrays(self) -> dict[str, Floats]:
         """The learned arrays by name, for a file."""

@@ -7,15 +7,15 @@ from typing import Final, TypeVar
 
 from inhouse.core.clock import Clock
 from inhouse.core.errors import InputError
-from inhouse.core.ids import ItemId
 from inhouse.features.ports import Logs
 from inhouse.learning.course import Progress, no_progress
 from inhouse.learning.examples import Impressions, NextItems
 from inhouse.learning.head import HeadWeights
 from inhouse.learning.learner import Learner, LearnReport
+from inhouse.learning.sequences import Catalogue
 from inhouse.learning.settings import LearningSettings
 from inhouse.learning.snapshot import SnapshotStore
-from inhouse.learning.taste import Floats, TasteWeights, aligned
+from inhouse.learning.taste import TasteWeights, aligned
 from inhouse.learning.train_head import HeadTrainer, HeadTraining, judge_head
 from inhouse.learning.train_taste import TasteTrainer, TasteTraining
 
@@ -35,14 +35,6 @@ class Fit:
     best_epoch: int  # whose weights were kept, 0 for those it started from
     learned: int  # examples learned from
     judged: int  # examples of the latest slice
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Catalogue:
-    """The items that a taste model is trained over."""
-
-    item_ids: tuple[ItemId, ...]  # in the order that targets and histories count in
-    content: Floats  # [items, 64]
 
 
 def train_taste(

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inhouse.core.ids import ItemId
 from inhouse.core.random import stream
 from inhouse.features.content import CONTENT_DIMS
 from inhouse.learning.causal import CausalEncoder, Rows
@@ -32,7 +31,7 @@ from inhouse.learning.causal_serving import CausalShape, CausalWeights
 from inhouse.learning.factors import item_factors
 from inhouse.learning.id_rows import IdRows
 from inhouse.learning.model import Dropout
-from inhouse.learning.sequences import Longs, Packed, Sequences, pack
+from inhouse.learning.sequences import Catalogue, Longs, Packed, Sequences, pack
 from inhouse.learning.softmax import Softmax, mean_loss
 
 Floats = NDArray[np.float32]
@@ -58,14 +57,6 @@ class SequenceTraining:
     seed: int = 0  # of everything random
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Catalogue:
-    """The items that sequences count in."""
-
-    item_ids: tuple[ItemId, ...]  # in order
-    content: Floats | None = None  # [items, 64], None where only ids are known
-
-
 class SequenceTrainer:
     """A causal model that is being trained. The same seed and calls give the same weights."""
 
@@ -89,11 +80,9 @@ class SequenceTrainer:
             decay=training.decay,
             averaging=training.averaging,
         )
-        self._content = (
-            None
-            if catalogue.content is None
-            else torch.from_numpy(catalogue.content).to(self._device)
-        )
+        # Where no item has content, its map is neither used nor learned.
+        content = torch.from_numpy(catalogue.content) if catalogue.content.any() else None
+        self._content = None if content is None else content.to(self._device)
         self._optimiser = _optimiser(self._dense, training)
         self._counts = np.maximum(sequences.counts(count), 1)
         raised = self._counts**0.75

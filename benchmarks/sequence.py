@@ -45,7 +45,8 @@ COLUMNS = (
     "epochs",
     "seconds",
 )
-QUICK_PEOPLE, QUICK_SECONDS = 4_000, 40.0
+USUAL_PEERS = ("sasrec", "esasrec", "als")
+QUICK_PEOPLE, QUICK_SECONDS = 2_000, 15.0
 
 
 def ours(checkpoint: Path | None) -> Peer:
@@ -166,7 +167,7 @@ def main() -> None:
     def extra(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--sequences", type=Path, required=True, help="file, .gz or not")
         parser.add_argument(
-            "--peers", nargs="*", choices=tuple(PEERS), default=tuple(PEERS), help="all if unnamed"
+            "--peers", nargs="*", choices=tuple(PEERS), default=USUAL_PEERS, help="beside ours"
         )
         parser.add_argument("--epochs", type=int, default=100, help="at most, of each model")
         parser.add_argument("--patience", type=int, default=5, help="epochs without a better one")

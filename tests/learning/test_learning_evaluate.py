@@ -6,7 +6,7 @@ import pytest
 from inhouse.core.errors import InputError
 from inhouse.core.random import stream
 from inhouse.learning.baselines import RecentPopularity
-from inhouse.learning.evaluate import Floats, Replay, Rules, leave_one_out, prequential
+from inhouse.learning.evaluate import Floats, Replay, Rules, prequential
 from inhouse.learning.replayed import OnlineTaste
 from inhouse.learning.taste import TasteShape
 from inhouse.learning.train_taste import TasteTraining
@@ -125,22 +125,6 @@ def test_progress_is_told() -> None:
     prequential(_replay(), [Constant(50)], Rules(), lambda *step: told.append(step))
 
     assert told == [(0, 200), (200, 200)]
-
-
-def test_leave_one_out_hides_the_last_item() -> None:
-    """The model sees all but the last, and what it saw does not compete."""
-    sequences = [np.array([0, 1, 2]), np.array([2, 0]), np.array([1])]
-    asked: list[list[int]] = []
-
-    def scores(histories: "list[np.ndarray]") -> Floats:  # type: ignore[type-arg]
-        asked.extend(history.tolist() for history in histories)
-        # Item 0 first, then 1, then 2, whatever the history.
-        return np.tile(np.array([3, 2, 1], dtype=np.float32), (len(histories), 1))
-
-    found = leave_one_out(sequences, scores, 3, Rules(k=1, windows=1))  # type: ignore[arg-type]
-
-    assert asked == [[0, 1], [2]]
-    assert (found.n, found.hit_rate, found.coverage) == (2, 1.0, 2 / 3)
 
 
 def test_the_online_taste_learns_while_it_answers() -> None:

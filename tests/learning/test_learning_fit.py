@@ -26,7 +26,7 @@ from inhouse.learning.fit_sequences import (
 from inhouse.learning.history_model import scores_of
 from inhouse.learning.holdout import HoldOut, leave_one_out
 from inhouse.learning.sequences import Catalogue, Sequences, from_lists
-from inhouse.learning.train_sequences import SequenceTrainer, SequenceTraining
+from inhouse.learning.train_sequences import SequenceTrainer, SequenceTraining, ShardedDropout
 
 ITEMS = 40
 CATALOGUE = Catalogue.of_ids([f"i{item}" for item in range(ITEMS)])
@@ -221,6 +221,20 @@ def test_two_processes_train_the_model_of_one(
         np.testing.assert_allclose(found.pop("losses"), losses, rtol=1e-5)
         for name, part in alone.weights().arrays().items():
             np.testing.assert_allclose(found[name], part, atol=1e-5)
+
+
+def test_dropout_is_the_same_however_many_share_a_step() -> None:
+    """The rows of each process, put together, are those of one; a process may have none."""
+    x = torch.ones(5, 4, 3)
+    whole = ShardedDropout(0.5, stream(0, "drop"), (0, 1, 5))(x)
+
+    shared = torch.empty_like(x)
+    for rank in range(6):
+        part = ShardedDropout(0.5, stream(0, "drop"), (rank, 6, 5))(x[rank::6])
+        shared[rank::6] = part
+
+    torch.testing.assert_close(shared, whole)
+    assert 0.3 < float((whole == 0).float().mean()) < 0.7
 
 
 def test_sizes_follow_from_the_data() -> None:

@@ -41,6 +41,20 @@ def test_loss_and_gradients_are_those_of_the_formula(
     torch.testing.assert_close(found, wanted)
 
 
+def test_a_process_without_positions_adds_nothing() -> None:
+    """The last step of an epoch may have fewer rows than there are processes."""
+    people = torch.zeros((0, 5), requires_grad=True)
+    items = torch.ones((4, 5), requires_grad=True)
+    nobody = torch.zeros(0, dtype=torch.int64)
+
+    loss = mean_loss(people, items, Softmax(targets=nobody, left_out=nobody[:, None]))
+    loss.backward()  # type: ignore[no-untyped-call]
+
+    assert loss.item() == 0
+    assert items.grad is not None
+    assert not items.grad.any()
+
+
 def test_half_precision_stays_close() -> None:
     """bfloat16 products move the gradients by little."""
     dice = torch.Generator().manual_seed(1)

@@ -1,7 +1,7 @@
 """Honest evaluation: ask, wait, learn; every item ranked; ties held against the model.
 
 `prequential` replays events in time: before each, every recommender ranks all items for the person,
-then all learn from it. `leave_one_out` hides each person's last item. Nothing is sampled.
+then all learn from it. Nothing is sampled. `holdout.py` asks for each person's last item instead.
 """
 
 from collections.abc import Callable, Sequence
@@ -110,36 +110,6 @@ def prequential(
         report(recommender.name, np.array(found, dtype=np.int64), float(lists.mean()), rules)
         for recommender, found, lists in zip(recommenders, ranks, shown, strict=True)
     ]
-
-
-def leave_one_out(
-    sequences: Sequence[NDArray[np.int64]],
-    scores: Callable[[Sequence[NDArray[np.int64]]], Floats],
-    item_count: int,
-    rules: Rules,
-    name: str = "model",
-) -> Report:
-    """Rank each sequence's last item among all that are not earlier in it.
-
-    scores: from sequences without their last items, at most 256 at once, to float32[n, items].
-    """
-    ranks: list[NDArray[np.int64]] = []
-    shown = np.zeros(item_count, dtype=np.bool_)
-    kept = [sequence for sequence in sequences if len(sequence) > 1]
-    for start in range(0, len(kept), 256):
-        part = kept[start : start + 256]
-        asked = [sequence[:-1] for sequence in part]
-        allowed = np.ones((len(part), item_count), dtype=np.bool_)
-        if not rules.repeats:
-            for row, sequence in enumerate(asked):
-                allowed[row, sequence] = False
-        table = scores(asked)
-        targets = np.array([sequence[-1] for sequence in part])
-        ranks.append(target_ranks(table, targets, allowed))
-        for row in range(len(part)):
-            shown[_top(table[row], allowed[row], rules.k)] = True
-    found = np.concatenate(ranks) if ranks else np.empty(0, dtype=np.int64)
-    return report(name, found, float(shown.mean()) if item_count else 0.0, rules)
 
 
 def report(name: str, ranks: NDArray[np.int64], coverage: float, rules: Rules) -> Report:

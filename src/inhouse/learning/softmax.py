@@ -21,16 +21,14 @@ class Softmax:
     targets: Tensor  # int64[n] column of each position's answer
     left_out: Tensor  # int64[n, p] columns that do not compete there, -1 for none
     correction: Tensor | None = None  # [c] subtracted from the logits: log of draws expected
-    smoothing: float = 0.0  # share of each answer that is spread over all columns
     dtype: torch.dtype = torch.float32  # of the products: bfloat16 is twice as fast where built in
 
-    def on(self, device: torch.device, dtype: torch.dtype, smoothing: float) -> "Softmax":
+    def on(self, device: torch.device, dtype: torch.dtype) -> "Softmax":
         """The same on a device, with its way of computing."""
         return Softmax(
             targets=self.targets.to(device),
             left_out=self.left_out.to(device),
             correction=None if self.correction is None else self.correction.to(device),
-            smoothing=smoothing,
             dtype=dtype,
         )
 
@@ -38,12 +36,12 @@ class Softmax:
 class _MeanLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, people: Tensor, items: Tensor, softmax: Softmax) -> Tensor:
-        n, c = len(people), len(items)
+        n = max(len(people), 1)
         low_items = items.to(softmax.dtype)
         people_grad, items_grad = torch.empty_like(people), torch.zeros_like(items)
         total = torch.zeros((), dtype=torch.float64)
-        for start in range(0, n, _SLICE):
-            part = slice(start, min(start + _SLICE, n))
+        for start in range(0, len(people), _SLICE):
+            part = slice(start, start + _SLICE)
             low_people = people[part].to(softmax.dtype)
             logits = low_people @ low_items.T  # [s, d] @ [d, c] -> [s, c]
             if softmax.correction is not None:
@@ -53,9 +51,7 @@ class _MeanLoss(torch.autograd.Function):
             answers = softmax.targets[part, None]
             wanted = shares.gather(1, answers).float()  # [s, 1]
             total -= wanted.clamp_min(1e-30).log().double().sum()
-            if softmax.smoothing:
-                shares -= softmax.smoothing / c
-            shares.scatter_(1, answers, (wanted - 1 + softmax.smoothing).to(softmax.dtype))
+            shares.scatter_(1, answers, (wanted - 1).to(softmax.dtype))
             people_grad[part] = (shares @ low_items).float()  # [s, c] @ [c, d] -> [s, d]
             items_grad += shares.T @ low_people  # [c, s] @ [s, d] -> [c, d]
         ctx.save_for_backward(people_grad / n, items_grad / n)
@@ -70,7 +66,7 @@ class _MeanLoss(torch.autograd.Function):
 def mean_loss(people: Tensor, items: Tensor, softmax: Softmax) -> Tensor:
     """Mean of -log p of the answers, p_t = exp(u.v_t) / sum_j exp(u.v_j - correction_j).
 
-    people: float32[n, d]. items: float32[c, d]. Differentiable once, in both.
+    people: float32[n, d], 0 where n is 0. items: float32[c, d]. Differentiable once, in both.
     """
     loss: Tensor = _MeanLoss.apply(people, items, softmax)  # type: ignore[no-untyped-call]
     return loss

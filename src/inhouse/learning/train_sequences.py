@@ -50,7 +50,6 @@ class SequenceTraining:
     rate: float = 2e-3  # AdamW's learning rate
     decay: float = 0.0  # decoupled weight decay of matrices and id parts
     dropout: float = 0.5  # of what enters, of attention and of what each block adds
-    smoothing: float = 0.0  # share of each answer spread over all items
     averaging: float = 0.99  # of the weights that are kept: their moving average over steps
     negatives: int = 2_048  # drawn a step where the softmax is sampled
     threads: int = 1  # of torch
@@ -179,12 +178,8 @@ class SequenceTrainer:
         vectors = self._dense.items(leaf, content)  # [r, d]
         people = self._people(vectors, needed, mine, dropout)  # [m, d], of places with an answer
         columns = torch.from_numpy(np.searchsorted(needed, choices)).to(self._device)
-        softmax = _softmax(mine, choices, correction)
-        loss = mean_loss(
-            people,
-            vectors[columns],
-            softmax.on(self._device, self._dtype, self.training.smoothing),
-        )
+        softmax = _softmax(mine, choices, correction).on(self._device, self._dtype)
+        loss = mean_loss(people, vectors[columns], softmax)
         share = len(people) / int((packed.targets >= 0).sum())
         self._optimiser.zero_grad()
         (loss * share).backward()  # type: ignore[no-untyped-call]
@@ -257,7 +252,7 @@ class ShardedDropout(Dropout):
     def __call__(self, x: Tensor) -> Tensor:
         if self._below == 0:
             return x
-        size = x[0].numel()
+        size = math.prod(x.shape[1:])
         drawn = np.frombuffer(self._numbers.bytes(size * self._rows), dtype=np.uint8)
         kept = drawn.reshape(self._rows, size)[self._rank :: self._world] >= self._below
         mask = torch.from_numpy(kept).view(x.shape).to(x.device, x.dtype)

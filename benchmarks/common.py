@@ -1,7 +1,6 @@
 """What every benchmark shares: arguments, the machine's name, a table, a file of raw figures."""
 
 import argparse
-import ctypes
 import json
 import os
 import platform
@@ -20,7 +19,6 @@ from rich.console import Console
 from rich.table import Table
 
 console = Console()
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 _LIBRARIES = ("numpy", "torch", "sqlalchemy", "fastapi", "uvicorn", "polars")
 
 
@@ -35,14 +33,6 @@ def arguments(
     parser.add_argument("--json", type=Path, help="write the raw figures here")
     extra(parser)
     return parser.parse_args()
-
-
-def keep_freed_memory() -> None:
-    """Have glibc keep large freed blocks: each step of a training asks for the same ones again."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, 1 << 30)
-        mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
 def machine() -> dict[str, Any]:

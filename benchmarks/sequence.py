@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import Report, arguments, console, keep_freed_memory
+from benchmarks.common import Report, arguments, console
 from benchmarks.sequence_peers import BASELINES, PEERS, Fitted, Limits, Peer, Split, installed
+from inhouse.learning.allocator import keep_freed_memory
 from inhouse.learning.fit_sequences import (
     Fitting,
     Progress,

@@ -12,6 +12,7 @@ from rich.progress import Progress as Bar
 from inhouse.app.build import open_services
 from inhouse.cli.output import Json, complaints, console, print_json
 from inhouse.core.errors import InputError
+from inhouse.learning.allocator import keep_freed_memory
 from inhouse.learning.causal_serving import write_causal
 from inhouse.learning.fit_sequences import Fitting, Progress, fit_sequences, training_for
 from inhouse.learning.sequences import Catalogue, read_sequences
@@ -62,6 +63,7 @@ def _from_log(as_json: bool) -> None:
 
 
 def _from_file(path: Path, to: Path, limits: tuple[int, int], as_json: bool) -> None:
+    keep_freed_memory()
     named = read_sequences(path)
     epochs, seed = limits
     training = training_for(named.sequences, len(named.items), seed)

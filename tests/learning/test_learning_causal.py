@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,13 @@ from inhouse.core.errors import SnapshotError
 from inhouse.core.ids import ItemId
 from inhouse.core.random import stream
 from inhouse.learning.causal import CausalEncoder, Rows
-from inhouse.learning.causal_serving import CausalShape, CausalWeights, ReadRows
+from inhouse.learning.causal_serving import (
+    CausalShape,
+    CausalWeights,
+    ReadRows,
+    read_causal,
+    write_causal,
+)
 from inhouse.learning.encoding import AGE_CODES, DWELL_CODES
 from inhouse.learning.model import Dropout
 from inhouse.learning.taste import KIND_COUNT
@@ -106,7 +113,8 @@ def test_a_stretch_does_not_see_its_neighbours() -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("near", "blocks.0.near is (12, 3), expected (12, 2); train a new snapshot"),
+        ("near", "blocks.0.near is (12, 3), expected (12, 2); train a new one"),
+        ("lost", "blocks.1.read.weight is missing in a model of these sizes; train a new one"),
         ("nan", "norm.bias holds numbers that are not finite; train a new one"),
     ],
 )
@@ -116,6 +124,8 @@ def test_weights_that_do_not_fit_are_refused(name: str, told: str) -> None:
     broken = dict(good.encoder)
     if name == "near":
         broken["blocks.0.near"] = np.zeros((12, 3), dtype=np.float32)
+    elif name == "lost":
+        del broken["blocks.1.read.weight"]
     else:
         broken["norm.bias"] = np.full(SHAPE.dims, np.nan, dtype=np.float32)
 
@@ -129,6 +139,22 @@ def test_weights_that_do_not_fit_are_refused(name: str, told: str) -> None:
         )
 
     assert str(refused.value) == told
+
+
+def test_a_file_holds_everything(tmp_path: Path) -> None:
+    """Weights come back as they were written; a torn file is refused."""
+    weights, path = _weights(_encoder()), tmp_path / "model.safetensors"
+    write_causal(weights, path)
+
+    found = read_causal(path)
+
+    assert (found.item_ids, found.shape) == (weights.item_ids, weights.shape)
+    for name, part in weights.arrays().items():
+        np.testing.assert_array_equal(found.arrays()[name], part)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(SnapshotError) as refused:
+        read_causal(path)
+    assert str(refused.value) == f"cannot read a causal model from {path}; train a new one"
 
 
 def test_serving_does_not_import_torch() -> None:

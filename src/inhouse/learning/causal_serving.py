@@ -27,7 +27,8 @@ from inhouse.core.files import write_atomically
 from inhouse.core.ids import ItemId
 from inhouse.features.content import CONTENT_DIMS
 from inhouse.features.history import HistoryArrays
-from inhouse.learning.encoding import age_codes, dwell_codes
+from inhouse.learning.encoding import AGE_CODES, DWELL_CODES, age_codes, dwell_codes
+from inhouse.learning.taste import KIND_COUNT
 
 Floats = NDArray[np.float32]
 
@@ -65,18 +66,14 @@ class CausalWeights:
     encoder: Mapping[str, Floats]  # by their names in `causal.py`
 
     def __post_init__(self) -> None:
-        d = self.shape.dims
-        wanted = {
-            "id_part": (len(self.item_ids), d),
-            "content_map": (CONTENT_DIMS, d),
-            "blocks.0.near": (self.shape.length, self.shape.heads),
-            "blocks.0.down.weight": (d, self.shape.widen * d),
-            "norm.weight": (d,),
-        }
-        for name, found in self.arrays().items():
-            if name in wanted and found.shape != wanted[name]:
+        arrays, wanted = self.arrays(), _shapes(self.shape, len(self.item_ids))
+        for name in sorted(arrays.keys() ^ wanted.keys()):
+            lacks = "is missing" if name in wanted else "is not known"
+            raise SnapshotError(f"{name} {lacks} in a model of these sizes; train a new one")
+        for name, found in arrays.items():
+            if found.shape != wanted[name]:
                 raise SnapshotError(
-                    f"{name} is {found.shape}, expected {wanted[name]}; train a new snapshot"
+                    f"{name} is {found.shape}, expected {wanted[name]}; train a new one"
                 )
             if not np.isfinite(found).all():
                 raise SnapshotError(f"{name} holds numbers that are not finite; train a new one")
@@ -154,6 +151,40 @@ class CausalWeights:
             centred / spread * self.encoder[f"{name}.weight"] + self.encoder[f"{name}.bias"]
         )
         return found
+
+
+def _shapes(shape: CausalShape, items: int) -> dict[str, tuple[int, ...]]:
+    """The learned arrays by name, and how large each is."""
+    d, wide = shape.dims, shape.widen * shape.dims
+    found: dict[str, tuple[int, ...]] = {
+        "id_part": (items, d),
+        "content_map": (CONTENT_DIMS, d),
+        "kind": (KIND_COUNT, d),
+        "gap": (AGE_CODES, d),
+        "dwell": (DWELL_CODES, d),
+        "norm.weight": (d,),
+        "norm.bias": (d,),
+    }
+    block: dict[str, tuple[int, ...]] = {
+        "norm_read.weight": (d,),
+        "norm_read.bias": (d,),
+        "query_key_value.weight": (3 * d, d),
+        "near": (shape.length, shape.heads),
+        "read.weight": (d, d),
+        "gate_read.weight": (d, d),
+        "gate_read.bias": (d,),
+        "norm_think.weight": (d,),
+        "norm_think.bias": (d,),
+        "up.weight": (2 * wide, d),
+        "up.bias": (2 * wide,),
+        "down.weight": (d, wide),
+        "down.bias": (d,),
+        "gate_think.weight": (d, d),
+        "gate_think.bias": (d,),
+    }
+    for number in range(shape.blocks):
+        found.update({f"blocks.{number}.{name}": size for name, size in block.items()})
+    return found
 
 
 def read_history(history: HistoryArrays, length: int, vectors: Floats) -> ReadRows:

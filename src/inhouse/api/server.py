@@ -35,12 +35,13 @@ from inhouse.app.serving import MODEL_EVERY_S
 from inhouse.core.errors import InhouseError, StoreError
 from inhouse.core.logs import logger
 
+# Those that are asked most come first: a request tries them in this order.
 _ROUTES = (
+    feed,
+    events,
     items,
     users,
     privacy,
-    events,
-    feed,
     reports,
     verdicts,
     review,

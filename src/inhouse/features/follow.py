@@ -76,6 +76,8 @@ class Follower:
         Where anybody else wrote in between, or some of it was known already, the log is read.
         """
         start = self.state.log_offset
+        if appended.last_offset <= start:  # read from the log meanwhile
+            return
         if appended.repeated or appended.last_offset != start + len(events):
             self.catch_up()
             return
@@ -91,7 +93,7 @@ class Follower:
         """Fold in a page that this process has just logged; as `stored`."""
         if offset == self.state.page_offset + 1:
             self.state.apply_page(offset, page)
-        else:
+        elif offset > self.state.page_offset:
             self.catch_up()
 
     def follow_changes(self) -> int:

@@ -28,6 +28,7 @@ class _Near:
     """What was found around one item."""
 
     rows: Rows  # best first
+    scores: Floats  # of each
     count: int  # items there were
 
 
@@ -95,10 +96,13 @@ class Space:
         """
         known = self._known.get(row)
         if known is None or len(known.rows) < min(k, known.count) or self._is_old(known):
-            rows, _ = self.nearest(self.vectors[row], k)
-            known = self._known[row] = _Near(rows=rows, count=len(self.vectors))
+            rows, scores = self.nearest(self.vectors[row], k)
+            known = _Near(rows=rows, scores=scores, count=len(self.vectors))
+            self._known[row] = known
             if len(self._known) > _REMEMBERED:
                 self._known.pop(next(iter(self._known)))
+        if known.count == len(self.vectors):
+            return known.rows[:k], known.scores[:k]
         newer = np.arange(known.count, len(self.vectors), dtype=np.int32)
         rows = np.concatenate([known.rows, newer])
         scores = self.vectors[rows] @ self.vectors[row]

@@ -22,9 +22,10 @@ import psutil
 
 from benchmarks.common import Report, arguments, program, wait_until
 from benchmarks.server import Server, free_port, is_ready, make_key
+from inhouse.app.supervisor import STANDBY
 from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import Item
-from inhouse.cli.up import MODULES, STANDBY, Role
+from inhouse.cli.up import MODULES, Role
 from inhouse.core.ids import ItemId, UserId
 from inhouse.events.log import EventLog
 from inhouse.store.database import StoreSettings, open_database

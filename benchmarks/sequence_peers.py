@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from benchmarks.common import console
 from inhouse.core.random import stream
@@ -131,7 +132,6 @@ def next_items(sequences: Sequences, length: int) -> NextItems:
 def implicit_als(split: Split, limits: Limits) -> Fitted:
     """implicit's alternating least squares, 128 factors; a person is folded in from their items."""
     from implicit.als import AlternatingLeastSquares  # noqa: PLC0415  # an optional peer
-    from scipy import sparse  # noqa: PLC0415
 
     count = len(split.items)
 

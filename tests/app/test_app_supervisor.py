@@ -82,13 +82,17 @@ def test_a_standby_ends_with_its_supervisor(tmp_path: Path) -> None:
         f"s = Supervisor([Program(name='a', arguments=('-c', 'pass'), restart=False,"
         f" standby=('-c', {_WAITER!r}, {str(told)!r}))], {{}})\ns.start()\ns.run()\n"
     )
-    process = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-c", parent])
-    _until(told.exists)
-    os.kill(process, signal.SIGKILL)
-    os.waitpid(process, 0)
+    _run_and_kill(parent, lambda: told.exists() and told.read_text() == "ready")
 
     _until(lambda: not _someone_with(str(told)))
     assert told.read_text() == "ready"
+
+
+def _run_and_kill(code: str, ready: Callable[[], bool]) -> None:
+    process = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-c", code])
+    _until(ready)
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
 
 
 def _someone_with(argument: str) -> bool:
@@ -130,10 +134,7 @@ def test_children_stop_when_the_supervisor_is_killed(tmp_path: Path) -> None:
         f"s = Supervisor([Program(name='a', arguments=('-c', {child!r}))], {{}})\ns.start()\n"
         f"Path({str(pid_file)!r}).write_text(str(s.pids()['a']))\ns.run()\n"
     )
-    process = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-c", parent])
-    _until(lambda: pid_file.exists() and pid_file.read_text() != "")
-    os.kill(process, signal.SIGKILL)
-    os.waitpid(process, 0)
+    _run_and_kill(parent, lambda: pid_file.exists() and pid_file.read_text() != "")
     pid = int(pid_file.read_text())
 
     _until(lambda: not _alive(pid))

@@ -22,8 +22,9 @@ from inhouse.recommend.ports import TasteModel
 from inhouse.recommend.retrieval.spaces import Spaces
 from inhouse.recommend.rule import Rule, RuleAction
 from inhouse.recommend.settings import RecommendSettings
+from inhouse.recommend.surfaces import SURFACES
 from inhouse.recommend.tuning import Tuning
-from inhouse.recommend.types import SURFACES, FeedQuery
+from inhouse.recommend.types import FeedQuery
 
 NOW_MS = 1_750_000_000_000
 ME = UserId("me")

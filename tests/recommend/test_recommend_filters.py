@@ -10,8 +10,9 @@ from recommend_worlds import ME, NOW_MS, World, page_of, query
 from inhouse.core.ids import ItemId
 from inhouse.recommend.explain import REMOVED_WORDS
 from inhouse.recommend.filters import FILTERS, run
+from inhouse.recommend.surfaces import SURFACES
 from inhouse.recommend.tuning import Tuning
-from inhouse.recommend.types import SOURCE_NAMES, SURFACES, Candidates, FeedQuery
+from inhouse.recommend.types import SOURCE_NAMES, Candidates, FeedQuery
 
 ADULT, CHILD = 1980, 2015
 Setup = Callable[[World], object]

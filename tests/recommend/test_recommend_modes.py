@@ -11,7 +11,7 @@ from inhouse.core.clock import MINUTE_MS
 from inhouse.core.errors import InputError
 from inhouse.core.ids import ItemId, UserId
 from inhouse.events.types import EventKind, ServedPage
-from inhouse.recommend.types import SURFACES, Surface
+from inhouse.recommend.surfaces import SURFACES, Surface
 
 ITEMS = 30
 LATEST: Surface = "latest"

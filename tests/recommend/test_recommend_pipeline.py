@@ -25,7 +25,8 @@ from inhouse.events.types import ServedPage
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.pipeline import Feed, Trace
 from inhouse.recommend.sources import SOURCES
-from inhouse.recommend.types import SURFACES, Offer
+from inhouse.recommend.surfaces import SURFACES
+from inhouse.recommend.types import Offer
 
 
 def _colours(world: World, page: ServedPage) -> list[int]:

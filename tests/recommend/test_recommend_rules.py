@@ -15,7 +15,7 @@ from inhouse.recommend.explain import explain
 from inhouse.recommend.rule import Rule, RuleAction
 from inhouse.recommend.rules.book import RuleBook
 from inhouse.recommend.rules.orders import boosted
-from inhouse.recommend.types import SURFACES, Surface
+from inhouse.recommend.surfaces import SURFACES, Surface
 from inhouse.store.database import Database
 
 

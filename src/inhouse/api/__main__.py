@@ -4,12 +4,13 @@ import sys
 
 from inhouse.api.serve import run_api, stand_by
 from inhouse.app.settings import load_settings
+from inhouse.app.supervisor import STANDBY
 from inhouse.core.logs import configure_logs
 
 if __name__ == "__main__":
     settings = load_settings()
     configure_logs(role="api", level=settings.app.log_level)
-    if sys.argv[1:] == ["--standby"]:
+    if sys.argv[1:] == [STANDBY]:
         stand_by(settings)
     else:
         run_api(settings)

@@ -107,9 +107,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _load(services: Services) -> None:
+    """The state as of now; one that stood by is brought up to now."""
     services.feeds.start()
-    while services.feeds.catch_up():
-        pass
+    services.feeds.catch_up()
 
 
 async def _follow(services: Services) -> None:

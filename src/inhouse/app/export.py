@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from inhouse.app.build import Services
 from inhouse.catalog.catalog import posts_of
 from inhouse.core.ids import UserId
-from inhouse.events.pages import pages_in_order
 from inhouse.events.sessions import linked_to
 from inhouse.moderation.erasure import told_of
 from inhouse.store import tables
@@ -40,7 +39,7 @@ def _rows(use: Services, user_id: UserId) -> Iterator[tuple[str, Any]]:
     for start in range(0, len(mentions), _EVENTS_AT_ONCE):
         offsets = [mention.log_offset for mention in mentions[start : start + _EVENTS_AT_ONCE]]
         yield from (("event", logged) for logged in use.log.at(offsets))
-    yield from (("page", page) for page in pages_in_order(use.database, people))
+    yield from (("page", page) for page in use.pages.all_of(people))
     with use.database.read() as connection:
         posts = posts_of(connection, people)
     for start in range(0, len(posts), _REFS_AT_ONCE):

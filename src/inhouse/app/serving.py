@@ -15,7 +15,8 @@ from inhouse.features.follow import Follower
 from inhouse.learning.snapshot import SnapshotStore, TasteSnapshot
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.retrieval.spaces import Prepared
-from inhouse.recommend.types import FeedQuery, Surface
+from inhouse.recommend.surfaces import Surface
+from inhouse.recommend.types import FeedQuery
 
 MODEL_EVERY_S = 2.0  # so often a newer model is looked for
 

@@ -5,6 +5,7 @@ waits for its answers, it is the one to write the checkpoint that any process st
 """
 
 import os
+import sys
 import threading
 import time
 from typing import Final
@@ -43,8 +44,8 @@ class Standby:
         self._follower.join()
 
     def _follow(self) -> None:
-        # Linux counts niceness by thread: the one that serves later keeps its own.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        if sys.platform == "linux":  # counts niceness by thread: whoever serves keeps their own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         while not self._called.is_set():
             try:
                 busy = self._step()

@@ -17,6 +17,7 @@ from typing import Final
 
 from inhouse.core.logs import logger
 
+STANDBY: Final = "--standby"  # the argument of a process that waits to serve
 _SERVE: Final = b"serve\n"
 _PARENT: Final = "INHOUSE_PARENT_PID"
 _POLL_S: Final = 0.1

@@ -14,9 +14,9 @@ from inhouse.catalog.types import Change, Item, Put, User
 from inhouse.core.ids import ItemId, UserId
 from inhouse.store import tables
 from inhouse.store.database import Database
-from inhouse.store.statements import upsert
+from inhouse.store.statements import delete_in, upsert
 
-Entity = Literal["item", "user", "verdict", "erased", "rule"]
+Entity = Literal["item", "user", "verdict", "erased"]
 T = TypeVar("T", Item, User)
 _CHUNK = 500
 _FIELDS = {kind: tuple(f.name for f in dataclasses.fields(kind)) for kind in (Item, User)}
@@ -166,15 +166,11 @@ def erase_person(connection: Connection, user_ids: Sequence[str], posts: Sequenc
 
     Other processes hear that the posts changed and find them gone. Returns how many rows went.
     """
-    removed = 0
-    changes = tables.changes.c
-    for start in range(0, len(posts), _CHUNK):
-        some = posts[start : start + _CHUNK]
-        removed += _deleted(connection, tables.items, tables.items.c.item_id.in_(some))
-    removed += _deleted(connection, tables.users, tables.users.c.user_id.in_(user_ids))
-    _deleted(
-        connection, tables.changes, (changes.entity == "user") & changes.entity_id.in_(user_ids)
-    )
+    removed = delete_in(connection, tables.items.c.item_id, posts)
+    removed += delete_in(connection, tables.users.c.user_id, user_ids)
+    changes = tables.changes
+    news = (changes.c.entity == "user") & changes.c.entity_id.in_(user_ids)
+    connection.execute(changes.delete().where(news))
     tell(connection, "item", posts)
     return removed
 
@@ -184,10 +180,6 @@ def posts_of(connection: Connection, user_ids: Sequence[str]) -> list[str]:
     table = tables.items
     query = sa.select(table.c.item_id).where(table.c.creator_id.in_(user_ids))
     return list(connection.execute(query).scalars())
-
-
-def _deleted(connection: Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
-    return connection.execute(table.delete().where(where)).rowcount
 
 
 def tell(connection: Connection, entity: Entity, ids: Iterable[str]) -> None:

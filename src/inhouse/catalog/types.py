@@ -56,9 +56,7 @@ class Change:
     """Something that other processes must hear of."""
 
     log_offset: int  # place in the log of changes
-    entity: Literal[
-        "item", "user", "verdict", "erased", "rule"
-    ]  # which table; erased: nobody's row
+    entity: Literal["item", "user", "verdict", "erased"]  # which table; erased: nobody's row
     entity_id: str  # which row; of somebody erased their mark (catalog.erasures)
 
 

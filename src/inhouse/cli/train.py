@@ -44,7 +44,7 @@ def train(
     elif to is None:
         raise InputError("--sequences needs --to, the file that the model is written to")
     else:
-        _from_file(sequences, to, (epochs, seed), as_json)
+        _from_file(sequences, to, epochs=epochs, seed=seed, as_json=as_json)
 
 
 def _from_log(as_json: bool) -> None:
@@ -62,10 +62,9 @@ def _from_log(as_json: bool) -> None:
         console.print(f"published {report.published}; servers take it up within two seconds")
 
 
-def _from_file(path: Path, to: Path, limits: tuple[int, int], as_json: bool) -> None:
+def _from_file(path: Path, to: Path, *, epochs: int, seed: int, as_json: bool) -> None:
     keep_freed_memory()
     named = read_sequences(path)
-    epochs, seed = limits
     training = training_for(named.sequences, len(named.items), seed)
     catalogue = Catalogue.of_ids(named.items)
     checkpoint = to.with_name(f"{to.name}.checkpoint")

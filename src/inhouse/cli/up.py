@@ -11,7 +11,7 @@ import typer
 
 from inhouse.app.build import open_services
 from inhouse.app.settings import Settings, load_settings
-from inhouse.app.supervisor import Program, Supervisor, on_signals
+from inhouse.app.supervisor import STANDBY, Program, Supervisor, on_signals
 from inhouse.cli.output import console
 from inhouse.core.logs import configure_logs
 
@@ -32,7 +32,6 @@ MODULES: Final[Mapping[Role, str]] = {
     Role.worker: "inhouse.app.worker",
     Role.console: "inhouse.console",
 }
-STANDBY: Final = "--standby"
 # One thread a process: a request's matrices are small, and roles share the machine.
 _THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -63,21 +62,19 @@ def _where(settings: Settings, role: Role | None) -> str:
 
 def programs_of(settings: Settings, roles: Sequence[Role]) -> list[Program]:
     """Each role as a process of its own, the API as so many as the settings say."""
-    others = [_program(role, MODULES[role]) for role in roles if role is not Role.api]
+    others = [_program(role) for role in roles if role is not Role.api]
     if Role.api not in roles:
         return others
     serving = [
-        replace(_program(Role.api, MODULES[Role.api]), name=f"api-{number}")
+        replace(_program(Role.api), name=f"api-{number}")
         for number in range(2, settings.api.workers + 1)
     ]
-    first = replace(
-        _program(Role.api, MODULES[Role.api]), standby=("-m", MODULES[Role.api], STANDBY)
-    )
+    first = replace(_program(Role.api), standby=("-m", MODULES[Role.api], STANDBY))
     return [first, *serving, *others]
 
 
-def _program(role: Role, module: str) -> Program:
-    return Program(name=role, arguments=("-m", module), environment=threads())
+def _program(role: Role) -> Program:
+    return Program(name=role, arguments=("-m", MODULES[role]), environment=threads())
 
 
 def threads() -> dict[str, str]:

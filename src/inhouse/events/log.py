@@ -12,7 +12,7 @@ from inhouse.core.ids import EventId, ItemId, PageId, UserId
 from inhouse.events.types import Appended, Event, EventKind, LoggedEvent
 from inhouse.store import tables
 from inhouse.store.database import Database
-from inhouse.store.statements import upsert
+from inhouse.store.statements import delete_in, upsert
 
 # Column -> its type in PostgreSQL, in the order of the rows that `append_rows` takes.
 _COLUMNS: Final = {
@@ -43,7 +43,6 @@ _INSERT_POSTGRES: Final = (
 # The consumer that says how far the log had come when somebody was last erased from it.
 ERASED_UNTIL: Final = "erased"
 _SCANNED_AT_ONCE: Final = 200_000
-_ERASED_AT_ONCE: Final = 500
 
 
 class Mention(NamedTuple):
@@ -187,14 +186,7 @@ def erase_events(connection: Connection, offsets: Sequence[int]) -> int:
     """
     last = _last_offset(connection)
     set_consumer(connection, ERASED_UNTIL, last, SystemClock().now_ms())
-    removed = 0
-    for start in range(0, len(offsets), _ERASED_AT_ONCE):
-        some = offsets[start : start + _ERASED_AT_ONCE]
-        done = connection.execute(
-            tables.events.delete().where(tables.events.c.log_offset.in_(some))
-        )
-        removed += done.rowcount
-    return removed
+    return delete_in(connection, tables.events.c.log_offset, offsets)
 
 
 def _select(connection: Connection, after: int, limit: int) -> Sequence[Any]:

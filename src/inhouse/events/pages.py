@@ -12,6 +12,7 @@ from inhouse.core.ids import PageId, UserId
 from inhouse.events.types import ServedPage
 from inhouse.store import tables
 from inhouse.store.database import Database
+from inhouse.store.statements import delete_in
 
 _PAGES_AT_ONCE = 100
 _DECODER = msgspec.msgpack.Decoder(ServedPage)
@@ -60,6 +61,23 @@ class PageLog:
         with self._database.read() as connection:
             return [_decode(body) for body in connection.execute(query).scalars()]
 
+    def all_of(self, user_ids: Sequence[str]) -> Iterator[ServedPage]:
+        """Every page that was served to these people, oldest first, one by one."""
+        pages, last = tables.served_pages.c, 0
+        while True:
+            query = (
+                sa.select(pages.log_offset, pages.body)
+                .where(pages.user_id.in_(user_ids), pages.log_offset > last)
+                .order_by(pages.log_offset)
+                .limit(_PAGES_AT_ONCE)
+            )
+            with self._database.read() as connection:
+                rows = connection.execute(query).all()
+            if not rows:
+                return
+            yield from (_decode(body) for _, body in rows)
+            last = rows[-1][0]
+
     def times_of(self, user_ids: Sequence[str]) -> list[int]:
         """When pages were served to these people."""
         pages = tables.served_pages.c
@@ -90,24 +108,6 @@ class PageLog:
             )
 
 
-def pages_in_order(database: Database, user_ids: Sequence[str]) -> Iterator[ServedPage]:
-    """Every page that was served to these people, oldest first, one by one."""
-    pages, last = tables.served_pages.c, 0
-    while True:
-        query = (
-            sa.select(pages.log_offset, pages.body)
-            .where(pages.user_id.in_(user_ids), pages.log_offset > last)
-            .order_by(pages.log_offset)
-            .limit(_PAGES_AT_ONCE)
-        )
-        with database.read() as connection:
-            rows = connection.execute(query).all()
-        if not rows:
-            return
-        yield from (_decode(body) for _, body in rows)
-        last = rows[-1][0]
-
-
 def erase_pages(
     connection: sa.Connection, user_ids: Sequence[str], until: int | None = None
 ) -> int:
@@ -116,12 +116,12 @@ def erase_pages(
     until: only those that were served on events up to this offset; None for all.
     """
     pages = tables.served_pages
-    query = sa.select(pages.c.log_offset, pages.c.body).where(pages.c.user_id.in_(user_ids))
     if until is None:
-        return connection.execute(pages.delete().where(pages.c.user_id.in_(user_ids))).rowcount
+        return delete_in(connection, pages.c.user_id, user_ids)
+    query = sa.select(pages.c.log_offset, pages.c.body).where(pages.c.user_id.in_(user_ids))
     found = connection.execute(query).all()
     old = [offset for offset, body in found if _decode(body).log_offset <= until]
-    return connection.execute(pages.delete().where(pages.c.log_offset.in_(old))).rowcount
+    return delete_in(connection, pages.c.log_offset, old)
 
 
 def _decode(body: Any) -> ServedPage:

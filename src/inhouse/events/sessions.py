@@ -17,6 +17,7 @@ from inhouse.events.log import append_rows, erase_events, rows_of, set_consumer
 from inhouse.events.types import SESSION_PREFIX, Appended, Event
 from inhouse.store import tables
 from inhouse.store.database import Database, overwriting
+from inhouse.store.statements import delete_in
 
 SESSION_KEPT_MS: Final = DAY_MS
 CONSUMER: Final = "sessions"  # and the name of a log
@@ -43,8 +44,7 @@ def linked_to(database: Database, user_id: str) -> list[str]:
 
 def erase_links(connection: Connection, user_ids: Sequence[str]) -> int:
     """Remove who was which session, in the caller's transaction."""
-    links = tables.session_links
-    return connection.execute(links.delete().where(links.c.user_id.in_(user_ids))).rowcount
+    return delete_in(connection, tables.session_links.c.user_id, user_ids)
 
 
 class Sessions:
@@ -104,11 +104,7 @@ def _old_rows(
 def _removed(connection: Connection, table: sa.Table, offsets: Sequence[int]) -> int:
     if table is tables.events:
         return erase_events(connection, offsets) if offsets else 0
-    removed = 0
-    for start in range(0, len(offsets), _DELETED_AT_ONCE):
-        some = table.c.log_offset.in_(offsets[start : start + _DELETED_AT_ONCE])
-        removed += connection.execute(table.delete().where(some)).rowcount
-    return removed
+    return delete_in(connection, table.c.log_offset, offsets)
 
 
 def _forget_profiles(connection: Connection, names: Sequence[str], before_ms: int) -> int:

@@ -74,8 +74,7 @@ class Event:
     kind: EventKind  # what was done
     user_id: UserId  # by whom
     item_id: ItemId | None = None  # to which item, for ITEM_KINDS
-    target: str | None = None  # `creator:ID`, `topic:NAME` or `word:TEXT`, for TARGET_KINDS; of a
-    # link the session
+    target: str | None = None  # `creator:ID`, `topic:NAME`, `word:TEXT`; of a link the session
     value: float | None = None  # milliseconds, for TIMED_KINDS
     page_id: PageId | None = None  # the served page it happened on
     position: int | None = None  # place on that page, 0 first

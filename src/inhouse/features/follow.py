@@ -11,6 +11,7 @@ from inhouse.features.ports import Listener, Logs, Nobody
 from inhouse.features.state import LiveState
 
 _CHUNK: Final = 20_000
+_FULL: Final = _CHUNK // 10  # pages at once
 # What was shown longer ago needs no remembering: who saw what is told by the impressions.
 _PAGES_REMEMBERED: Final = 20_000
 
@@ -44,7 +45,7 @@ class Follower:
         self.state.page_offset = max(
             self.state.page_offset, self._pages.last_offset() - _PAGES_REMEMBERED
         )
-        while self.catch_up():
+        while self.catch_up() >= _FULL:  # else no log had a full chunk, so there is no more
             pass
 
     def load_catalog(self) -> None:
@@ -63,7 +64,7 @@ class Follower:
             if self.erasures == heard:
                 break  # else these events may tell of somebody who was erased since
         self.state.apply_events(events)
-        pages = self._pages.read(self.state.page_offset, _CHUNK // 10)
+        pages = self._pages.read(self.state.page_offset, _FULL)
         for offset, page in pages:
             self.state.apply_page(offset, page)
         if events:
@@ -102,7 +103,7 @@ class Follower:
         while changes := self._catalog.changes(self.state.change_offset, _CHUNK):
             named = {
                 kind: [c.entity_id for c in changes if c.entity == kind]
-                for kind in ("item", "user", "verdict", "erased", "rule")
+                for kind in ("item", "user", "verdict", "erased")
             }
             for mark in named["erased"]:
                 self._forget(mark)

@@ -49,9 +49,8 @@ class History:
 
     def remember(self, action: Action) -> None:
         """Append, or strengthen what the person just did with the same item."""
-        for back in range(
-            len(self._items) - 1, max(-1, len(self._items) - 1 - _MERGE_LOOKBACK), -1
-        ):
+        newest = len(self._items) - 1
+        for back in range(newest, max(-1, newest - _MERGE_LOOKBACK), -1):
             if self._items[back] == action.item:
                 self._strengthen(back, action)
                 return

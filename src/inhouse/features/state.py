@@ -92,12 +92,8 @@ class LiveState:
         if page.user_id.startswith(SESSION_PREFIX):
             person.last_ms = max(person.last_ms, page.at_ms)
         person.last_page_items = tuple(shown.item_id for shown in page.items)
-        served = []
-        for shown in page.items:
-            i = self.items.index.get(shown.item_id)
-            if i is not None:
-                served.append(i)
-        person.served.extend(served)
+        rows = (self.items.index.get(shown.item_id) for shown in page.items)
+        person.served.extend(row for row in rows if row is not None)
 
     def forget(self, user_id: UserId) -> None:
         """Know nothing of somebody any more: not what they did, asked for or posted.

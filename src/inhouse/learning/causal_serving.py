@@ -27,6 +27,7 @@ from inhouse.core.files import write_atomically
 from inhouse.core.ids import ItemId
 from inhouse.features.content import CONTENT_DIMS
 from inhouse.features.history import HistoryArrays
+from inhouse.learning.deltas import packed_names, unpacked_names
 from inhouse.learning.encoding import AGE_CODES, DWELL_CODES, age_codes, dwell_codes
 from inhouse.learning.taste import KIND_COUNT
 
@@ -205,10 +206,9 @@ def read_history(history: HistoryArrays, length: int, vectors: Floats) -> ReadRo
 
 def write_causal(weights: CausalWeights, path: Path) -> None:
     """Keep weights in one safetensors file, whole or absent. Raises StoreError where it cannot."""
-    names = np.frombuffer("\n".join(weights.item_ids).encode(), dtype=np.uint8)
     arrays = {name: np.ascontiguousarray(part) for name, part in weights.arrays().items()}
     told = {"shape": json.dumps(asdict(weights.shape))}
-    write_atomically(path, save({**arrays, "item_ids": names.copy()}, told))
+    write_atomically(path, save({**arrays, "item_ids": packed_names(weights.item_ids)}, told))
 
 
 def read_causal(path: Path) -> CausalWeights:
@@ -217,12 +217,12 @@ def read_causal(path: Path) -> CausalWeights:
         with safe_open(path, "np") as file:
             shape = CausalShape(**json.loads(file.metadata()["shape"]))
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        names = arrays.pop("item_ids").tobytes().decode()
+        names = unpacked_names(arrays.pop("item_ids"))
         id_part, content_map = arrays.pop("id_part"), arrays.pop("content_map")
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise SnapshotError(f"cannot read a causal model from {path}; train a new one") from error
     return CausalWeights(
-        item_ids=tuple(ItemId(name) for name in names.split("\n")),
+        item_ids=names,
         shape=shape,
         id_part=id_part,
         content_map=content_map,

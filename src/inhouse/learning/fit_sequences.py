@@ -23,6 +23,7 @@ from inhouse.learning.causal_serving import CausalShape, CausalWeights, ReadRows
 from inhouse.learning.holdout import HoldOut, Scores, ranked
 from inhouse.learning.sequences import Catalogue, Sequences, plain_codes
 from inhouse.learning.train_sequences import SequenceTrainer, SequenceTraining, place
+from inhouse.learning.train_state import below, under
 from inhouse.stats.ranking import ndcg
 
 Floats = NDArray[np.float32]
@@ -204,8 +205,7 @@ class _Run:
             "judged": self._judged,
             "sum": self._sum,
         }
-        arrays = {f"trainer/{name}": part for name, part in self._trainer.arrays().items()}
-        arrays.update({f"best/{name}": part for name, part in self._best.items()})
+        arrays = {**under("trainer", self._trainer.arrays()), **under("best", self._best)}
         kept = {name: np.ascontiguousarray(part) for name, part in arrays.items()}
         write_atomically(self._fitting.checkpoint, save(kept, {"run": json.dumps(told)}))
 
@@ -222,8 +222,8 @@ class _Run:
                 " another"
             )
         self._losses, self._judged, self._sum = told["losses"], told["judged"], told["sum"]
-        self._best = _under("best/", arrays)
-        self._trainer.restore(_under("trainer/", arrays))
+        self._best = below("best", arrays)
+        self._trainer.restore(below("trainer", arrays))
 
 
 def _scores_of(weights: CausalWeights, catalogue: Catalogue) -> Scores:
@@ -241,12 +241,6 @@ def _scores_of(weights: CausalWeights, catalogue: Catalogue) -> Scores:
 def _figure(ranks: NDArray[np.int64]) -> float:
     found = ndcg(ranks, _K)
     return found if isinstance(found, float) else 0.0
-
-
-def _under(prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {
-        name.removeprefix(prefix): part for name, part in arrays.items() if name.startswith(prefix)
-    }
 
 
 def _questions(sequences: Sequences, item_count: int, most: int, seed: int) -> HoldOut:

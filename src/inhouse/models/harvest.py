@@ -10,13 +10,17 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from inhouse.core.errors import Fault
 from inhouse.models.types import Label
 from inhouse.store import tables
 from inhouse.store.database import Database
-from inhouse.store.statements import insert_new
+from inhouse.store.statements import delete_in, insert_new
 
 PERSON: Final = "person"  # the source of a person's label, or its beginning: person:NAME
-_CHUNK: Final = 500
+_BY: Final = f"{PERSON}:"
+_MOST_CHARS: Final = 100_000  # of a labelled text
+_MOST_NAME_CHARS: Final = 128  # of a ref, and of a source
+_MOST_TERMS_CHARS: Final = 64
 _JOINT: Final = "\x1f"
 
 
@@ -39,7 +43,22 @@ class Example:
 
 def is_person(source: str) -> bool:
     """Whether a label comes from a person."""
-    return source == PERSON or source.startswith(f"{PERSON}:")
+    return source == PERSON or source.startswith(_BY)
+
+
+def label_fault(label: Label) -> Fault | None:
+    """What cannot be kept of a label; the text itself is not repeated."""
+    if len(label.text) > _MOST_CHARS:
+        expected = f"at most {_MOST_CHARS:,} characters"
+        return Fault(field="text", value=f"{len(label.text):,} characters", expected=expected)
+    for field, value, most in (
+        ("ref", label.ref, _MOST_NAME_CHARS),
+        ("labelled_by", label.source.removeprefix(_BY), _MOST_NAME_CHARS - len(_BY)),
+        ("terms", label.terms, _MOST_TERMS_CHARS),
+    ):
+        if len(value) > most:
+            return Fault(field=field, value=repr(value)[:80], expected=f"at most {most} characters")
+    return None
 
 
 def add_labels(connection: Connection, labels: Sequence[Label]) -> int:
@@ -66,12 +85,9 @@ def add_labels(connection: Connection, labels: Sequence[Label]) -> int:
 
 def erase_labels(connection: Connection, refs: Sequence[str]) -> int:
     """Remove what was said of these texts, with the texts, in the caller's transaction."""
-    removed = 0
-    for table in (tables.labels, tables.comparisons):
-        for start in range(0, len(refs), _CHUNK):
-            some = refs[start : start + _CHUNK]
-            removed += connection.execute(table.delete().where(table.c.ref.in_(some))).rowcount
-    return removed
+    return sum(
+        delete_in(connection, table.c.ref, refs) for table in (tables.labels, tables.comparisons)
+    )
 
 
 def _label_id(label: Label) -> str:

@@ -43,9 +43,7 @@ class Price:
     """An amount and where it comes from."""
 
     cost_usd: Decimal | None  # None where it cannot be known
-    version: (
-        str | None
-    )  # list and entry, contract, `owned`, `local` or `unbilled`; None where unknown
+    version: str | None  # list and entry, contract, owned, local or unbilled; None unknown
 
 
 UNPRICED: Final = Price(cost_usd=None, version=None)

@@ -6,8 +6,9 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from inhouse.moderation.types import Surface as VerdictSurface
+from inhouse.recommend.surfaces import Surface
 from inhouse.recommend.tuning import Ranker
-from inhouse.recommend.types import Surface
+from inhouse.recommend.types import SOURCE_NAMES
 
 # value: the value model's number; newest: time of posting; offered: the only source's own score.
 Order = Literal["value", "newest", "offered"]
@@ -38,20 +39,10 @@ _QUOTAS: Final[dict[str, tuple[int, ...]]] = {
     "trending": (0, 0, 0, 300, 0, 0, 0, 60),
     "similar": (0, 300, 0, 0, 0, 0, 0, 60),
 }
-_COLUMNS: Final = (
-    "taste",
-    "similar",
-    "following",
-    "trending",
-    "fresh",
-    "explore",
-    "popular",
-    "ordered",
-)
 
 
 def _quotas(name: str) -> Mapping[str, int]:
-    row = zip(_COLUMNS, _QUOTAS[name], strict=True)
+    row = zip(SOURCE_NAMES, _QUOTAS[name], strict=True)
     return MappingProxyType({source: quota for source, quota in row if quota})
 
 

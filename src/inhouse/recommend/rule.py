@@ -6,6 +6,7 @@ from typing import Final, Literal, get_args
 
 from inhouse.core.errors import Fault
 from inhouse.core.ids import is_valid_id
+from inhouse.recommend.surfaces import SURFACES
 
 RuleAction = Literal["pin", "boost", "block"]
 RULE_ACTIONS: Final[tuple[RuleAction, ...]] = get_args(RuleAction)
@@ -15,7 +16,6 @@ MOST_POSITION: Final = 99
 MOST_REASON_CHARS: Final = 200
 # Surfaces whose order a value decides; the others are in order of time or likeness by promise.
 _BOOSTED_ON: Final = frozenset(("for_you", "trending"))
-_SURFACES: Final = ("for_you", "following", "latest", "trending", "similar")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +49,7 @@ def faults_of(rule: Rule) -> list[Fault]:
     sorts = ("item",) if rule.action == "pin" else ("item", "creator", "topic")
     named = bool(name.strip()) if sort == "topic" else is_valid_id(name)
     ends = rule.until_ms is None or rule.until_ms > rule.from_ms
-    on = _BOOSTED_ON if rule.action == "boost" else frozenset(_SURFACES)
+    on: frozenset[str] = _BOOSTED_ON if rule.action == "boost" else frozenset(SURFACES)
     checks = (
         ("target", rule.target, sort in sorts and named, " or ".join(f"{s}:NAME" for s in sorts)),
         (
@@ -75,7 +75,7 @@ def faults_of(rule: Rule) -> list[Fault]:
             "surfaces",
             rule.surfaces,
             bool(rule.surfaces) and set(rule.surfaces) <= on,
-            f"some of {', '.join(s for s in _SURFACES if s in on)}",
+            f"some of {', '.join(s for s in SURFACES if s in on)}",
         ),
     )
     return [

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from inhouse.core.errors import InputError
 from inhouse.core.ids import ItemId, PageId, UserId
 from inhouse.recommend.rule import Rule
+from inhouse.recommend.surfaces import SURFACES, Surface
 
-Surface = Literal["for_you", "following", "latest", "trending", "similar"]
-SURFACES: Final[tuple[Surface, ...]] = get_args(Surface)
 MOST_ITEMS: Final = 100
 
 # In this order: bit b of `Candidates.sources` and column b of `Candidates.offered`.

@@ -1,13 +1,14 @@
-"""The two statements that each dialect spells its own way: here once, so that no query branches."""
+"""Statements shared by all tables; what each dialect spells its own way is here once."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Table
+from sqlalchemy import Column, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 Row = Mapping[str, Any]
+_AT_ONCE: Final = 500  # values of one statement; databases bound their number
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
@@ -32,6 +33,15 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     connection.execute(
         statement.on_conflict_do_update(index_elements=keys, set_=update), list(rows)
     )
+
+
+def delete_in(connection: Connection, column: Column[Any], values: Sequence[Any]) -> int:
+    """Delete the rows whose column holds one of the values, however many; returns how many went."""
+    removed = 0
+    for start in range(0, len(values), _AT_ONCE):
+        some = column.in_(values[start : start + _AT_ONCE])
+        removed += connection.execute(column.table.delete().where(some)).rowcount
+    return removed
 
 
 def _insert(connection: Connection) -> Any:

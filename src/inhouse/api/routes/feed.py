@@ -16,7 +16,8 @@ from inhouse.core.errors import InputError, UnknownError
 from inhouse.core.ids import ID_RULE, ItemId, PageId, UserId, is_valid_id
 from inhouse.events.types import PageItem, ServedPage
 from inhouse.recommend.explain import Why, explain, explained_now
-from inhouse.recommend.types import FeedQuery, Surface
+from inhouse.recommend.surfaces import Surface
+from inhouse.recommend.types import FeedQuery
 
 router = APIRouter(prefix="/v1/feed", tags=["feed"], dependencies=[Depends(needs("feed"))])
 Use = Annotated[Services, Depends(services_of)]
@@ -26,34 +27,31 @@ PAGES_SEARCHED = 200
 _MS_DIGITS = 17
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a request for a page may say."""
+
+    surface: Annotated[Surface, Query(description="which feed")] = "for_you"
+    n: Annotated[int, Query(ge=1, le=MOST_ITEMS, description="how many items")] = 20
+    exclude: Annotated[str, Query(description="item ids never to show, joined by commas")] = ""
+    detail: Annotated[bool, Query(description="with the items' own facts")] = False
+    item: Annotated[str | None, Query(description="for `similar`: to which item")] = None
+    after: Annotated[str, Query(description="on `latest`: the `next` of the page before")] = ""
+
+
 @router.get("/{user_id}", responses=documented(FeedAnswer))
 async def get_feed(
     user_id: Annotated[str, Path(description="whose feed; a stranger gets a cold start")],
+    asked: Annotated[Asked, Depends()],
     use: Use,
     meters: Annotated[Meters, Depends(meters_of)],
-    surface: Annotated[Surface, Query(description="which feed")] = "for_you",
-    n: Annotated[int, Query(ge=1, le=MOST_ITEMS, description="how many items")] = 20,
-    exclude: Annotated[str, Query(description="item ids never to show, joined by commas")] = "",
-    detail: Annotated[bool, Query(description="with the items' own facts")] = False,
-    item: Annotated[str | None, Query(description="for `similar`: to which item")] = None,
-    after: Annotated[str, Query(description="on `latest`: the `next` of the page before")] = "",
 ) -> Response:
     """A page. It is in the log before it is answered, so it can be explained later."""
-    excluded = tuple(ItemId(part) for part in exclude.split(",") if part)
-    _check(user_id, excluded, surface, item)
-    request = FeedRequest(
-        user_id=UserId(user_id),
-        surface=surface,
-        n=n,
-        exclude=excluded,
-        item_id=None if item is None else ItemId(item),
-        after=_place(after),
-    )
-    page, logged = use.feeds.serve(request)
+    page, logged = use.feeds.serve(_request(user_id, asked))
     offset = await asyncio.wrap_future(logged)
     use.feeds.follower.shown(page, offset)  # what it shows is not on the next one
     meters.page(page.took_ms, [shown.source for shown in page.items])
-    return answer(_answer(page, use, detail=detail))
+    return answer(_answer(page, use, detail=asked.detail))
 
 
 @router.get("/{user_id}/why/{item_id}", responses=documented(Why))
@@ -105,13 +103,23 @@ def _mentions(page: ServedPage, item_id: ItemId) -> bool:
     return item_id in shown | removed or item_id in page.reserve
 
 
-def _check(user_id: str, excluded: tuple[ItemId, ...], surface: str, item: str | None) -> None:
+def _request(user_id: str, asked: Asked) -> FeedRequest:
+    """Raises InputError where it makes no sense."""
     if not is_valid_id(user_id):
         raise InputError(f"user: got {user_id[:80]!r}, expected {ID_RULE}")
+    excluded = tuple(ItemId(part) for part in asked.exclude.split(",") if part)
     if len(excluded) > MOST_EXCLUDED:
         raise InputError(f"exclude: got {len(excluded)} ids, expected at most {MOST_EXCLUDED}")
-    if (surface == "similar") != (item is not None):
+    if (asked.surface == "similar") != (asked.item is not None):
         raise InputError("item: give `item=ID` with surface=similar, and only with it")
+    return FeedRequest(
+        user_id=UserId(user_id),
+        surface=asked.surface,
+        n=asked.n,
+        exclude=excluded,
+        item_id=None if asked.item is None else ItemId(asked.item),
+        after=_place(asked.after),
+    )
 
 
 def _answer(page: ServedPage, use: Services, *, detail: bool) -> FeedAnswer:

@@ -164,11 +164,32 @@ RULES: Final[Mapping[str, Mapping[str, FieldRule]]] = {
     "events": _EVENT_RULES,
     "labels": _LABEL_RULES,
 }
+
+
+def derived_id(prefix: str, parts: object) -> str:
+    """An id that is the same for the same parts, for records that have none of their own."""
+    digest = hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=16)
+    return f"{prefix}-{digest.hexdigest()}"
+
+
+def _label(**filled: Any) -> Label:
+    """What a person said of a text: whether it belongs to one category."""
+    return Label(
+        task=TEXT_HARM.name,
+        ref=filled.get("ref") or derived_id("text", filled["text"]),
+        text=filled["text"],
+        scores={filled["category"]: float(filled["value"])},
+        source=f"{PERSON}:{filled.get('labelled_by', 'import')}",
+        terms=filled.get("terms", ""),
+        at_ms=filled.get("at_ms", 0),
+    )
+
+
 _RECORDS: Final[Mapping[str, Callable[..., Record]]] = {
     "items": Item,
     "users": User,
     "events": Event,
-    "labels": lambda **filled: _label(filled),
+    "labels": _label,
 }
 
 
@@ -190,22 +211,3 @@ def record_of(table: str, values: Mapping[str, object]) -> Record | Fault:
     if table == "events" and "event_id" not in filled:
         filled["event_id"] = derived_id("x", filled)
     return _RECORDS[table](**filled)
-
-
-def _label(filled: Mapping[str, Any]) -> Label:
-    """What a person said of a text: whether it belongs to one category."""
-    return Label(
-        task=TEXT_HARM.name,
-        ref=filled.get("ref") or derived_id("text", filled["text"]),
-        text=filled["text"],
-        scores={filled["category"]: float(filled["value"])},
-        source=f"{PERSON}:{filled.get('labelled_by', 'import')}",
-        terms=filled.get("terms", ""),
-        at_ms=filled.get("at_ms", 0),
-    )
-
-
-def derived_id(prefix: str, parts: object) -> str:
-    """An id that is the same for the same parts, for events that have none of their own."""
-    digest = hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=16)
-    return f"{prefix}-{digest.hexdigest()}"

@@ -21,7 +21,7 @@ from inhouse.core.errors import ConflictError, Fault, InputError
 from inhouse.events.log import append_rows, rows_of
 from inhouse.events.types import Event
 from inhouse.events.validate import fault_of
-from inhouse.models.harvest import add_labels
+from inhouse.models.harvest import add_labels, label_fault
 from inhouse.models.types import Label
 from inhouse.store import tables
 from inhouse.store.database import Database
@@ -29,7 +29,6 @@ from inhouse.store.statements import upsert
 
 MOST_BAD_ROWS_KEPT: Final = 100
 _CHUNK_ROWS: Final = 2_000
-_MOST_CHARS: Final = 100_000  # of a labelled text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,7 +158,7 @@ class _Sorter:
         if isinstance(record, User):
             return user_fault(record)
         if isinstance(record, Label):
-            return _label_fault(record)
+            return label_fault(record)
         return fault_of(record, self._known_items.__contains__, self._latest_ms)
 
     def _note(self, record: Record | None) -> bool:
@@ -245,21 +244,6 @@ def _store(connection: Connection, chunk: _Chunk) -> Counts:
         events=log.stored,
         labels=labels,
     )
-
-
-def _label_fault(label: Label) -> Fault | None:
-    """What cannot be kept of a label; the text itself is not repeated."""
-    if len(label.text) > _MOST_CHARS:
-        expected = f"at most {_MOST_CHARS:,} characters"
-        return Fault(field="text", value=f"{len(label.text):,} characters", expected=expected)
-    for field, value, most in (
-        ("ref", label.ref, 128),
-        ("labelled_by", label.source, 128),
-        ("terms", label.terms, 64),
-    ):
-        if len(value) > most:
-            return Fault(field=field, value=repr(value)[:80], expected=f"at most {most} characters")
-    return None
 
 
 def _refuse_another(connection: Connection, job_id: str, place: _Place) -> None:

@@ -20,7 +20,7 @@ from inhouse.engagement.experiments.results import ResultsBook
 from inhouse.engagement.experiments.types import Experiment, Setting
 from inhouse.store import tables
 from inhouse.store.database import Database
-from inhouse.store.statements import insert_new
+from inhouse.store.statements import delete_in, insert_new
 
 # How old a process's idea of which experiments run may be.
 _LOOK_EVERY_S: Final = 1.0
@@ -138,8 +138,7 @@ class Experiments:
 
 def erase_exposures(connection: Connection, user_ids: Sequence[str]) -> int:
     """Remove who was in which arm, in the caller's transaction; returns how many rows."""
-    table = tables.exposures
-    return connection.execute(table.delete().where(table.c.user_id.in_(user_ids))).rowcount
+    return delete_in(connection, tables.exposures.c.user_id, user_ids)
 
 
 def _insert(connection: Connection, given: Experiment) -> Experiment:

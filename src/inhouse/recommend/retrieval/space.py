@@ -92,7 +92,8 @@ class Space:
     def neighbours(self, row: int, k: int) -> tuple[Rows, Floats]:
         """int32[at most k] and float32: rows by dot product with that row's vector, best first.
 
-        The nearest are remembered; items added since are compared one by one.
+        The nearest are remembered, so that a vector that moved is met again only when they are
+        looked for anew; items added since are compared one by one.
         """
         known = self._known.get(row)
         if known is None or len(known.rows) < min(k, known.count) or self._is_old(known):

@@ -78,7 +78,7 @@ class Replay:
         self._clicks, self._delay_ms = clicks, options.delay * SECOND_MS
         self._share, self._dice = options.share, stream(options.seed, "prequential", "asked")
         self._online = OnlineCourse(items, clicks.arrivals_ms)
-        self._daily = Published("retrained daily", self._online, kept=True)
+        self._daily = Published("published daily", self._online, kept=True)
         self._frozen = Published("frozen after day 1", self._online, kept=True)
         peers: list[Ranker] = [Popularity(items, hours * HOUR_MS // 4) for hours in (1, 4, 96)]
         self.rankers: list[Ranker] = [

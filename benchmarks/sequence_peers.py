@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -205,6 +206,7 @@ def _rectools(split: Split, limits: Limits, options: Mapping[str, Any]) -> Fitte
             max_epochs=limits.epochs,
             accelerator="cpu",
             devices=1,
+            precision="bf16-mixed" if multiplies_bfloat16() else "32-true",
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -224,6 +226,11 @@ def _rectools(split: Split, limits: Limits, options: Mapping[str, Any]) -> Fitte
         epochs=int(np.argmax(judged)) + 1,
         told={"validation": judged},
     )
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the processor does so itself: peers then train in it as ours does."""
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
 def _published_sizes(split: Split) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from inhouse.catalog.catalog import Catalog, put_items, tell
 from inhouse.catalog.types import Change, Item, Put, User
+from inhouse.catalog.vectors import rounded
 from inhouse.core.ids import ItemId, UserId
 from inhouse.store.database import Database, StoreSettings, open_database
 
@@ -167,3 +168,21 @@ def test_any_text_comes_back(
     catalog.put_items([item])
 
     assert catalog.item("i1") == item
+
+
+def test_vectors_come_back_in_half_precision(any_database: Database) -> None:
+    """A post with vectors is kept to three digits, and given again it has not changed."""
+    catalog = Catalog(any_database)
+    item = replace(_ITEM, vectors={"sound": (0.1, -2.0), "image": (1e-9, 3.14159)})
+
+    first, again = catalog.put_items([item]), catalog.put_items([item])
+    plain = catalog.put_items([_ITEM])
+
+    kept = catalog.item("i1")
+    assert (first.created, again.unchanged, plain.updated) == (1, 1, 1)
+    assert kept is not None
+    assert kept.vectors == {}
+    assert rounded(item.vectors) == {
+        "image": (0.0, 3.140625),
+        "sound": (0.0999755859375, -2.0),
+    }

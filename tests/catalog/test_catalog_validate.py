@@ -26,6 +26,7 @@ _ITEM = Item(
 _USER = User(user_id=UserId("u"), name="Ada", topics=("a",), birth_year=1900)
 _URL = "an http or https URL of at most 2000 characters"
 _TOPIC = "lower-case names of 1 to 64 characters"
+_NUMBER = "numbers from -60000 to 60000"
 
 
 def test_right_ones_have_no_fault() -> None:
@@ -56,13 +57,18 @@ def test_right_ones_have_no_fault() -> None:
         ("duration_ms", -1, "-1", "0 to 86400000"),
         ("created_ms", -1, "-1", "0 to 9007199254740992"),
         ("expires_ms", 1 << 54, "18014398509481984", "0 to 9007199254740992"),
+        ("vectors", {str(n): (0.0, 1.0) for n in range(5)}, "'5 vectors'", "0 to 4 vectors"),
+        ("vectors", {"Image": (0.0, 1.0)}, "'Image'", "names of 1 to 32 of a-z, 0-9 and _"),
+        ("vectors.image", {"image": (1.0,)}, "'1 numbers'", "2 to 2048 numbers"),
+        ("vectors.image", {"image": (0.0, float("nan"))}, "nan", _NUMBER),
+        ("vectors.image", {"image": (0.0, 1e6)}, "1000000.0", _NUMBER),
     ],
 )
 def test_a_wrong_item_names_field_value_and_expectation(
     field: str, value: Any, shown: str, expected: str
 ) -> None:
     """The first fault is told as the API and an import show it."""
-    fault = item_fault(replace(_ITEM, **{field: value}))
+    fault = item_fault(replace(_ITEM, **{field.partition(".")[0]: value}))
 
     assert fault is not None
     assert (fault.field, fault.value, fault.expected) == (field, shown, expected)

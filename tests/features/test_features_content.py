@@ -1,6 +1,9 @@
 """Content vectors: near for the like, fixed for ever."""
 
+from dataclasses import replace
+
 import numpy as np
+from numpy.typing import NDArray
 
 from inhouse.catalog.types import Item
 from inhouse.core.ids import ItemId, UserId
@@ -35,6 +38,30 @@ def test_same_topic_is_nearer_than_another() -> None:
     chess = content_vector(_item("c", "queen sacrifice", ("chess",), "z"))
 
     assert tea @ also_tea > tea @ chess + 0.3
+
+
+def test_given_vectors_put_alike_posts_near() -> None:
+    """Pictures alike but for a common offset and scale are near, others are not; names differ."""
+    numbers = np.random.default_rng(0)
+    picture, other = numbers.normal(size=128), numbers.normal(size=128)
+
+    def lies(item_id: str, name: str, vector: NDArray[np.float64]) -> NDArray[np.float32]:
+        item = _item(item_id, "", creator=item_id)
+        return content_vector(replace(item, vectors={name: tuple(vector.tolist())}))
+
+    here = lies("a", "image", picture)
+    assert here @ lies("b", "image", 30 + 5 * picture) > 0.7
+    assert abs(here @ lies("c", "image", 30 + other)) < 0.4
+    assert abs(here @ lies("d", "sound", picture)) < 0.4
+
+
+def test_a_vector_of_equal_numbers_says_nothing() -> None:
+    """What a broken model gives, one number over and over, moves no post."""
+    plain = _item("a", "green tea")
+
+    flat = replace(plain, vectors={"image": (0.1,) * 64})
+
+    assert content_vector(flat).tobytes() == content_vector(plain).tobytes()
 
 
 def test_a_vector_is_the_same_in_every_process() -> None:

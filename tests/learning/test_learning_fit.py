@@ -89,6 +89,32 @@ def test_an_item_nobody_had_lies_where_its_content_says() -> None:
     assert (scores.argmax(axis=1) == [0, 1]).all()
 
 
+def test_an_item_nobody_had_is_no_negative() -> None:
+    """Learning leaves the id part of a post with content that nobody had where it starts: at 0."""
+    content = np.ones((ITEMS, 64), dtype=np.float32)
+    sequences = from_lists([[0, 1, 2, 3], [3, 2, 1, 0]] * 20)
+    catalogue = Catalogue(item_ids=CATALOGUE.item_ids, content=content)
+
+    weights, _ = fit_sequences(sequences, catalogue, SMALL, Fitting(most_epochs=2))
+
+    assert not weights.id_part[4:].any()
+    assert weights.id_part[:4].any(axis=1).all()
+
+
+def test_what_is_asked_may_be_given() -> None:
+    """With questions of their own, people's last items are learned too, and the end is decided by
+    the questions."""
+    sequences = from_lists([[0, 1, 2]] * 60)
+    asked = from_lists([[0, 1, 2], [0, 1, 5]])
+    fitting = Fitting(most_epochs=15, patience=15, asked=asked)
+
+    weights, fit = fit_sequences(sequences, CATALOGUE, SMALL, fitting)
+
+    # 2 after 0 and 1 was learned though it is always the last item; 5 never was.
+    assert int(scores_of(weights)(from_lists([[0, 1]]))[0, 2:].argmax()) == 0
+    assert max(fit.judged) < 0.9
+
+
 def test_a_seed_decides_everything() -> None:
     """Two runs are equal to the last bit; another seed differs."""
     runs = [

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from inhouse.core.errors import InputError
 from inhouse.core.ids import ItemId
-from inhouse.core.random import stream
+from inhouse.learning.competitors import whole
 from inhouse.learning.examples import Impressions, NextItems, no_impressions
 from inhouse.learning.memory import ImpressionMemory, NextItemMemory, Ring
 from inhouse.learning.taste import TasteShape
 from inhouse.learning.train import Catalogue, train_head, train_taste
 from inhouse.learning.train_head import HeadTraining
-from inhouse.learning.train_loss import Popular, cross_entropy, evenly, whole
+from inhouse.learning.train_loss import cross_entropy
 from inhouse.learning.train_taste import TasteTrainer, TasteTraining
 
 Make = Callable[..., NextItems]
@@ -49,25 +49,6 @@ def test_the_loss_leaves_out_what_was_touched() -> None:
 
     expected = np.log(np.exp(2.0) + np.exp(1.0)) - 2.0
     assert float(loss[0]) == pytest.approx(expected, abs=1e-5)
-
-
-@pytest.mark.parametrize("kind", ["even", "popular"])
-def test_the_sampled_sum_estimates_the_whole(kind: str) -> None:
-    """Over many draws the corrected sum of exponentials has the mean of the true one."""
-    numbers = stream(1, "logits")
-    rows = np.arange(500)
-    logits = numbers.normal(size=500).astype(np.float32)
-    counts = numbers.integers(1, 100, 500)
-
-    sums = []
-    for _ in range(300):
-        if kind == "even":
-            choices = evenly(rows, 100, numbers)
-        else:
-            choices = Popular(rows, counts).draw(100, numbers)
-        sums.append(np.exp(logits[choices.rows] - choices.correction.numpy()).sum())
-
-    assert np.mean(sums) == pytest.approx(np.exp(logits).sum(), rel=0.02)
 
 
 def test_a_sampled_softmax_learns_the_checkerboard_too(

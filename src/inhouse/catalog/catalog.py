@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from inhouse.catalog.erasures import Erasures
 from inhouse.catalog.types import Change, Item, Put, User
+from inhouse.catalog.vectors import packed, rounded, unpacked
 from inhouse.core.ids import ItemId, UserId
 from inhouse.store import tables
 from inhouse.store.database import Database
@@ -143,7 +144,7 @@ class Catalog:
 
 def put_items(connection: Connection, items: Sequence[Item]) -> Put:
     """Upsert items in the caller's transaction and tell of those that differ."""
-    last = {item.item_id: item for item in items}
+    last = {item.item_id: _as_stored(item) for item in items}
     known = {
         i.item_id: i
         for i in map(item_of_row, _rows_by_id(connection, tables.items, "item_id", last))
@@ -216,13 +217,22 @@ def _rows_by_id(connection: Connection, table: sa.Table, key: str, ids: Iterable
 def _row(thing: Item | User) -> dict[str, Any]:
     row = {name: getattr(thing, name) for name in _FIELDS[type(thing)]}
     row["topics"] = json.dumps(thing.topics)
+    if isinstance(thing, Item):
+        row["vectors"] = packed(thing.vectors)
     return row
+
+
+def _as_stored(item: Item) -> Item:
+    if not item.vectors:
+        return item
+    return dataclasses.replace(item, vectors=rounded(item.vectors))
 
 
 def item_of_row(row: Any) -> Item:
     """An item from a row of its table."""
     values = dict(row._mapping)
-    return Item(**{**values, "topics": tuple(json.loads(values["topics"]))})
+    topics, vectors = tuple(json.loads(values["topics"])), unpacked(values["vectors"])
+    return Item(**{**values, "topics": topics, "vectors": vectors})
 
 
 def _user_of_row(row: Any) -> User:

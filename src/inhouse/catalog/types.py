@@ -1,7 +1,8 @@
 """The nouns of the catalog."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from inhouse.core.ids import ItemId, UserId
@@ -26,6 +27,7 @@ class Item:
     created_ms: int = 0  # when it was posted
     expires_ms: int | None = None  # from then on it is not shown
     hidden: bool = False  # withdrawn by the app
+    vectors: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # by name: image, sound
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

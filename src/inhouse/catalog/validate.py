@@ -1,6 +1,7 @@
 """Whether an item or a user makes sense: every rule that their types do not say."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,6 +17,10 @@ MOST_TOPIC_CHARS: Final = 64
 MOST_CODE_CHARS: Final = 16
 MOST_URL_CHARS: Final = 2_000
 MOST_NAME_CHARS: Final = 200
+MOST_VECTORS: Final = 4
+VECTOR_SIZES: Final = (2, 2_048)
+LARGEST_NUMBER: Final = 60_000.0  # half precision ends at 65,504
+_VECTOR_NAME: Final = re.compile(r"[a-z0-9_]{1,32}")
 
 
 def item_fault(item: Item) -> Fault | None:
@@ -32,6 +37,7 @@ def item_fault(item: Item) -> Fault | None:
         or _range_fault("duration_ms", item.duration_ms, 0, DAY_MS)
         or _range_fault("created_ms", item.created_ms, 0, 1 << 53)
         or _range_fault("expires_ms", item.expires_ms, 0, 1 << 53)
+        or _vectors_fault(item.vectors)
     )
 
 
@@ -74,6 +80,22 @@ def _topics_fault(topics: Sequence[str]) -> Fault | None:
             return _fault(
                 "topics", topic, f"lower-case names of 1 to {MOST_TOPIC_CHARS} characters"
             )
+    return None
+
+
+def _vectors_fault(vectors: Mapping[str, Sequence[float]]) -> Fault | None:
+    if len(vectors) > MOST_VECTORS:
+        return _fault("vectors", f"{len(vectors)} vectors", f"0 to {MOST_VECTORS} vectors")
+    least, most = VECTOR_SIZES
+    for name, vector in vectors.items():
+        if not _VECTOR_NAME.fullmatch(name):
+            return _fault("vectors", name, "names of 1 to 32 of a-z, 0-9 and _")
+        if not least <= len(vector) <= most:
+            return _fault(f"vectors.{name}", f"{len(vector)} numbers", f"{least} to {most} numbers")
+        for number in vector:
+            if not abs(number) <= LARGEST_NUMBER:  # so that what is not a number fails too
+                expected = f"numbers from {-LARGEST_NUMBER:g} to {LARGEST_NUMBER:g}"
+                return _fault(f"vectors.{name}", number, expected)
     return None
 
 

@@ -1,13 +1,17 @@
-"""What a post is about, as a vector that needs no training: random indexing of words and topics.
+"""What a post is about, as a vector that needs no training: random indexing of all it has.
 
 Each word stands for a fixed pseudo-random direction; a post is the weighted sum of its words and
 topics, scaled to unit length. Two posts that share words are near, posts that share none are close
 to orthogonal (Sahlgren, "An Introduction to Random Indexing", 2005). A new post has its place at
-once.
+once. A vector that the app gives (of the picture, of the sound) joins by a random projection, which
+keeps angles (Johnson and Lindenstrauss, 1984): each of its dimensions has a direction too. Its own
+mean is taken off first, since the outputs of networks mostly share a large one, which would make
+all posts alike.
 """
 
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -21,6 +25,8 @@ _MOST_WORDS: Final = 96
 _TOPIC_WEIGHT: Final = 3.0
 _CREATOR_WEIGHT: Final = 1.0
 _TITLE_WEIGHT: Final = 1.5
+_VECTOR_WEIGHT: Final = 3.0
+_LEAST_LENGTH: Final = 1e-6
 _WORD: Final = re.compile(r"\w{2,}")
 _COMMON: Final = frozenset(
     """
@@ -49,6 +55,23 @@ def direction(word: str) -> NDArray[np.float32]:
     return (np.frombuffer(digest, dtype=np.uint8).astype(np.float32) - 127.5) / np.float32(73.9)
 
 
+@lru_cache(maxsize=32)
+def _directions(name: str, size: int) -> NDArray[np.float32]:
+    """float32[size, 64] of the dimensions of a named vector."""
+    return np.stack([direction(f"vector:{name}:{place}") for place in range(size)])
+
+
+def projected(name: str, vector: Sequence[float]) -> NDArray[np.float32]:
+    """float32[64], about as long as a word's direction; zeros where all its numbers are equal."""
+    given = np.array(vector, dtype=np.float32)
+    apart = (given - given.mean()).astype(np.float32)
+    length = float(np.linalg.norm(apart))
+    if length <= _LEAST_LENGTH * float(np.linalg.norm(given)):
+        return np.zeros(CONTENT_DIMS, dtype=np.float32)
+    found: NDArray[np.float32] = (apart / np.float32(length)) @ _directions(name, len(apart))
+    return found
+
+
 def word_hash(word: str) -> int:
     """A 32-bit name of a word, for muted words."""
     return int.from_bytes(hashlib.blake2b(word.lower().encode(), digest_size=4).digest(), "little")
@@ -65,6 +88,8 @@ def content_vector(item: Item) -> NDArray[np.float32]:
             )
     for topic in item.topics:
         total += direction(f"topic:{topic}") * np.float32(_TOPIC_WEIGHT)
+    for name, vector in item.vectors.items():
+        total += projected(name, vector) * np.float32(_VECTOR_WEIGHT)
     total += direction(f"creator:{item.creator_id}") * np.float32(_CREATOR_WEIGHT)
     length = float(np.linalg.norm(total))
     return total / np.float32(length) if length > 0 else total

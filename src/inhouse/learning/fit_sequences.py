@@ -40,6 +40,7 @@ class Fitting:
     most_epochs: int = 100
     patience: int = 3  # epochs without a better one before stopping
     judged: int = 10_000  # people asked after each epoch, drawn once
+    asked: Sequences | None = None  # what they are asked; None for each person's last item
     enough: Callable[[], bool] = lambda: False  # asked after each epoch: whether to stop anyhow
     checkpoint: Path | None = None  # written as the run goes on; None to keep nothing
     save_every: int = 200  # steps between two checkpoints
@@ -106,16 +107,20 @@ def fit_sequences(
 ) -> tuple[CausalWeights, SequenceFit]:
     """A causal model of sequences; deterministic on one machine's processor for a seed.
 
+    Learned is all of them where `fitting.asked` says what decides when to stop, else all but each
+    person's last item, which then does.
+
     Killed and called again with the same arguments, it goes on from its checkpoint and comes to the
     same weights. Raises InputError where nobody has three items, or where the checkpoint was made
     with other arguments.
     """
-    learned = sequences.without_last(1)
+    learned = sequences if fitting.asked is not None else sequences.without_last(1)
     if not len(learned) or learned.lengths.max() < 2:
         raise InputError("nobody has three items: one to read, one to learn and one to ask for")
+    asked = sequences if fitting.asked is None else fitting.asked
     trainer = SequenceTrainer(learned, catalogue, training)
-    run = _Run(trainer, fitting, _digest(sequences, catalogue, training))
-    questions = _questions(sequences, len(catalogue.item_ids), fitting.judged, training.seed)
+    run = _Run(trainer, fitting, _digest((learned, asked), catalogue, training))
+    questions = _questions(asked, len(catalogue.item_ids), fitting.judged, training.seed)
     while not run.is_over():
         run.step()
         progress(run.progress())
@@ -245,17 +250,20 @@ def _figure(ranks: NDArray[np.int64]) -> float:
 
 def _questions(sequences: Sequences, item_count: int, most: int, seed: int) -> HoldOut:
     """What people did last; of `most` people drawn once where there are more."""
-    learned = sequences.without_last(1)
+    known = sequences.without_last(1)
     if len(sequences) > most:
         drawn = stream(seed, "sequences", "judged").choice(len(sequences), most, replace=False)
         sequences = sequences.take(np.sort(drawn))
-    return HoldOut(sequences=sequences, counts=learned.counts(item_count), k=_K)
+    return HoldOut(sequences=sequences, counts=known.counts(item_count), k=_K)
 
 
-def _digest(sequences: Sequences, catalogue: Catalogue, training: SequenceTraining) -> str:
+def _digest(
+    used: tuple[Sequences, Sequences], catalogue: Catalogue, training: SequenceTraining
+) -> str:
     """Of everything that decides what a step does."""
     found = hashlib.sha256(json.dumps(asdict(training), sort_keys=True).encode())
     found.update("\n".join(catalogue.item_ids).encode())
-    for part in (sequences.items, sequences.starts, sequences.codes, catalogue.content):
+    parts = [part for each in used for part in (each.items, each.starts, each.codes)]
+    for part in (*parts, catalogue.content):
         found.update(b"-" if part is None else np.ascontiguousarray(part).tobytes())
     return found.hexdigest()

@@ -34,8 +34,16 @@ class Ring:
 
     def at(self, indices: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """Rows by index, 0 for the oldest."""
+        return {name: self.column(name, indices) for name in self._columns}
+
+    def column(self, name: str, indices: NDArray[np.int64]) -> NDArray[Any]:
+        """Of one column, by index, 0 for the oldest."""
         first = self._written - len(self)
-        return {name: part[(first + indices) % self._most] for name, part in self._columns.items()}
+        return self._columns[name][(first + indices) % self._most]
+
+    def oldest(self, name: str, n: int) -> NDArray[Any]:
+        """The oldest n of one column, all of them where they are fewer."""
+        return self.column(name, np.arange(max(0, min(n, len(self))), dtype=np.int64))
 
     def keep(self, name: str, gone: NDArray[np.int64]) -> None:
         """Drop the rows whose value in a column is one of `gone`."""
@@ -60,18 +68,42 @@ class NextItemMemory:
     """The latest moments at which somebody wanted something."""
 
     def __init__(self, most: int, length: int) -> None:
+        self._most = most
         self._ring = Ring(_columns_of(no_next_items(length)), most)
+        self._times = np.zeros(_START, dtype=np.int64)  # how often each item is an answer of it
+        self._wanted: NDArray[np.int64] | None = None  # until anything changes
 
     def __len__(self) -> int:
         return len(self._ring)
 
     def add(self, examples: NextItems) -> None:
         """Remember them."""
+        kept = examples.targets[-self._most :]
+        overwritten = self._ring.oldest("targets", len(self) + len(kept) - self._most)
+        self._count(kept, 1)
+        self._count(overwritten, -1)
         self._ring.add(_columns_of(examples))
 
     def forget(self, offsets: NDArray[np.int64]) -> None:
         """Drop what was learned from the events at these offsets of the log."""
         self._ring.keep("offsets", offsets)
+        self._times[:] = 0
+        self._count(self._ring.oldest("targets", len(self)), 1)
+
+    def wanted(self) -> NDArray[np.int64]:
+        """The different items that are answers of it, rising."""
+        if self._wanted is None:
+            self._wanted = np.flatnonzero(self._times)
+        return self._wanted
+
+    def times_wanted(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
+        """int64[n]: how often each is an answer of it."""
+        known = items < len(self._times)
+        return np.where(known, self._times[np.where(known, items, 0)], 0)
+
+    def targets(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """int64[n]: the answers by index, 0 for the oldest."""
+        return self._ring.column("targets", indices).astype(np.int64)
 
     def draw(self, indices: NDArray[np.int64]) -> NextItems:
         """By index, 0 for the oldest."""
@@ -91,6 +123,17 @@ class NextItemMemory:
     def latest(self, n: int) -> NextItems:
         """The newest n, oldest of them first."""
         return self.draw(np.arange(max(0, len(self) - n), len(self), dtype=np.int64))
+
+    def _count(self, targets: NDArray[np.integer], times: int) -> None:
+        if not len(targets):
+            return
+        highest = int(targets.max())
+        if highest >= len(self._times):
+            grown = np.zeros(max(highest + 1, 2 * len(self._times)), dtype=np.int64)
+            grown[: len(self._times)] = self._times
+            self._times = grown
+        np.add.at(self._times, targets, times)
+        self._wanted = None
 
 
 class ImpressionMemory:

@@ -7,57 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inhouse.learning.competitors import Choices
 from inhouse.learning.encoding import Histories
 from inhouse.learning.examples import NextItems
 from inhouse.learning.model import Dropout, HistoryTensors, TasteModel
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Choices:
-    """The items that answers are compared with."""
-
-    rows: NDArray[np.int64]  # [c] different items, rising
-    correction: Tensor  # [c] subtracted from their logits: log of how often one stands for many
-
-
-def whole(rows: NDArray[np.int64]) -> Choices:
-    """Every one of the items, each standing for itself."""
-    return Choices(rows=rows, correction=torch.zeros(len(rows)))
-
-
-def evenly(rows: NDArray[np.int64], n: int, numbers: np.random.Generator) -> Choices:
-    """n of the items drawn evenly without repeats, each standing for len(rows) / n."""
-    drawn = np.sort(numbers.choice(rows, n, replace=False))
-    return Choices(rows=drawn, correction=torch.full((n,), float(np.log(n / len(rows)))))
-
-
-class Popular:
-    """Draws items from q, half even and half by count^0.75.
-
-    Making one takes the whole table, a draw of n takes n log of it.
-    """
-
-    def __init__(self, rows: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
-        """rows: the items, rising; counts: how often each was wanted."""
-        self.rows, self._counts = rows, counts
-        raised = np.maximum(counts, 1) ** 0.75
-        self._q = 0.5 / len(rows) + 0.5 * raised / raised.sum()
-        self._below = np.cumsum(self._q)
-
-    def arrays(self) -> dict[str, NDArray[np.int64]]:
-        """What it was made of."""
-        return {"rows": self.rows, "counts": self._counts}
-
-    def draw(self, n: int, numbers: np.random.Generator) -> Choices:
-        """n draws with repeats, corrected by log(n q).
-
-        An item drawn k times stands there once, with k times the weight.
-        """
-        thrown = numbers.random(n) * self._below[-1]
-        places = np.searchsorted(self._below, thrown, side="right")
-        drawn, repeats = np.unique(np.minimum(places, len(self.rows) - 1), return_counts=True)
-        correction = np.log(n * self._q[drawn] / repeats).astype(np.float32)
-        return Choices(rows=self.rows[drawn], correction=torch.from_numpy(correction))
 
 
 def rows_needed(choices: Choices, examples: NextItems) -> NDArray[np.int64]:

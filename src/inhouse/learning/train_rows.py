@@ -33,6 +33,14 @@ class TableBounds:
     unused_ms: int = 90 * DAY_MS  # a row whose id was not heard of for longer expires
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """Keys drawn evenly, with repeats."""
+
+    keys: Keys  # [n]
+    expected: float  # how often each key there is was expected among them
+
+
 def rows_in(size_mb: int, dims: int) -> int:
     """How many rows fit into so many MB with everything that is kept beside them."""
     return max(1_024, (size_mb << 20) // bytes_a_row(dims))
@@ -96,6 +104,13 @@ class RowTable:
         """bool[n]: which of the keys have a row."""
         held: NDArray[np.bool_] = self._find(keys) >= 0
         return held
+
+    def some(self, n: int, numbers: np.random.Generator) -> Sample:
+        """Keys drawn evenly from n slots; where a slot is free none comes of it."""
+        if not self._top:
+            return Sample(keys=np.empty(0, dtype=np.int64), expected=0.0)
+        keys = self._key[numbers.integers(0, self._top, n)]
+        return Sample(keys=keys[keys >= 0], expected=n / self._top)
 
     def values_of(self, keys: NDArray[np.integer]) -> Tensor:
         """[n, d], zeros for a key without a row."""

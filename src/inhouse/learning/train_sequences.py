@@ -1,9 +1,11 @@
 """Batch training of the causal model: every place of every sequence at once, resumable, sharded.
 
 Each place foresees the next item by a softmax over the catalogue, without what the person had
-touched. Up to `FULL_SOFTMAX` items all compete; beyond, K are drawn for each step by q, half even
-and half by count^0.75, the answers of the step stand among them, and each logit is lowered by the
-log of how surely its item was to be there, 1 - exp(-K q_j - n p_j), p_j being its share of answers.
+touched. What nobody wanted yet and has content is no negative: its content alone judges it, and
+learns to stand for an item since each step leaves some ids out. Up to `FULL_SOFTMAX` items all
+compete; beyond, K are drawn for each step by q, half even and half by count^0.75, the answers of
+the step stand among them, and each logit is lowered by the log of how surely its item was to be
+there, 1 - exp(-K q_j - n p_j), p_j being its share of answers.
 
 A step is decided by its number and the seed alone: which rows, which negatives, which dropout. So a
 run that was killed goes on from its checkpoint as if nothing had been, and n processes that each
@@ -50,6 +52,7 @@ class SequenceTraining:
     rate: float = 2e-3  # AdamW's learning rate
     decay: float = 0.0  # decoupled weight decay of matrices and id parts
     dropout: float = 0.5  # of what enters, of attention and of what each block adds
+    forget_id: float = 0.1  # share of the items with content whose id part a step leaves out
     averaging: float = 0.99  # of the weights that are kept: their moving average over steps
     negatives: int = 2_048  # drawn a step where the softmax is sampled
     threads: int = 1  # of torch
@@ -72,7 +75,11 @@ class SequenceTrainer:
         encoder = self._dense.encoder
         self._encode = torch.compile(encoder) if self._device.type == "cuda" else encoder
         count, d = len(catalogue.item_ids), training.shape.dims
+        times = sequences.counts(count)
+        told = catalogue.content.any(axis=1)
+        self._rivals = np.flatnonzero((times > 0) | ~told)
         start = torch.from_numpy(item_factors(sequences, count, d, training.seed)) * _START
+        start[torch.from_numpy((times == 0) & told)] = 0
         self._ids = IdRows(
             start.to(self._device),
             rate=training.rate,
@@ -80,12 +87,12 @@ class SequenceTrainer:
             averaging=training.averaging,
         )
         # Where no item has content, its map is neither used nor learned.
-        content = torch.from_numpy(catalogue.content) if catalogue.content.any() else None
+        content = torch.from_numpy(catalogue.content) if told.any() else None
         self._content = None if content is None else content.to(self._device)
         self._optimiser = _optimiser(self._dense, training)
-        self._counts = np.maximum(sequences.counts(count), 1)
-        raised = self._counts**0.75
-        self._odds = 0.5 / count + 0.5 * raised / raised.sum()
+        self._shares = times[self._rivals] / times.sum()  # of the rivals, in all answers
+        raised = np.maximum(times[self._rivals], 1) ** 0.75
+        self._odds = 0.5 / len(self._rivals) + 0.5 * raised / raised.sum()
         self._below = np.cumsum(self._odds)
         self.epoch, self.step = 0, 0  # epochs done, steps done in this one
         self.steps_before = 0  # of the epoch before
@@ -174,8 +181,7 @@ class SequenceTrainer:
         dropout = ShardedDropout(self.training.dropout, random, (rank, world, len(packed.items)))
         rows = torch.from_numpy(needed).to(self._device)
         leaf = self._ids.values[rows].requires_grad_()  # [r, d]
-        content = None if self._content is None else self._content[rows]
-        vectors = self._dense.items(leaf, content)  # [r, d]
+        vectors = self._vectors(leaf, rows, random)  # [r, d]
         people = self._people(vectors, needed, mine, dropout)  # [m, d], of places with an answer
         columns = torch.from_numpy(np.searchsorted(needed, choices)).to(self._device)
         softmax = _softmax(mine, choices, correction).on(self._device, self._dtype)
@@ -192,6 +198,15 @@ class SequenceTrainer:
             self._ids.update(rows, leaf.grad)
         return float(told)
 
+    def _vectors(self, ids: Tensor, rows: Tensor, random: np.random.Generator) -> Tensor:
+        """[r, d]: items from their id parts, where they have content now and then without."""
+        if self._content is None:
+            return ids
+        content = self._content[rows]
+        drawn = torch.from_numpy(random.random((len(rows), 1)) < self.training.forget_id)
+        left_out = drawn.to(self._device) & (content != 0).any(1, keepdim=True)
+        return self._dense.items(ids.masked_fill(left_out, 0), content)
+
     def _people(self, vectors: Tensor, needed: Longs, packed: Packed, dropout: Dropout) -> Tensor:
         """[m, d]: what is wanted at each place with an answer."""
         held = np.searchsorted(needed, np.maximum(packed.items, needed[0]))
@@ -206,14 +221,14 @@ class SequenceTrainer:
 
     def _choices(self, packed: Packed, random: np.random.Generator) -> tuple[Longs, Floats | None]:
         """The items that compete in this step, rising, and what their logits are lowered by."""
-        count, drawn = len(self._counts), self.training.negatives
-        if count <= FULL_SOFTMAX:
-            return np.arange(count), None
+        rivals, drawn = self._rivals, self.training.negatives
+        if len(rivals) <= FULL_SOFTMAX:
+            return rivals, None
         answers = packed.targets[packed.targets >= 0]
         picked = np.searchsorted(self._below, random.random(drawn), side="right")
-        choices = np.union1d(np.minimum(picked, count - 1), answers)
-        expected = drawn * self._odds + len(answers) * self._counts / self._counts.sum()
-        return choices, np.log(-np.expm1(-expected[choices])).astype(np.float32)
+        places = np.union1d(np.minimum(picked, len(rivals) - 1), np.searchsorted(rivals, answers))
+        expected = drawn * self._odds[places] + len(answers) * self._shares[places]
+        return rivals[places], np.log(-np.expm1(-expected)).astype(np.float32)
 
 
 class _Dense(nn.Module):
@@ -226,9 +241,9 @@ class _Dense(nn.Module):
         self.encoder = CausalEncoder(shape, dice)
         self.averages = {name: part.detach().clone() for name, part in self.named_parameters()}
 
-    def items(self, id_part: Tensor, content: Tensor | None) -> Tensor:
+    def items(self, id_part: Tensor, content: Tensor) -> Tensor:
         """[r, d] from id parts [r, d] and content [r, 64]."""
-        return id_part if content is None else id_part + content @ self.content_map
+        return id_part + content @ self.content_map
 
     @torch.no_grad()
     def move_averages(self, averaging: float) -> None:

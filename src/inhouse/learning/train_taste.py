@@ -1,13 +1,9 @@
 """Training of the taste model: rehearsed mini-batches, all of the softmax or a corrected sample.
 
-Up to `FULL_SOFTMAX` wanted items the loss is the whole softmax. Beyond, K negatives are drawn for
-each batch from q, half even and half by count^0.75, and the sum over all is estimated:
-
-    loss = -u.v_t + log(exp(u.v_t) + sum_j exp(u.v_j - log(K q_j)))
-
-(log-Q correction: Bengio and Senecal, 2008; Yi et al., RecSys 2019). Both leave out what the person
-had already touched, since the feed never offers it again. An item's id part exists from the day it
-was first wanted: before that it is no negative either, so a new item is judged by content alone.
+Up to `FULL_SOFTMAX` wanted items the loss is the whole softmax. Beyond, `competitors.py` says who
+competes and how much each stands for. What the person had already touched is left out, since the
+feed never offers it again. An item's id part exists from the day it was first wanted: before that
+it is no negative either, so a new item is judged by content alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,20 +18,12 @@ from torch import Tensor
 from inhouse.core.ids import ItemId
 from inhouse.core.random import stream
 from inhouse.features.content import CONTENT_DIMS
+from inhouse.learning.competitors import Choices, Competitors
 from inhouse.learning.examples import Judgement, NextItems
 from inhouse.learning.memory import NextItemMemory
 from inhouse.learning.model import Dropout, TasteModel
 from inhouse.learning.taste import Floats, TasteShape, TasteWeights
-from inhouse.learning.train_loss import (
-    Choices,
-    Popular,
-    Vectors,
-    cross_entropy,
-    evenly,
-    losses,
-    rows_needed,
-    whole,
-)
+from inhouse.learning.train_loss import Vectors, cross_entropy, losses, rows_needed
 from inhouse.learning.train_rows import RowTable, TableBounds
 from inhouse.learning.train_state import (
     below,
@@ -49,7 +37,6 @@ from inhouse.learning.train_state import (
 FULL_SOFTMAX: Final = 10_000  # wanted items up to which every one is scored
 _JUDGES: Final = 5_000  # items that an answer is compared with when it is judged
 _JUDGED_AT_ONCE: Final = 512
-_SAMPLER_STEPS: Final = 64  # steps for which a sampler of negatives is good enough
 _SWEPT_EVERY: Final = 65_536  # examples between two looks for rows that expired
 
 
@@ -85,11 +72,10 @@ class TasteTrainer:
         self._table = RowTable(
             training.shape.dims, rate=training.rate, decay=training.decay, bounds=training.table
         )
+        self._competitors = Competitors(self._table, self.memory)
         self._optimiser = _optimiser(self._model, training)
         self._content = torch.zeros((0, CONTENT_DIMS))
         self._heard = 0  # examples in all
-        self._popular: Popular | None = None
-        self._popular_steps = 0  # done with this sampler
 
     def grow(self, content: Floats) -> None:
         """Hear of all items there are: float32[count, 64], in the order of the item table.
@@ -209,8 +195,7 @@ class TasteTrainer:
             "numbers": numbers_array(self._numbers),
             "masks": numbers_array(self._masks),
             "dice": self._dice.get_state().numpy(),
-            "heard": np.array([self._heard, self._popular_steps]),
-            **(under("popular", self._popular.arrays()) if self._popular is not None else {}),
+            "heard": np.array([self._heard]),
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -224,9 +209,7 @@ class TasteTrainer:
         restore_numbers(self._numbers, arrays["numbers"])
         restore_numbers(self._masks, arrays["masks"])
         self._dice.set_state(torch.from_numpy(arrays["dice"].copy()))
-        self._heard, self._popular_steps = arrays["heard"].tolist()
-        popular = below("popular", arrays)
-        self._popular = Popular(popular["rows"], popular["counts"]) if popular else None
+        self._heard = int(arrays["heard"][0])
 
     def _picked(self) -> NDArray[np.int64]:
         """Indices into the memory: half from the latest, half from all."""
@@ -279,24 +262,12 @@ class TasteTrainer:
         return losses(model, Vectors(rows=rows, values=values), examples, choices, dropout)
 
     def _choices(self) -> Choices:
-        if len(self._table) <= FULL_SOFTMAX:
-            return whole(self._table.keys())
-        return self._sampler().draw(self.training.negatives, self._numbers)
+        return self._competitors.choose(FULL_SOFTMAX, self.training.negatives, self._numbers)
 
     def _judges(self) -> Choices:
-        if len(self._table) <= _JUDGES:
-            return whole(self._table.keys())
-        rows = self._sampler().rows
-        return evenly(rows, _JUDGES, stream(self.training.seed, "taste", "judges", len(rows)))
-
-    def _sampler(self) -> Popular:
-        """Negatives by popularity; made anew now and then, since that takes the whole table."""
-        if self._popular is None or self._popular_steps >= _SAMPLER_STEPS:
-            keys = self._table.keys()
-            self._popular = Popular(keys, self._table.wanted_of(keys))
-            self._popular_steps = 0
-        self._popular_steps += 1
-        return self._popular
+        """The same for all that are judged before anything else is remembered."""
+        numbers = stream(self.training.seed, "taste", "judges", self._heard)
+        return self._competitors.choose(_JUDGES, _JUDGES, numbers)
 
 
 def _model_of(weights: TasteWeights) -> TasteModel:

@@ -88,6 +88,7 @@ items = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("expires_ms", BigInteger),
     Column("hidden", Boolean, nullable=False),
+    Column("vectors", LargeBinary),
 )
 
 users = Table(

@@ -99,6 +99,17 @@ def _topics(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip().lower() for part in parts if part.strip()))
 
 
+def _vectors(value: object) -> dict[str, tuple[float, ...]]:
+    wrong = WrongValue("an object of lists of numbers, by name")
+    if not isinstance(value, dict):
+        raise wrong
+    try:
+        named = {str(name): tuple(map(_number, part)) for name, part in value.items() if part}
+    except (TypeError, WrongValue):
+        raise wrong from None
+    return named
+
+
 def _one_of(names: tuple[str, ...]) -> Callable[[object], str]:
     def read(value: object) -> str:
         if value in names:
@@ -132,6 +143,7 @@ _ITEM_RULES: Final = {
     **_plain("topics", read=_topics),
     **_plain("duration_ms", read=_whole),
     **_plain("hidden", read=_truth),
+    **_plain("vectors", read=_vectors),
     **_times("created"),
     **_times("expires"),
 }

@@ -31,6 +31,7 @@ SETTINGS: Final = LearningSettings(
     snapshot_every_ms=600_000,
     gate_margin=0.1,
 )
+SHAPE: Final = TasteShape(length=20)
 _AT_ONCE: Final = 256  # clicks that the course takes in together
 
 
@@ -47,7 +48,7 @@ class OnlineCourse:
         self._now = LiveState()
         training = replace(
             training_of(SETTINGS),
-            shape=TasteShape(length=20),
+            shape=SHAPE,
             rate=2e-2,
             decay=0.0,
             dropout=0.1,
@@ -59,12 +60,12 @@ class OnlineCourse:
     def see(self, user: int, item: int, at_ms: int) -> None:
         """A click, known at once to whoever serves the person."""
         self._arrive(at_ms)
-        self._now.apply_events([_logged(self._now.log_offset + 1, user, item, at_ms)])
+        self._now.apply_events([logged(self._now.log_offset + 1, user, item, at_ms)])
 
     def hear(self, user: int, item: int, at_ms: int, now_ms: int) -> None:
         """A click whose delay is over; learned from with its like."""
         self._clicks += 1
-        self._new.append(_logged(self._clicks, user, item, at_ms))
+        self._new.append(logged(self._clicks, user, item, at_ms))
         if len(self._new) < _AT_ONCE:
             return
         self.course.take(self._new, [])
@@ -127,7 +128,8 @@ class Published:
         return self._online.scores(model, question)
 
 
-def _logged(offset: int, user: int, item: int, at_ms: int) -> LoggedEvent:
+def logged(offset: int, user: int, item: int, at_ms: int) -> LoggedEvent:
+    """A click as it stands in the log."""
     event = Event(
         event_id=EventId(str(offset)),
         at_ms=at_ms,

@@ -3,9 +3,11 @@
 `--events PARQUET` with columns user, item, at_ms. Before a click on something new to the person the
 rankers order every item that has come so far but what the person clicked already; the place of the
 one that was clicked counts, ties against the ranker. All know the person's own clicks at once and
-those of others `--delay` seconds later. Online, daily and frozen are one learner, the course of
-`learning.course`: served from what it publishes as it goes, from what it had published at the last
-midnight (24 h after the first click, and so on), and at the first. Intervals resample people.
+those of others `--delay` seconds later. Online is the learner's own course (`learning.course`),
+served from what it publishes as it goes; "published daily" serves until the next midnight (24 h
+after the first click, and so on) from what it had published at the last. Retrained daily is the
+same model trained anew each night on the day's clicks (`nightly.py`), frozen that of the first
+night for ever. Intervals resample people.
 """
 
 import argparse
@@ -20,6 +22,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.common import Report, arguments, console
+from benchmarks.nightly import Nightly, Nights
 from benchmarks.online_course import OnlineCourse, Published
 from benchmarks.rankers import Neighbours, Popularity, Question, Ranker, SessionNeighbours
 from inhouse.core.clock import DAY_MS, HOUR_MS, SECOND_MS
@@ -79,11 +82,14 @@ class Replay:
         self._share, self._dice = options.share, stream(options.seed, "prequential", "asked")
         self._online = OnlineCourse(items, clicks.arrivals_ms)
         self._daily = Published("published daily", self._online, kept=True)
-        self._frozen = Published("frozen after day 1", self._online, kept=True)
+        self._nights = Nights(items)
+        self._nightly = Nightly("retrained daily", self._nights)
+        self._frozen = Nightly("frozen after day 1", self._nights)
         peers: list[Ranker] = [Popularity(items, hours * HOUR_MS // 4) for hours in (1, 4, 96)]
         self.rankers: list[Ranker] = [
             Published("online", self._online, kept=False),
             self._daily,
+            self._nightly,
             self._frozen,
             *peers,
             SessionNeighbours(items),
@@ -101,7 +107,7 @@ class Replay:
             self._hear_until(at_ms)
             day = (at_ms - start_ms) // DAY_MS
             if day > self._day:
-                self._begin(day)
+                self._begin(day, at_ms)
             history = self._history.setdefault(user, [])
             if day > 0 and history and self._dice.random() < self._share:
                 self._ask(Question(user=user, at_ms=at_ms, history=history), item, day)
@@ -118,13 +124,15 @@ class Replay:
             for ranker in self.rankers:
                 ranker.hear(user, item, at_ms)
             self._online.hear(user, item, at_ms, now_ms)
+            self._nights.hear(user, item, at_ms)
             self._heard += 1
 
-    def _begin(self, day: int) -> None:
+    def _begin(self, day: int, now_ms: int) -> None:
         """Midnight."""
         self._daily.keep()
+        self._nightly.model = self._nights.train(now_ms)
         if self._day == 0:
-            self._frozen.keep()
+            self._frozen.model = self._nightly.model
         self._day = day
         console.print(f"day {day + 1}, {len(self.answers.users):,} questions so far")
 

@@ -207,7 +207,8 @@ def test_wrong_maps_are_told_all_at_once(tmp_path: Path) -> None:
 
     fields = (
         "item_id, creator_id, title, text, language, region, media_url, kind, topics,"
-        " duration_ms, hidden, created_ms, created_s, created, expires_ms, expires_s, expires"
+        " duration_ms, hidden, vectors, created_ms, created_s, created, expires_ms, expires_s,"
+        " expires"
     )
     assert str(caught.value) == (
         f"the columns of {path} cannot be used\n"
@@ -442,6 +443,8 @@ def test_json_lines_that_are_no_objects_are_bad_rows(tmp_path: Path) -> None:
         ("hidden", "perhaps", "true or false"),
         ("topics", 7, "a list of names, or names parted by |"),
         ("topics", ["a", 1], "a list of names, or names parted by |"),
+        ("vectors", [1.0], "an object of lists of numbers, by name"),
+        ("vectors", {"image": [None]}, "an object of lists of numbers, by name"),
         ("created_s", "nan", "seconds since 1970"),
         ("created_s", [], "seconds since 1970"),
         ("created", 5, "a time like 2026-01-31T12:00:00Z"),

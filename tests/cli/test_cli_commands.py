@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from inhouse.cli.main import COMMANDS, command_line
 from inhouse.core.errors import InputError
+from inhouse.core.ids import ItemId
 from inhouse.learning.causal_serving import read_causal
 
 
@@ -134,6 +135,36 @@ def test_a_file_of_sequences_becomes_a_model(folder: Path) -> None:
     assert len(fit["judged"]) == 2
     assert sorted(read_causal(to).item_ids) == [str(item) for item in range(9)]
     assert sorted(file.name for file in folder.glob("*.safetensors*")) == ["model.safetensors"]
+
+
+def test_a_model_of_sequences_learns_what_items_are_about(folder: Path) -> None:
+    """`--items` gives content to the items of the file, and a row to those that nobody had."""
+    path, items, to = folder / "some.txt", folder / "posts.jsonl", folder / "model.safetensors"
+    path.write_text("".join(f"u{u} a b c d\n" for u in range(30)))
+    posts = [{"item_id": name, "creator_id": "ana", "title": f"about {name}"} for name in "abz"]
+    items.write_text("".join(json.dumps(post) + "\n" for post in posts))
+
+    words = ("--sequences", str(path), "--items", str(items), "--to", str(to), "--epochs", "1")
+    _json("train", *words)
+
+    weights = read_causal(to)
+    assert sorted(weights.item_ids) == ["a", "b", "c", "d", "z"]
+    assert not weights.id_part[weights.item_ids.index(ItemId("z"))].any()
+
+
+def test_a_wrong_file_of_items_is_told_by_line(folder: Path) -> None:
+    """Rows that are no items are named with their place, and nothing is trained."""
+    path, items = folder / "some.txt", folder / "posts.jsonl"
+    path.write_text("u1 a b c\n")
+    items.write_text('{"item_id": "a", "creator_id": "ana", "vectors": {"image": ["x"]}}\n')
+    words = ("train", "--sequences", str(path), "--items", str(items), "--to", str(folder / "m"))
+
+    result = CliRunner().invoke(command_line(words[:1]), words)
+
+    assert str(result.exception) == (
+        "posts.jsonl line 1: vectors is {'image': ['x']}, expected an object of lists of numbers,"
+        " by name"
+    )
 
 
 def test_a_model_of_sequences_needs_a_place(folder: Path) -> None:

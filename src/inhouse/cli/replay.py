@@ -8,8 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from inhouse.app.build import open_services
 from inhouse.app.imports.movielens import open_movielens
-from inhouse.app.imports.tabular import open_table
-from inhouse.app.imports.types import Source
+from inhouse.app.imports.tabular import table_by_name
 from inhouse.app.replay import replay as play
 from inhouse.app.replay_recording import Recording, recorded_by, recorded_in
 from inhouse.app.replay_types import (
@@ -65,14 +64,7 @@ def _recording(path: Path | None, items: Path | None) -> Recording:
         return recorded_by([open_movielens(path)])
     if items is None:
         raise InputError(f"{path} holds events; name the file of their items with --items")
-    return recorded_by([_table(items, "items"), _table(path, "events")])
-
-
-def _table(path: Path, table: str) -> Source:
-    kind = path.name.removesuffix(".gz").rpartition(".")[2].lower()
-    if kind not in ("csv", "jsonl", "parquet"):
-        raise InputError(f"{path}: got .{kind}, expected .csv, .jsonl or .parquet")
-    return open_table(path, kind, table, [])
+    return recorded_by([table_by_name(items, "items"), table_by_name(path, "events")])
 
 
 def _print(report: ReplayReport) -> None:

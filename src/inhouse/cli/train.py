@@ -10,6 +10,7 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from inhouse.app.build import open_services
+from inhouse.app.train_files import catalogue_with
 from inhouse.cli.output import Json, complaints, console, print_json
 from inhouse.core.errors import InputError
 from inhouse.learning.allocator import keep_freed_memory
@@ -25,6 +26,10 @@ def train(
         Path | None,
         typer.Option(help="file of sequences, a line a person or user,position,item; .gz or not"),
     ] = None,
+    items: Annotated[
+        Path | None,
+        typer.Option(help="file of items that --sequences names: .csv, .jsonl or .parquet"),
+    ] = None,
     to: Annotated[Path | None, typer.Option(help="where the model of --sequences goes")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="at most, with --sequences")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="of everything random, with --sequences")] = 0,
@@ -36,15 +41,16 @@ def train(
     that learn at night. Killed, it is simply run again.
 
     With --sequences a causal model is trained on that file alone and written to --to; the last item
-    of each person decides when to stop. Killed and run again, it goes on where it was. Several
-    processes share the work under torchrun --no-python.
+    of each person decides when to stop. With --items it learns what their titles, texts, topics,
+    creators and vectors tell, so that those nobody had yet have a place too. Killed and run again,
+    it goes on where it was. Several processes share the work under torchrun --no-python.
     """
     if sequences is None:
         _from_log(as_json)
     elif to is None:
         raise InputError("--sequences needs --to, the file that the model is written to")
     else:
-        _from_file(sequences, to, epochs=epochs, seed=seed, as_json=as_json)
+        _from_file(sequences, items, to, epochs=epochs, seed=seed, as_json=as_json)
 
 
 def _from_log(as_json: bool) -> None:
@@ -62,11 +68,14 @@ def _from_log(as_json: bool) -> None:
         console.print(f"published {report.published}; servers take it up within two seconds")
 
 
-def _from_file(path: Path, to: Path, *, epochs: int, seed: int, as_json: bool) -> None:
+def _from_file(
+    path: Path, items: Path | None, to: Path, *, epochs: int, seed: int, as_json: bool
+) -> None:
     keep_freed_memory()
     named = read_sequences(path)
     training = training_for(named.sequences, len(named.items), seed)
-    catalogue = Catalogue.of_ids(named.items)
+    known = Catalogue.of_ids(named.items)
+    catalogue = known if items is None else catalogue_with(items, named.items)
     checkpoint = to.with_name(f"{to.name}.checkpoint")
     fitting = Fitting(most_epochs=epochs, checkpoint=checkpoint)
     with together(), _bar() as tell:
@@ -84,9 +93,9 @@ def _from_file(path: Path, to: Path, *, epochs: int, seed: int, as_json: bool) -
         print_json(fit)
         return
     console.print(
-        f"{len(named.users):,} people and {len(named.items):,} items; {len(fit.judged)} epochs, the"
-        f" best was {fit.best_epoch} with NDCG@10 {fit.judged[fit.best_epoch - 1]:.4f} on each"
-        f" person's last item; written to {to}"
+        f"{len(named.users):,} people and {len(catalogue.item_ids):,} items; {len(fit.judged)}"
+        f" epochs, the best was {fit.best_epoch} with NDCG@10 {fit.judged[fit.best_epoch - 1]:.4f}"
+        f" on each person's last item; written to {to}"
     )
 
 

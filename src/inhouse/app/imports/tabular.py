@@ -30,6 +30,14 @@ def open_table(path: Path, format_name: str, table: str, given: Sequence[str]) -
     raise InputError(f"cannot read {format_name!r}; it is one of {', '.join(FORMATS)}")
 
 
+def table_by_name(path: Path, table: str) -> Source:
+    """A source of `items`, `users` or `events`, its format told by the file's name."""
+    kind = path.name.removesuffix(".gz").rpartition(".")[2].lower()
+    if kind not in FORMATS:
+        raise InputError(f"{path}: got .{kind}, expected .csv, .jsonl or .parquet")
+    return open_table(path, kind, table, [])
+
+
 def _row(where: str, columns: ColumnMap, values: Mapping[str, object]) -> Row:
     """One row, from values by column."""
     fields = {

@@ -75,6 +75,39 @@ def test_an_id_is_stored_once(log: EventLog) -> None:
     ]
 
 
+def test_batches_that_wait_together_are_counted_apart(
+    log: EventLog, any_database: Database
+) -> None:
+    """Behind a busy writer four batches are one write: each hears of its own rows, an id in two of
+    them is the first one's, and offsets are those of the log after each."""
+    log.append([_event(0)])
+    go = threading.Event()
+    any_database.submit(lambda connection: go.wait(5))
+
+    answers = [
+        log.submit([_event(name) for name in names]) for names in ("12", "203", "", ("4",), "34")
+    ]
+    go.set()
+
+    told = [answer.result(5) for answer in answers]
+    offsets = {x.event.event_id: x.log_offset for x in log.read(0)}
+    assert [(each.stored, each.repeated) for each in told] == [
+        (2, 0),
+        (1, 2),
+        (0, 0),
+        (1, 0),
+        (0, 2),
+    ]
+    assert [each.last_offset for each in told] == [
+        offsets["e2"],
+        offsets["e3"],
+        offsets["e3"],
+        offsets["e4"],
+        offsets["e4"],
+    ]
+    assert _ids(log) == ["e0", "e1", "e2", "e3", "e4"]
+
+
 def test_what_cannot_be_stored_is_refused_not_dropped(log: EventLog) -> None:
     """A row that breaks a rule of the table fails its whole batch instead of counting as known."""
     wrong = Event(event_id=EventId("x"), at_ms=1, kind=None, user_id=UserId("u"))  # type: ignore[arg-type]

@@ -64,6 +64,22 @@ def test_a_page_is_read_as_it_was_written(pages: PageLog) -> None:
     assert pages.read(0) == [(1, _PAGE)]
 
 
+def test_pages_that_wait_together_know_their_offsets(
+    pages: PageLog, any_database: Database
+) -> None:
+    """Behind a busy writer five pages are one write; each hears of the place it is read at."""
+    go = threading.Event()
+    any_database.submit(lambda connection: go.wait(5))
+
+    answers = [pages.submit(_page(name)) for name in "abcde"]
+    go.set()
+
+    offsets = [answer.result(5) for answer in answers]
+    assert [(offset, page.page_id) for offset, page in pages.read(0)] == list(
+        zip(offsets, "abcde", strict=True)
+    )
+
+
 def test_no_pages(pages: PageLog) -> None:
     """An empty log answers with nothing."""
     nothing = (pages.page(PageId("none")), pages.pages_of(UserId("u")), pages.read(0))

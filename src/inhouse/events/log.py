@@ -11,8 +11,11 @@ from inhouse.core.clock import SystemClock
 from inhouse.core.ids import EventId, ItemId, PageId, UserId
 from inhouse.events.types import Appended, Event, EventKind, LoggedEvent
 from inhouse.store import tables
+from inhouse.store.combining import Combined
 from inhouse.store.database import Database
 from inhouse.store.statements import delete_in, upsert
+
+Row = tuple[Any, ...]  # of the log, in the order of the columns
 
 # Column -> its type in PostgreSQL, in the order of the rows that `append_rows` takes.
 _COLUMNS: Final = {
@@ -58,15 +61,15 @@ class EventLog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._wall = SystemClock()
+        self._appends = Combined(database, append_batches)
 
     def append(self, events: Sequence[Event]) -> Appended:
         """Store a batch and wait until it is durable; ids the log has already are only counted."""
         return self.submit(events).result()
 
     def submit(self, events: Sequence[Event]) -> "Future[Appended]":
-        """As `append`, without waiting; batches that wait together share one commit."""
-        rows = rows_of(events, self._wall.now_ms())
-        return self._database.submit(lambda connection: append_rows(connection, rows))
+        """As `append`, without waiting; batches that wait together are written as one."""
+        return self._appends.submit(rows_of(events, self._wall.now_ms()))
 
     def read(self, after: int, limit: int = 10_000) -> list[LoggedEvent]:
         """Events behind offset `after`, in order, at most `limit`."""
@@ -139,7 +142,7 @@ class EventLog:
         )
 
 
-def rows_of(events: Sequence[Event], received_ms: int) -> list[tuple[Any, ...]]:
+def rows_of(events: Sequence[Event], received_ms: int) -> list[Row]:
     """Events as rows of the log, for `append_rows`."""
     return [
         (
@@ -158,7 +161,7 @@ def rows_of(events: Sequence[Event], received_ms: int) -> list[tuple[Any, ...]]:
     ]
 
 
-def append_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> Appended:
+def append_rows(connection: Connection, rows: Sequence[Row]) -> Appended:
     """Insert log rows in the caller's transaction, ignoring ids the log has already."""
     if not rows:
         return Appended(stored=0, repeated=0, last_offset=_last_offset(connection))
@@ -170,6 +173,28 @@ def append_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> Appe
     return Appended(
         stored=stored, repeated=len(rows) - stored, last_offset=_last_offset(connection)
     )
+
+
+def append_batches(connection: Connection, batches: Sequence[list[Row]]) -> list[Appended]:
+    """Insert several batches in their order, in the caller's transaction.
+
+    An id that stands in two of them is stored with the first.
+    """
+    if len(batches) == 1:
+        return [append_rows(connection, batches[0])]
+    last = _last_offset(connection)
+    append_rows(connection, [row for batch in batches for row in batch])
+    table = tables.events.c
+    query = sa.select(table.event_id, table.log_offset).where(table.log_offset > last)
+    new: dict[str, int] = dict(iter(connection.execute(query)))
+    answers: list[Appended] = []
+    for batch in batches:
+        offsets = [new.pop(row[0]) for row in batch if row[0] in new]
+        last = max([last, *offsets])
+        answers.append(
+            Appended(stored=len(offsets), repeated=len(batch) - len(offsets), last_offset=last)
+        )
+    return answers
 
 
 def _last_offset(connection: Connection) -> int:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from inhouse.core.ids import PageId, UserId
 from inhouse.events.types import ServedPage
 from inhouse.store import tables
+from inhouse.store.combining import Combined
 from inhouse.store.database import Database
 from inhouse.store.statements import delete_in
 
@@ -23,22 +24,12 @@ class PageLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._appends = Combined(database, append_pages)
 
     def submit(self, page: ServedPage) -> "Future[int]":
-        """Queue a page; its offset once it is durable."""
-
-        def insert(connection: sa.Connection) -> int:
-            row = {
-                "page_id": page.page_id,
-                "at_ms": page.at_ms,
-                "user_id": page.user_id,
-                "surface": page.surface,
-                "body": zlib.compress(msgspec.msgpack.encode(page), 1),
-            }
-            key = connection.execute(tables.served_pages.insert(), row).inserted_primary_key
-            return int(key[0]) if key else 0
-
-        return self._database.submit(insert)
+        """Queue a page; its offset once it is durable. Pages that wait together are written as
+        one."""
+        return self._appends.submit(page)
 
     def page(self, page_id: PageId) -> ServedPage | None:
         """One page, or None where no page has that id."""
@@ -106,6 +97,27 @@ class PageLog:
                 ).scalar()
                 or 0
             )
+
+
+def append_pages(connection: sa.Connection, pages: Sequence[ServedPage]) -> list[int]:
+    """Insert pages in their order, in the caller's transaction; the offset of each."""
+    rows = [
+        {
+            "page_id": page.page_id,
+            "at_ms": page.at_ms,
+            "user_id": page.user_id,
+            "surface": page.surface,
+            "body": zlib.compress(msgspec.msgpack.encode(page), 1),
+        }
+        for page in pages
+    ]
+    table = tables.served_pages
+    if len(rows) == 1:
+        key = connection.execute(table.insert(), rows[0]).inserted_primary_key
+        return [int(key[0])] if key else [0]
+    connection.execute(table.insert(), rows)
+    query = sa.select(table.c.log_offset).order_by(table.c.log_offset.desc()).limit(len(rows))
+    return list(connection.execute(query).scalars())[::-1]
 
 
 def erase_pages(

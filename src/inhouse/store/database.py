@@ -79,7 +79,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reading; nothing done on it is kept."""
-        with _as_store_error(), self.engine.connect() as connection:
+        with _asrefused(), self.engine.connect() as connection:
             if self.dialect == "sqlite":
                 connection.exec_driver_sql("BEGIN")
             yield connection
@@ -107,7 +107,7 @@ class Database:
         before. Raises StoreError where a reader
         holds on to old pages.
         """
-        with _as_store_error(), self.engine.connect() as connection:
+        with _asrefused(), self.engine.connect() as connection:
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
             if self.dialect != "sqlite":
                 alone.exec_driver_sql("VACUUM")
@@ -155,7 +155,7 @@ class Database:
             return
         done: list[tuple[Future[Any], Any]] = []
         try:
-            with _as_store_error(), self.engine.connect() as connection, begin(connection):
+            with _asrefused(), self.engine.connect() as connection, begin(connection):
                 for waiting in batch:
                     if waiting.answer.set_running_or_notify_cancel():
                         _run_one(connection, waiting, done)
@@ -172,7 +172,7 @@ class Database:
         if not waiting.answer.set_running_or_notify_cancel():
             return
         try:
-            with _as_store_error(), self.engine.connect() as connection, begin(connection):
+            with _asrefused(), self.engine.connect() as connection, begin(connection):
                 value = waiting.write(connection)
         except Exception as error:  # noqa: BLE001 - handed to the caller whose function raised it
             waiting.answer.set_exception(error)
@@ -209,17 +209,15 @@ def _run_one(
         savepoint.commit()
     except Exception as error:
         # Handed to the caller whose function raised it.
-        if isinstance(error, DBAPIError) and _is_fatal(error):
+        if isinstance(error, DBAPIError) and is_fatal(error):
             raise
         savepoint.rollback()
-        waiting.answer.set_exception(
-            _store_error(error) if isinstance(error, DBAPIError) else error
-        )
+        waiting.answer.set_exception(refused(error) if isinstance(error, DBAPIError) else error)
     else:
         done.append((waiting.answer, value))
 
 
-def _is_fatal(error: DBAPIError) -> bool:
+def is_fatal(error: DBAPIError) -> bool:
     """Whether the whole transaction is lost (full disk, broken file), not one statement."""
     text = str(error.orig).lower()
     return error.connection_invalidated or any(
@@ -228,16 +226,17 @@ def _is_fatal(error: DBAPIError) -> bool:
     )
 
 
-def _store_error(error: DBAPIError) -> StoreError:
+def refused(error: DBAPIError) -> StoreError:
+    """What a caller is told of a fault of the database."""
     return StoreError(f"the database refused: {error.orig}")
 
 
 @contextmanager
-def _as_store_error() -> Iterator[None]:
+def _asrefused() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise _store_error(error) from error
+        raise refused(error) from error
     except NoConnectionError as error:
         raise StoreError("the database is busy: no free connection; try again later") from error
 

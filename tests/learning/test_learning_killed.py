@@ -1,4 +1,4 @@
-"""The learner's own process, killed with SIGKILL while the log grows: each example once, none torn."""
+"""The learner's own process, killed with SIGKILL as the log grows: each example once, none torn."""
 
 import os
 import signal
@@ -59,6 +59,20 @@ def _until(met: Callable[[], bool], meanwhile: Callable[[], object] = lambda: No
         assert time.monotonic() < deadline, "the learner did not come so far"
         meanwhile()
         time.sleep(0.03)
+
+
+def _live_and_die(community: Community, folder: Path, life: int, dice: np.random.Generator) -> None:
+    """Killed up to 1.2 s from a sign on, while people go on: the first life as it starts, the
+    second once it has a checkpoint, the others once they have taken one up."""
+    sign = (b"", b"learner_kept")[life] if life < 2 else b"learner_ready"
+    with _process(folder, life) as process:
+        said = folder / f"life-{life}.log"
+        _until(lambda: sign in said.read_bytes() or process.poll() is not None)
+        end = time.monotonic() + float(dice.uniform(0.1, 1.2))
+        _until(lambda: time.monotonic() > end, lambda: community.live(6))
+        assert process.poll() is None, said.read_text()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
 
 
 class _Witness:
@@ -123,16 +137,7 @@ def test_killed_as_a_process_it_learns_each_example_once(
     community.live(20)
     witness = _Witness(community, data)
     for life in range(KILLS):
-        with _process(tmp_path, life) as process:
-            said = tmp_path / f"life-{life}.log"
-            if life:  # the first dies while it starts, the second once it has a checkpoint
-                sign = b"learner_kept" if life == 1 else b"learner_ready"
-                _until(lambda sign=sign: sign in said.read_bytes() or process.poll() is not None)
-            end = time.monotonic() + float(dice.uniform(0.1, 1.2))
-            _until(lambda: time.monotonic() > end, lambda: community.live(6))
-            assert process.poll() is None, said.read_text()
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+        _live_and_die(community, tmp_path, life, dice)
         witness.looks()
     with _process(tmp_path, KILLS) as process:
         last = community.logs.events.last_offset()

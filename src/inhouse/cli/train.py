@@ -1,19 +1,15 @@
 """inhouse train: learn everything the log holds, or a file of sequences, now."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as Bar
 
 from inhouse.app.build import open_services
-from inhouse.cli.output import Json, complaints, console, print_json
+from inhouse.cli.output import Json, console, print_json, progress_bar
 from inhouse.core.errors import InputError
 from inhouse.learning.allocator import keep_freed_memory
-from inhouse.learning.causal_serving import write_causal
+from inhouse.learning.causal_serving import Taught, write_causal
 from inhouse.learning.fit_sequences import Fitting, Progress, fit_sequences, training_for
 from inhouse.learning.sequences import Catalogue, read_sequences
 from inhouse.learning.train import train_once
@@ -26,6 +22,12 @@ def train(
         typer.Option(help="file of sequences, a line a person or user,position,item; .gz or not"),
     ] = None,
     to: Annotated[Path | None, typer.Option(help="where the model of --sequences goes")] = None,
+    hold_out: Annotated[
+        bool,
+        typer.Option(
+            "--hold-out", help="keep the last item of each from it, for `inhouse evaluate`"
+        ),
+    ] = False,
     epochs: Annotated[int, typer.Option(min=1, help="at most, with --sequences")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="of everything random, with --sequences")] = 0,
     as_json: Json = False,
@@ -36,19 +38,20 @@ def train(
     that learn at night. Killed, it is simply run again.
 
     With --sequences a causal model is trained on that file alone and written to --to; the last item
-    of each person decides when to stop. Killed and run again, it goes on where it was. Several
-    processes share the work under torchrun --no-python.
+    of each person decides when to stop, with --hold-out the last but one. Killed and run again, it
+    goes on where it was. Several processes share the work under torchrun --no-python.
     """
     if sequences is None:
         _from_log(as_json)
     elif to is None:
         raise InputError("--sequences needs --to, the file that the model is written to")
     else:
-        _from_file(sequences, to, epochs=epochs, seed=seed, as_json=as_json)
+        limits = (epochs, seed)
+        _from_file(sequences, to, limits, hold_out=hold_out, as_json=as_json)
 
 
 def _from_log(as_json: bool) -> None:
-    with open_services() as services, _bar() as tell:
+    with open_services() as services, progress_bar() as tell:
         report = train_once(
             services.logs, services.snapshots, services.clock, services.settings.learning, tell
         )
@@ -62,23 +65,27 @@ def _from_log(as_json: bool) -> None:
         console.print(f"published {report.published}; servers take it up within two seconds")
 
 
-def _from_file(path: Path, to: Path, *, epochs: int, seed: int, as_json: bool) -> None:
+def _from_file(
+    path: Path, to: Path, limits: tuple[int, int], *, hold_out: bool, as_json: bool
+) -> None:
     keep_freed_memory()
+    epochs, seed = limits
     named = read_sequences(path)
-    training = training_for(named.sequences, len(named.items), seed)
+    known = named.sequences.without_last(1) if hold_out else named.sequences
+    training = training_for(known, len(named.items), seed)
     catalogue = Catalogue.of_ids(named.items)
     checkpoint = to.with_name(f"{to.name}.checkpoint")
     fitting = Fitting(most_epochs=epochs, checkpoint=checkpoint)
-    with together(), _bar() as tell:
+    with together(), progress_bar() as tell:
 
         def learned(progress: Progress) -> None:
             told = f"epoch {progress.epoch}, loss {progress.loss:.3f}, best {progress.best:.4f}"
             tell(told, progress.step, progress.steps)
 
-        weights, fit = fit_sequences(named.sequences, catalogue, training, fitting, learned)
+        weights, fit = fit_sequences(known, catalogue, training, fitting, learned)
         if place()[0] > 0:
             return
-    write_causal(weights, to)
+    write_causal(weights, to, Taught(digest=named.digest(), held_back=hold_out))
     checkpoint.unlink(missing_ok=True)
     if as_json:
         print_json(fit)
@@ -86,18 +93,5 @@ def _from_file(path: Path, to: Path, *, epochs: int, seed: int, as_json: bool) -
     console.print(
         f"{len(named.users):,} people and {len(named.items):,} items; {len(fit.judged)} epochs, the"
         f" best was {fit.best_epoch} with NDCG@10 {fit.judged[fit.best_epoch - 1]:.4f} on each"
-        f" person's last item; written to {to}"
+        f" person's last {'item but one' if hold_out else 'item'}; written to {to}"
     )
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar that is told what is being done, steps done and steps in all."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%"))
-    with Bar(*columns, console=complaints, transient=True) as bar:
-        task = bar.add_task("log", total=1)
-
-        def tell(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=max(total, 1))
-
-        yield tell

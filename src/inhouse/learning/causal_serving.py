@@ -204,10 +204,20 @@ def read_history(history: HistoryArrays, length: int, vectors: Floats) -> ReadRo
     )
 
 
-def write_causal(weights: CausalWeights, path: Path) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taught:
+    """What a model's file says of its training."""
+
+    digest: str  # of the whole file of sequences, `Named.digest`
+    held_back: bool  # whether each person's last item was kept from training altogether
+
+
+def write_causal(weights: CausalWeights, path: Path, taught: Taught | None = None) -> None:
     """Keep weights in one safetensors file, whole or absent. Raises StoreError where it cannot."""
     arrays = {name: np.ascontiguousarray(part) for name, part in weights.arrays().items()}
     told = {"shape": json.dumps(asdict(weights.shape))}
+    if taught is not None:
+        told["taught"] = json.dumps(asdict(taught))
     write_atomically(path, save({**arrays, "item_ids": packed_names(weights.item_ids)}, told))
 
 
@@ -228,6 +238,13 @@ def read_causal(path: Path) -> CausalWeights:
         content_map=content_map,
         encoder=arrays,
     )
+
+
+def taught_of(path: Path) -> Taught | None:
+    """What a file that `read_causal` can read says of its training; None where it says nothing."""
+    with safe_open(path, "np") as file:
+        told = file.metadata().get("taught")
+    return None if told is None else Taught(**json.loads(told))
 
 
 def _heads(x: Floats, heads: int) -> Floats:

@@ -40,6 +40,10 @@ def _world(n: int = N, **given: Any) -> Foreseen:
     return Foreseen(**{**truth, **given})
 
 
+def _judged(world: Foreseen) -> tuple[SliceReport, ...]:
+    return judge_foreseen(world, Judging(draws=40))
+
+
 def _clicks(part: SliceReport) -> ProbabilityReport:
     return part.probabilities[0]
 
@@ -64,7 +68,7 @@ def _number(value: float | NotEnough) -> float:
 
 def test_who_tells_the_truth_is_found_right() -> None:
     """The ratio is 1 within its range, bins hold what they say, and it tells more than the rate."""
-    found = _clicks(judge_foreseen(_world())[0])
+    found = _clicks(_judged(_world())[0])
 
     ratio = _interval(found.ratio)
     assert ratio.low < 1 < ratio.high
@@ -80,8 +84,8 @@ def test_who_tells_the_truth_is_found_right() -> None:
 def test_twice_too_much_is_a_ratio_of_two_and_the_same_order() -> None:
     """Calibration suffers, the order does not: the area is the same to the last bit."""
     world = _world()
-    right = _clicks(judge_foreseen(world)[0])
-    off = _clicks(judge_foreseen(_said(world, np.minimum(2 * world.predicted["p_click"], 1)))[0])
+    right = _clicks(_judged(world)[0])
+    off = _clicks(_judged(_said(world, np.minimum(2 * world.predicted["p_click"], 1)))[0])
 
     assert _number(off.ratio.value) == pytest.approx(2, abs=0.2)
     assert _interval(off.ratio).low > 1.5
@@ -100,18 +104,18 @@ def test_a_backward_order_is_told_by_the_area_and_by_the_dwell() -> None:
     backward[order] = p[order[::-1]]
     told = {**world.predicted, "p_click": backward, "dwell_ms": -world.dwell_ms + 1e6}
 
-    every = judge_foreseen(_world(predicted=told))[0]
+    every = _judged(_world(predicted=told))[0]
 
     assert _interval(_clicks(every).auc).high < 0.5
     assert _interval(_clicks(every).normalised_entropy).low > 1
     assert every.dwell.rank_correlation.value == pytest.approx(-1)
-    assert judge_foreseen(world)[0].dwell.rank_correlation.value == pytest.approx(1)
-    assert judge_foreseen(world)[0].dwell.ratio.value == pytest.approx(1)
+    assert _judged(world)[0].dwell.rank_correlation.value == pytest.approx(1)
+    assert _judged(world)[0].dwell.ratio.value == pytest.approx(1)
 
 
 def test_one_person_has_figures_without_ranges() -> None:
     """What one person did says nothing of how people vary."""
-    found = _clicks(judge_foreseen(_world(people=np.zeros(N, dtype=np.int64)))[0])
+    found = _clicks(_judged(_world(people=np.zeros(N, dtype=np.int64)))[0])
 
     lacking = NotEnough(reason="fewer than two people or groups", have=1, need=2)
     assert _number(found.ratio.value) == pytest.approx(1, abs=0.1)
@@ -125,7 +129,7 @@ def test_people_count_not_impressions() -> None:
         people=np.arange(N) // (N // 4),
         happened={**few.happened, "p_click": np.arange(N) < N // 4},
     )
-    ranges = [_interval(_clicks(judge_foreseen(world)[0]).rate) for world in (few, alike)]
+    ranges = [_interval(_clicks(_judged(world)[0]).rate) for world in (few, alike)]
 
     assert ranges[1].high - ranges[1].low > 5 * (ranges[0].high - ranges[0].low)
 
@@ -134,7 +138,7 @@ def test_without_a_click_nothing_is_made_up() -> None:
     """The rate is 0, for that was seen; what would divide by it says why it cannot be told."""
     none = {name: np.zeros(N, dtype=np.bool_) for name in ("p_click", "p_like", "p_hide")}
 
-    found = _clicks(judge_foreseen(_world(happened=none))[0])
+    found = _clicks(_judged(_world(happened=none))[0])
 
     assert found.rate.value == 0.0
     assert found.ratio.value == NotEnough(reason="it never happened", need=1)
@@ -157,7 +161,7 @@ def test_places_given_by_chance_are_apart_and_weighed() -> None:
         happened={**_world().happened, "p_click": clicked},
     )
 
-    reports = judge_foreseen(world)
+    reports = _judged(world)
     found = _clicks(_slice(reports, "given by chance"))
 
     assert _number(found.ratio.value) == pytest.approx(0.2 / 0.25, abs=0.04)
@@ -183,7 +187,7 @@ def test_slices_hold_what_they_say() -> None:
         snapshot_ids=(None, *(f"snap-{k:02}" for k in range(1, 12))),
     )
 
-    reports = judge_foreseen(world, Judging(draws=50))
+    reports = _judged(world)
 
     sizes = {
         kind: sum(r.n for r in reports if r.slices == kind)

@@ -87,6 +87,7 @@ def test_strangers_and_new_items_are_told_apart_and_not_left_out() -> None:
 
     assert (found.n, found.n_new_items, found.n_rare_items, found.n_cold_people) == (5, 4, 1, 5)
     assert found.hit_rate == 1.0
+    assert split.strangers == 2
 
 
 def test_ranges_draw_people_not_questions() -> None:

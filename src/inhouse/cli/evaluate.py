@@ -87,8 +87,9 @@ def _print_served(report: ServedReport) -> None:
     every = report.slices[0]
     console.print(
         f"{report.pages:,} for_you pages served, {report.judged:,} judged, {report.unfinished:,}"
-        f" still wait for their outcome, {report.left_out:,} left out; {every.n:,} places seen by"
-        f" {every.people:,} people, {report.unpredicted:,} more without predictions"
+        f" still wait for their outcome, {report.late:,} came late, {report.left_out:,} left out;"
+        f" {every.n:,} places seen by {every.people:,} people, {report.unpredicted:,} more without"
+        " predictions"
     )
     if not every.n:
         console.print("nothing to judge yet: no such page was served and seen, and has waited")

@@ -116,7 +116,8 @@ class ServedReport:
     pages: int  # for_you pages served
     judged: int  # of those: pages whose outcomes are known
     unfinished: int  # of those: still within the time of waiting
-    left_out: int  # of those: late, without profile, reset or erased, or of unknown posts
+    late: int  # of those: in the log only after their reader had acted again, so not joined
+    left_out: int  # of those: empty, without profile, reset or erased, or of unknown posts
     unseen: int  # places of judged pages that nobody is known to have looked at
     unpredicted: int  # places that were seen, but without predictions on record
     slices: tuple[SliceReport, ...]  # all places first
@@ -135,6 +136,7 @@ def judge_served(
         pages=found.pages,
         judged=found.judged,
         unfinished=found.unfinished,
+        late=found.late,
         left_out=found.left_out,
         unseen=found.unseen,
         unpredicted=found.unpredicted,
@@ -208,7 +210,7 @@ class _Judge:
     def __init__(self, foreseen: Foreseen, rows: Longs, judging: Judging) -> None:
         self._foreseen, self._rows, self._judging = foreseen, rows, judging
         self._people, self._person = np.unique(foreseen.people[rows], return_inverse=True)
-        self._by_chance = bool(len(rows)) and bool(foreseen.explored[rows].all())
+        self._by_chance = bool(foreseen.explored[rows].all())  # as all of none are
 
     def probability(self, name: str) -> ProbabilityReport:
         """Of one predicted probability."""
@@ -217,7 +219,7 @@ class _Judge:
         weights = 1 / self._foreseen.propensity[self._rows]
         sums = self._sums(y, p, log_losses(p, y), (p - y) ** 2, weights * y, weights * p)
         # Columns of `sums`: 0 rows, 1 happened, 2 predicted, 3 losses, 4 errors, 5 and 6 weighted.
-        weighted = self._of_sums(sums, lambda s: _over(s[6], s[5])) if self._by_chance else _ASIDE
+        weighted = self._of_sums(sums, lambda s: _over(s[6], s[5]))
         bins = reliability(p, y, self._judging.bins, by_mass=True)
         return ProbabilityReport(
             name=name,
@@ -225,7 +227,7 @@ class _Judge:
             rate=self._of_sums(sums, lambda s: _over(s[1], s[0])),
             p_mean=self._of_sums(sums, lambda s: _over(s[2], s[0])),
             ratio=self._of_sums(sums, lambda s: _over(s[2], s[1])),
-            ratio_weighted=weighted,
+            ratio_weighted=weighted if self._by_chance else _ASIDE,
             auc=self._figure(self._person, ScoreOrder(y, p).auc),
             average_precision=average_precision(y, p),
             log_loss=self._of_sums(sums, lambda s: _over(s[3], s[0])),

@@ -63,7 +63,8 @@ class Reading:
     pages: int  # for_you pages served in the time that was asked about
     judged: int  # of those: pages whose outcomes are known
     unfinished: int  # of those: still within the time of waiting
-    left_out: int  # of those: late, without profile, reset or erased, or of unknown posts
+    late: int  # of those: in the log only after their reader had acted again, so not joined
+    left_out: int  # of those: empty, without profile, reset or erased, or of unknown posts
     unseen: int  # places of judged pages that nobody is known to have looked at
     unpredicted: int  # places that were seen, but without predictions on record
 
@@ -105,7 +106,8 @@ def read_foreseen(
         pages=pages,
         judged=seen.pages,
         unfinished=replay.waiting(),
-        left_out=pages - seen.pages - replay.waiting(),
+        late=replay.late_pages,
+        left_out=pages - seen.pages - replay.waiting() - replay.late_pages,
         unseen=seen.unseen,
         unpredicted=seen.unpredicted,
     )

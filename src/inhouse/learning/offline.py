@@ -72,7 +72,7 @@ class TimeSplitReport:
     repeats: int  # wants of what the person had wanted before, neither learned nor asked for
     people_learned: int  # who wanted something before
     people_asked: int
-    strangers: int  # questions of people who had wanted nothing before
+    strangers: int  # questions of people who had wanted nothing before the moment
     questions: int
     possible: int  # questions there were; `questions` are drawn by chance of very many
     fit: SequenceFit  # how training went
@@ -125,7 +125,6 @@ def judge_after(
     )
     ours = _widened(scores_of(weights), len(wants.item_names))
     contestants = {OURS: ours, **_popular(wants, split)}
-    asked = split.questions.sequences
     return TimeSplitReport(
         at_ms=at_ms,
         target=target,
@@ -134,8 +133,8 @@ def judge_after(
         repeats=wants.repeats,
         people_learned=len(split.learned),
         people_asked=len(np.unique(split.users)),
-        strangers=int((asked.lengths == 1).sum()),
-        questions=len(asked),
+        strangers=split.strangers,
+        questions=len(split.users),
         possible=split.possible,
         fit=fit,
         standings=standings_of(split.questions, contestants, split.learned, tell),

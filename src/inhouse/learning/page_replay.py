@@ -184,10 +184,11 @@ class PageReplay:
     def _open(self, offset: int, page: ServedPage) -> None:
         """See a page as it was served, then remember that it was."""
         self.now_ms = max(self.now_ms, page.at_ms)
-        if self._last_offset.get(page.user_id, 0) > page.log_offset:
-            self.late_pages += 1
-        elif self._is_ranked_anew(page):
-            self._wait_for(page)
+        if self._is_ranked_anew(page):
+            if self._last_offset.get(page.user_id, 0) > page.log_offset:
+                self.late_pages += 1
+            else:
+                self._wait_for(page)
         self.state.apply_page(offset, page)
 
     def _is_ranked_anew(self, page: ServedPage) -> bool:

@@ -51,6 +51,7 @@ class Split:
     learned_wants: slice  # the same as rows of the wants
     questions: HoldOut
     users: Longs  # [questions] whom each is asked of
+    strangers: int  # questions of people of whom nothing is learned
     possible: int  # questions there were; `questions` holds a part drawn by chance of very many
 
 
@@ -165,6 +166,7 @@ def split_at(wants: Wants, at_ms: int, target: Target = "last", seed: int = 0) -
             arrived=competing[order[asked]],
         ),
         users=users,
+        strangers=int((learned.lengths[users] == 0).sum()),
         possible=possible,
     )
 

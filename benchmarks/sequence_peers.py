@@ -20,7 +20,7 @@ from scipy import sparse
 
 from benchmarks.common import console
 from inhouse.core.random import stream
-from inhouse.learning.baselines import ItemNeighbours
+from inhouse.learning.baselines import neighbours_of, same_for_all
 from inhouse.learning.encoding import Histories
 from inhouse.learning.examples import NextItems
 from inhouse.learning.history_model import scores_of
@@ -77,22 +77,12 @@ Peer = Callable[[Split, Limits], Fitted]
 
 def popular(split: Split, limits: Limits) -> Fitted:
     """What was wanted most. The files tell no days, so it is of all time."""
-    counts = split.learned.counts(len(split.items)).astype(np.float32)
-    return Fitted(scores=lambda histories: np.tile(counts, (len(histories), 1)))
+    return Fitted(scores=same_for_all(split.learned.counts(len(split.items))))
 
 
 def neighbours(split: Split, limits: Limits) -> Fitted:
     """Item-item neighbours of `inhouse.learning.baselines`."""
-    learned = split.learned
-    model = ItemNeighbours(len(split.items))
-    for person in range(len(learned)):
-        for item in learned.of(person):
-            model.learn(person, int(item), 0)
-
-    def scores(histories: Sequences) -> Floats:
-        return np.stack([model.after(histories.of(row).tolist()) for row in range(len(histories))])
-
-    return Fitted(scores=scores)
+    return Fitted(scores=neighbours_of(split.learned, len(split.items)))
 
 
 def pooled(split: Split, limits: Limits) -> Fitted:

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from inhouse.app.build import Services, open_services
+from inhouse.catalog.types import Item
 from inhouse.cli.main import COMMANDS, command_line
 from inhouse.core.errors import InputError
-from inhouse.core.ids import ItemId
+from inhouse.core.ids import EventId, ItemId, PageId, UserId
+from inhouse.events.types import Event, EventKind, PageItem, ServedPage
 from inhouse.learning.causal_serving import read_causal
 
 
@@ -150,6 +153,9 @@ def test_a_model_of_sequences_learns_what_items_are_about(folder: Path) -> None:
     weights = read_causal(to)
     assert sorted(weights.item_ids) == ["a", "b", "c", "d", "z"]
     assert not weights.id_part[weights.item_ids.index(ItemId("z"))].any()
+    judged = _json("evaluate", "--sequences", str(path), "--model", str(to))
+    assert judged["items"] == 5  # what nobody had competes too
+    assert judged["standings"]["rows"][0]["n"] == 30
 
 
 def test_a_wrong_file_of_items_is_told_by_line(folder: Path) -> None:
@@ -176,6 +182,124 @@ def test_a_model_of_sequences_needs_a_place(folder: Path) -> None:
     assert repr(result.exception) == repr(
         InputError("--sequences needs --to, the file that the model is written to")
     )
+
+
+def test_what_was_served_is_judged_by_what_came_of_it() -> None:
+    """Twice too much was promised to two people, of whom chance showed one place each."""
+    with open_services() as services:
+        _serve_and_click(services)
+    report = _json("evaluate")
+    shown = _call("evaluate")
+    later = _json("evaluate", "--days", "1")
+
+    assert (report["pages"], report["judged"], report["left_out"]) == (40, 40, 0)
+    every, chance = report["slices"][0], report["slices"][1]
+    clicks = every["probabilities"][0]
+    assert (every["n"], every["people"], chance["n"]) == (80, 2, 40)
+    assert clicks["rate"]["value"] == 0.25
+    assert clicks["ratio"]["value"] == pytest.approx(2.0)
+    assert clicks["auc"]["value"] == 0.5
+    assert chance["probabilities"][0]["ratio_weighted"]["value"] == pytest.approx(2.0)
+    assert every["probabilities"][1]["ratio"]["value"]["reason"] == "it never happened"
+    assert "2.000 (2.000 to 2.000)" not in shown  # two people who did the same have no range
+    assert "40 for_you pages served, 40 judged" in shown
+    assert "given by chance" in shown
+    assert later["pages"] == 0
+
+
+def test_before_anything_was_served_nothing_is_judged() -> None:
+    """An empty installation is told so, and every figure in JSON says why it is not there."""
+    report = _json("evaluate")
+
+    assert "nothing to judge yet" in _call("evaluate")
+    assert report["slices"][0]["probabilities"][0]["rate"]["value"] == {
+        "reason": "no place was seen",
+        "have": 0,
+        "need": 1,
+    }
+
+
+def test_a_trained_model_is_judged_on_the_items_held_back(folder: Path) -> None:
+    """Beside baselines; without --hold-out the command says what that costs."""
+    path, clean, used = folder / "some.txt", folder / "clean", folder / "used"
+    path.write_text(
+        "".join(f"u{u} " + " ".join(str((u + i) % 9) for i in range(6)) + "\n" for u in range(30))
+    )
+    train = ("train", "--sequences", str(path), "--epochs", "1")
+    _call(*train, "--to", str(clean), "--hold-out")
+    _call(*train, "--to", str(used))
+    asked = ("evaluate", "--sequences", str(path), "--model")
+    report = _json(*asked, str(clean))
+
+    assert report["held_back"] is True
+    assert len(report["standings"]["rows"]) == 3
+    assert "decided when training stopped" not in _call(*asked, str(clean))
+    assert "decided when training stopped" in _call(*asked, str(used))
+
+
+def test_events_are_split_in_time(folder: Path) -> None:
+    """What came before the split is learned, what came after is asked, popularity beside it."""
+    path = folder / "events.csv"
+    rows = [f"u{k % 20},i{(k % 20 + k // 20) % 9},{k * 1_000}" for k in range(140)]
+    path.write_text("user,item,at_ms\n" + "\n".join(rows) + "\n")
+    words = ("evaluate", "--events", str(path), "--split", "0.8", "--epochs", "1")
+    report = _json(*words)
+    shown = _call(*words, "--target", "successive")
+
+    assert (report["learned"], report["later"], report["questions"]) == (112, 28, 20)
+    assert "model minus item-item neighbours" in shown
+    assert "28 of 28 questions" in shown
+
+
+def _serve_and_click(services: Services) -> None:
+    """40 pages of two places to two people; one place in four is clicked, a half is predicted."""
+    services.catalog.put_items(
+        [
+            Item(item_id=ItemId(f"i{k}"), creator_id=UserId("c"), title=f"t{k}", created_ms=1)
+            for k in range(2)
+        ]
+    )
+    said = {"p_click": 0.5, "p_like": 0.1, "p_hide": 0.1, "dwell_ms": 10.0}
+    for number in range(40):
+        page_id, user_id, at_ms = PageId(f"p{number}"), UserId(f"u{number % 2}"), 1_000 * number
+        places = tuple(
+            PageItem(
+                item_id=ItemId(f"i{place}"),
+                position=place,
+                source="taste",
+                sources=("taste",),
+                value=0.0,
+                predicted=said,
+                propensity=(1.0, 0.2)[place],
+                explored=place == 1,
+            )
+            for place in range(2)
+        )
+        page = ServedPage(
+            page_id=page_id,
+            at_ms=at_ms,
+            user_id=user_id,
+            surface="for_you",
+            items=places,
+            log_offset=services.log.last_offset(),
+        )
+        services.pages.submit(page).result()
+        did: list[tuple[EventKind, int]] = [("impression", 0), ("impression", 1)]
+        if number // 2 % 2:
+            did.append(("click", number // 4 % 2))
+        services.log.append(
+            [
+                Event(
+                    event_id=EventId(f"e{number}-{place}-{kind}"),
+                    at_ms=at_ms,
+                    kind=kind,
+                    user_id=user_id,
+                    item_id=ItemId(f"i{place}"),
+                    page_id=page_id,
+                )
+                for kind, place in did
+            ]
+        )
 
 
 def test_training_on_nothing_publishes_nothing() -> None:
@@ -205,6 +329,10 @@ def test_an_experiment_is_started_read_and_stopped(folder: Path) -> None:
         (("models", "list", "poetry"), "no task is called 'poetry'"),
         (("import", "reddit", "ghost.parquet"), "ghost.parquet"),
         (("keys", "create", "x", "--scope", "fly"), "scopes: got fly"),
+        (("evaluate", "--sequences", "x.txt"), "--sequences needs --model"),
+        (("evaluate", "--sequences", "x", "--model", "y", "--events", "z"), "give one of them"),
+        (("evaluate", "--events", "z", "--target", "all"), "expected one of last, random"),
+        (("evaluate", "--events", "ghost.parquet"), "cannot read ghost.parquet"),
     ],
 )
 def test_asking_wrongly_is_exit_code_two(words: tuple[str, ...], said: str) -> None:

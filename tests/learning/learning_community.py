@@ -72,7 +72,7 @@ class Community:
                     source="explore",
                     sources=("explore",),
                     value=0.0,
-                    predicted={},
+                    predicted={"p_click": 0.45, "p_like": 0.01, "p_hide": 0.01, "dwell_ms": 0.0},
                     propensity=0.1,
                     explored=True,
                 )

@@ -13,10 +13,13 @@ from inhouse.stats.calibration import (
     Isotonic,
     Platt,
     brier,
+    entropy,
     expected_calibration_error,
     fit_isotonic,
     fit_platt,
+    log_losses,
     logit,
+    normalised_entropy,
     reliability,
 )
 from inhouse.stats.types import NotEnough
@@ -134,3 +137,38 @@ def test_logit_is_finite_at_certainty() -> None:
     """Certain probabilities become large but finite logits."""
     assert np.isfinite(logit([0.0, 1.0])).all()
     assert logit([0.5]).tolist() == [0.0]
+
+
+def test_bins_by_mass_hold_equally_many_of_what_is_rare() -> None:
+    """Predictions near zero, which one bin of equal width would hold, are told apart."""
+    p = np.linspace(0.001, 0.02, 1_000)
+    happened = np.arange(1_000) % 100 == 0
+
+    by_width, by_mass = reliability(p, happened, 10), reliability(p, happened, 10, by_mass=True)
+
+    assert len(by_width) == 1
+    assert [row.n for row in by_mass] == [100] * 10
+    assert all(row.low <= row.p_mean <= row.high for row in by_mass)
+
+
+def test_equal_predictions_are_one_bin_by_mass() -> None:
+    """However many bins are asked for, equals are not torn apart."""
+    (row,) = reliability([0.2] * 9, [True] + [False] * 8, 5, by_mass=True)
+
+    assert (row.low, row.high, row.n, row.rate.estimate) == (0.2, 0.2, 9, 1 / 9)
+
+
+def test_normalised_entropy_is_one_for_the_plain_rate() -> None:
+    """Who tells everybody the rate has 1, who knows better has less; one outcome cannot say."""
+    happened = np.array([True, False, False, False])
+
+    assert normalised_entropy([0.25] * 4, happened) == pytest.approx(1.0)
+    assert normalised_entropy([0.9, 0.1, 0.1, 0.1], happened) == pytest.approx(
+        -np.log(0.9) / entropy(0.25)
+    )
+    assert isinstance(normalised_entropy([0.1, 0.1], [False, False]), NotEnough)
+
+
+def test_log_losses_are_finite_at_certainty() -> None:
+    """A wrong certainty costs much, and not everything."""
+    assert log_losses([0.0, 1.0], [True, True]).tolist() == [pytest.approx(27.63, abs=0.01), 0.0]

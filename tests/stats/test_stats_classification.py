@@ -78,3 +78,23 @@ def test_bounds_are_checked() -> None:
     """A bound in percent is refused by name."""
     with pytest.raises(InputError, match="most_fpr is 5, expected 0 to 1"):
         recall_at_fpr([True, False], [0.1, 0.2], 5)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9), st.integers(0, 3)), max_size=60))
+def test_a_weight_counts_a_pair_so_often(rows: list[tuple[bool, int, int]]) -> None:
+    """Weights say what repeating the rows says; a weight of 0 is as if the pair were not there."""
+    happened, scores, weights = (np.array([row[k] for row in rows]) for k in range(3))
+    often = np.repeat(np.arange(len(rows)), weights.astype(np.int64))
+    many = [happened.astype(np.bool_)[often], scores.astype(float)[often]]
+    for measure in (roc_auc, average_precision):
+        weighted, repeated = measure(happened, scores, weights), measure(*many)
+        if isinstance(repeated, NotEnough):
+            assert isinstance(weighted, NotEnough)
+        else:
+            assert pytest.approx(repeated) == weighted
+
+
+def test_weights_that_cannot_be_are_refused() -> None:
+    """One too few, or below 0."""
+    with pytest.raises(InputError, match="1 weights for 2 rows, expected as many, each 0 or more"):
+        roc_auc([True, False], [0.2, 0.1], [1.0])

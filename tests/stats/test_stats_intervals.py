@@ -10,7 +10,13 @@ from scipy.stats import ttest_ind
 
 from inhouse.core.errors import InputError
 from inhouse.core.random import stream
-from inhouse.stats.intervals import bootstrap, mean_interval, welch_difference, wilson
+from inhouse.stats.intervals import (
+    bootstrap,
+    bootstrap_clusters,
+    mean_interval,
+    welch_difference,
+    wilson,
+)
 from inhouse.stats.types import Interval, Moments, NotEnough, finite, moments
 
 
@@ -126,3 +132,38 @@ def test_values_that_are_not_finite_are_named() -> None:
         moments([1.0, float("nan")])
     with pytest.raises(InputError, match="scores has 2 dimensions, expected 1"):
         finite([[1.0]], "scores")
+
+
+def test_people_are_drawn_whole() -> None:
+    """Rows that repeat one another make no interval narrower, unlike independent ones."""
+    values = np.repeat(np.arange(20.0), 50)
+
+    def mean(weights: np.ndarray) -> float:  # type: ignore[type-arg]
+        return float(weights @ values / weights.sum())
+
+    whole = bootstrap_clusters(np.repeat(np.arange(20), 50), mean, 0)
+    apart = bootstrap_clusters(np.arange(1_000), mean, 0)
+
+    assert isinstance(whole, Interval)
+    assert isinstance(apart, Interval)
+    assert whole.estimate == apart.estimate == 9.5
+    assert whole.high - whole.low > 5 * (apart.high - apart.low)
+
+
+def test_clusters_that_cannot_answer_are_not_enough() -> None:
+    """One person alone; nobody who differs; and a figure that hangs on one person."""
+    hit = np.array([1.0, 0.0, 0.0])
+
+    def ratio(weights: np.ndarray) -> float | NotEnough:  # type: ignore[type-arg]
+        happened = float(weights @ hit)
+        return weights.sum() / happened if happened else NotEnough(reason="it never happened")
+
+    alone = bootstrap_clusters([4, 4, 4], ratio, 0)
+    alike = bootstrap_clusters([0, 1, 2], lambda weights: 1.0, 0)
+    one_only = bootstrap_clusters([0, 1, 2], ratio, 0)
+
+    assert alone == NotEnough(reason="fewer than two people or groups", have=1, need=2)
+    assert alike == NotEnough(reason="no variance between resamples", have=3)
+    assert one_only == NotEnough(
+        reason="too few people or groups to resample: it never happened", have=3
+    )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
 from inhouse.core.errors import InputError
 from inhouse.stats.ranking import (
@@ -13,6 +14,7 @@ from inhouse.stats.ranking import (
     mrr,
     ndcg,
     ndcg_at,
+    rank_correlation,
     recall_at,
     target_ranks,
 )
@@ -98,3 +100,19 @@ def test_ranks_count_from_one() -> None:
     """A rank of zero is a mistake of the caller."""
     with pytest.raises(InputError, match="ranks count from 1"):
         hit_rate([0, 1], 10)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 3)), min_size=3, max_size=50
+    )
+)
+def test_rank_correlation_is_spearmans(rows: list[tuple[int, int, int]]) -> None:
+    """As scipy has it, ties among them; a weight counts a row so often."""
+    first, second, weights = (np.array([row[k] for row in rows]) for k in range(3))
+    one, two = np.repeat(first, weights), np.repeat(second, weights)
+    found = rank_correlation(first, second, weights)
+    if len(np.unique(one)) < 2 or len(np.unique(two)) < 2:
+        assert isinstance(found, NotEnough)
+    else:
+        assert found == pytest.approx(spearmanr(one, two).statistic)

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "import": Entry(module="imports", name="app", help="take over what another system holds"),
     "replay": Entry(module="replay", name="replay", help="score the feed on recorded behaviour"),
     "train": Entry(module="train", name="train", help="learn everything the log holds, now"),
+    "evaluate": Entry(module="evaluate", name="evaluate", help="how good the predictions were"),
     "moderate": Entry(module="moderate", name="app", help="judge what waits; check a policy"),
     "review": Entry(module="review", name="app", help="the moderators' queue"),
     "models": Entry(module="models", name="app", help="who answers each task; owned models"),

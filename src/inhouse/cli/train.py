@@ -1,20 +1,17 @@
 """inhouse train: learn everything the log holds, or a file of sequences, now."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as Bar
 
 from inhouse.app.build import open_services
 from inhouse.app.train_files import catalogue_with
-from inhouse.cli.output import Json, complaints, console, print_json
+from inhouse.cli.output import Json, console, print_json, progress_bar
 from inhouse.core.errors import InputError
 from inhouse.learning.allocator import keep_freed_memory
-from inhouse.learning.causal_serving import write_causal
+from inhouse.learning.causal_serving import Taught, write_causal
 from inhouse.learning.fit_sequences import Fitting, Progress, fit_sequences, training_for
 from inhouse.learning.sequences import Catalogue, read_sequences
 from inhouse.learning.train import train_once
@@ -31,6 +28,12 @@ def train(
         typer.Option(help="file of items that --sequences names: .csv, .jsonl or .parquet"),
     ] = None,
     to: Annotated[Path | None, typer.Option(help="where the model of --sequences goes")] = None,
+    hold_out: Annotated[
+        bool,
+        typer.Option(
+            "--hold-out", help="keep the last item of each from it, for `inhouse evaluate`"
+        ),
+    ] = False,
     epochs: Annotated[int, typer.Option(min=1, help="at most, with --sequences")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="of everything random, with --sequences")] = 0,
     as_json: Json = False,
@@ -41,20 +44,22 @@ def train(
     that learn at night. Killed, it is simply run again.
 
     With --sequences a causal model is trained on that file alone and written to --to; the last item
-    of each person decides when to stop. With --items it learns what their titles, texts, topics,
-    creators and vectors tell, so that those nobody had yet have a place too. Killed and run again,
-    it goes on where it was. Several processes share the work under torchrun --no-python.
+    of each person decides when to stop, with --hold-out the last but one. With --items it learns
+    what their titles, texts, topics, creators and vectors tell, so that those nobody had yet have a
+    place too. Killed and run again, it goes on where it was. Several processes share the work under
+    torchrun --no-python.
     """
     if sequences is None:
         _from_log(as_json)
     elif to is None:
         raise InputError("--sequences needs --to, the file that the model is written to")
     else:
-        _from_file(sequences, items, to, epochs=epochs, seed=seed, as_json=as_json)
+        wanted = _Wanted(items=items, to=to, epochs=epochs, seed=seed, hold_out=hold_out)
+        _from_file(sequences, wanted, as_json=as_json)
 
 
 def _from_log(as_json: bool) -> None:
-    with open_services() as services, _bar() as tell:
+    with open_services() as services, progress_bar() as tell:
         report = train_once(
             services.logs, services.snapshots, services.clock, services.settings.learning, tell
         )
@@ -68,26 +73,40 @@ def _from_log(as_json: bool) -> None:
         console.print(f"published {report.published}; servers take it up within two seconds")
 
 
-def _from_file(
-    path: Path, items: Path | None, to: Path, *, epochs: int, seed: int, as_json: bool
-) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Wanted:
+    """What is to come of a file of sequences."""
+
+    items: Path | None  # what is known of them besides their ids
+    to: Path
+    epochs: int  # at most
+    seed: int
+    hold_out: bool  # keep each person's last item from it
+
+
+def _from_file(path: Path, wanted: _Wanted, *, as_json: bool) -> None:
     keep_freed_memory()
     named = read_sequences(path)
-    training = training_for(named.sequences, len(named.items), seed)
-    known = Catalogue.of_ids(named.items)
-    catalogue = known if items is None else catalogue_with(items, named.items)
-    checkpoint = to.with_name(f"{to.name}.checkpoint")
-    fitting = Fitting(most_epochs=epochs, checkpoint=checkpoint)
-    with together(), _bar() as tell:
+    known = named.sequences.without_last(1) if wanted.hold_out else named.sequences
+    training = training_for(known, len(named.items), wanted.seed)
+    catalogue = (
+        Catalogue.of_ids(named.items)
+        if wanted.items is None
+        else catalogue_with(wanted.items, named.items)
+    )
+    checkpoint = wanted.to.with_name(f"{wanted.to.name}.checkpoint")
+    fitting = Fitting(most_epochs=wanted.epochs, checkpoint=checkpoint)
+    with together(), progress_bar() as tell:
 
         def learned(progress: Progress) -> None:
             told = f"epoch {progress.epoch}, loss {progress.loss:.3f}, best {progress.best:.4f}"
             tell(told, progress.step, progress.steps)
 
-        weights, fit = fit_sequences(named.sequences, catalogue, training, fitting, learned)
+        weights, fit = fit_sequences(known, catalogue, training, fitting, learned)
         if place()[0] > 0:
             return
-    write_causal(weights, to)
+    taught = Taught(digest=named.digest(), held_back=wanted.hold_out, content=catalogue.content)
+    write_causal(weights, wanted.to, taught)
     checkpoint.unlink(missing_ok=True)
     if as_json:
         print_json(fit)
@@ -95,18 +114,6 @@ def _from_file(
     console.print(
         f"{len(named.users):,} people and {len(catalogue.item_ids):,} items; {len(fit.judged)}"
         f" epochs, the best was {fit.best_epoch} with NDCG@10 {fit.judged[fit.best_epoch - 1]:.4f}"
-        f" on each person's last item; written to {to}"
+        f" on each person's last {'item but one' if wanted.hold_out else 'item'}; written to"
+        f" {wanted.to}"
     )
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar that is told what is being done, steps done and steps in all."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%"))
-    with Bar(*columns, console=complaints, transient=True) as bar:
-        task = bar.add_task("log", total=1)
-
-        def tell(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=max(total, 1))
-
-        yield tell

@@ -1,6 +1,7 @@
 """What every learned model is measured beside: popularity of late, and item-item neighbours.
 
 Both learn from one event at a time and answer at once, so they stand in any replay.
+`same_for_all` and `neighbours_of` put them beside a model that learned from sequences.
 """
 
 from collections import deque
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inhouse.core.clock import DAY_MS
+from inhouse.learning.holdout import Scores
+from inhouse.learning.sequences import Sequences
 
 Floats = NDArray[np.float32]
 
@@ -33,6 +36,16 @@ class RecentPopularity:
         self._heat *= 0.5 ** (elapsed / self._half_life_ms)
         self._at_ms = max(self._at_ms, at_ms)
         self._heat[item] += 1
+
+    def learn_all(self, items: NDArray[np.int64], at_ms: NDArray[np.int64]) -> None:
+        """As `learn` of each, in the order of time."""
+        if not len(items):
+            return
+        now_ms = max(self._at_ms, int(at_ms.max()))
+        self._heat *= 0.5 ** ((now_ms - self._at_ms) / self._half_life_ms)
+        worth = 0.5 ** ((now_ms - at_ms) / self._half_life_ms)
+        self._heat += np.bincount(items, worth, minlength=len(self._heat))
+        self._at_ms = now_ms
 
 
 class ItemNeighbours:
@@ -81,3 +94,22 @@ class ItemNeighbours:
             np.add.at(self._pairs, (item, before), weights)
         self._counts[item] += 1
         recent.append(item)
+
+
+def same_for_all(figures: NDArray[np.generic]) -> Scores:
+    """Scores that are the same whatever the history; figures: [items]."""
+    row = figures.astype(np.float32)
+    return lambda histories: np.tile(row, (len(histories), 1))
+
+
+def neighbours_of(learned: Sequences, item_count: int) -> Scores:
+    """Item-item neighbours of what was learned; a history is read and not learned from."""
+    model = ItemNeighbours(item_count)
+    for person in range(len(learned)):
+        for item in learned.of(person):
+            model.learn(person, int(item), 0)
+
+    def scores(histories: Sequences) -> Floats:
+        return np.stack([model.after(histories.of(row).tolist()) for row in range(len(histories))])
+
+    return scores

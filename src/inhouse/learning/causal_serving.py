@@ -34,6 +34,7 @@ from inhouse.learning.taste import KIND_COUNT
 Floats = NDArray[np.float32]
 
 _EPSILON: Final = 1e-5  # of the norms, as in torch
+_CONTENT: Final = "content"  # in a file
 _UNSEEN: Final = np.float32(-1e4)
 
 
@@ -204,10 +205,22 @@ def read_history(history: HistoryArrays, length: int, vectors: Floats) -> ReadRo
     )
 
 
-def write_causal(weights: CausalWeights, path: Path) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taught:
+    """What a model's file says of its training."""
+
+    digest: str  # of the whole file of sequences, `Named.digest`
+    held_back: bool  # whether each person's last item was kept from training altogether
+    content: Floats  # [items, 64] what was known of the items besides their ids
+
+
+def write_causal(weights: CausalWeights, path: Path, taught: Taught | None = None) -> None:
     """Keep weights in one safetensors file, whole or absent. Raises StoreError where it cannot."""
     arrays = {name: np.ascontiguousarray(part) for name, part in weights.arrays().items()}
     told = {"shape": json.dumps(asdict(weights.shape))}
+    if taught is not None:
+        told["taught"] = json.dumps({"digest": taught.digest, "held_back": taught.held_back})
+        arrays[_CONTENT] = taught.content
     write_atomically(path, save({**arrays, "item_ids": packed_names(weights.item_ids)}, told))
 
 
@@ -216,7 +229,8 @@ def read_causal(path: Path) -> CausalWeights:
     try:
         with safe_open(path, "np") as file:
             shape = CausalShape(**json.loads(file.metadata()["shape"]))
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            learned = [name for name in file.keys() if name != _CONTENT]  # noqa: SIM118
+            arrays = {name: file.get_tensor(name) for name in learned}
         names = unpacked_names(arrays.pop("item_ids"))
         id_part, content_map = arrays.pop("id_part"), arrays.pop("content_map")
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -228,6 +242,15 @@ def read_causal(path: Path) -> CausalWeights:
         content_map=content_map,
         encoder=arrays,
     )
+
+
+def taught_of(path: Path) -> Taught | None:
+    """What a file that `read_causal` can read says of its training; None where it says nothing."""
+    with safe_open(path, "np") as file:
+        told = file.metadata().get("taught")
+        return (
+            None if told is None else Taught(content=file.get_tensor(_CONTENT), **json.loads(told))
+        )
 
 
 def _heads(x: Floats, heads: int) -> Floats:

@@ -1,4 +1,8 @@
-"""Leave-one-out: each person's last item asked for, every item ranked, ties against the model."""
+"""What did people want next? Every item ranked, ties against the model.
+
+Leave-one-out asks for each person's last item; `time_split.py` for what people wanted after a
+moment. Either is a list of sequences whose last item is the answer.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +13,7 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from inhouse.learning.sequences import Longs, Sequences
-from inhouse.stats.intervals import bootstrap
+from inhouse.stats.intervals import bootstrap, bootstrap_clusters
 from inhouse.stats.ranking import hit_rate, mrr, ndcg, target_ranks
 from inhouse.stats.types import Interval, NotEnough
 
@@ -30,6 +34,13 @@ class HoldOut:
     far: int = 50  # length of the long lists
     few: int = 5  # up to so many items a person is cold and an item rare
     seed: int = 0  # of the bootstrap
+    fewest: int = 2  # items of a sequence that asks anything; with 1, strangers are asked too
+    people: Longs | None = None  # [n] whose each sequence is; by default each its own person's
+    arrived: Longs | None = None  # [n] so many of the items compete, the first ones; all by default
+
+    def asked(self) -> Longs:
+        """The sequences that ask a question."""
+        return np.flatnonzero(self.sequences.lengths >= self.fewest)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,41 +61,71 @@ class HoldOutReport:
     hit_rate_cold_people: float | NotEnough  # HR@k of people with at most `few` items
     hit_rate_rare_items: float | NotEnough  # HR@k where the answer was learned 1 to `few` times
     hit_rate_new_items: float | NotEnough  # HR@k where it was never learned
+    n_cold_people: int  # questions of such people
+    n_rare_items: int  # questions with such answers
+    n_new_items: int  # likewise
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """One recommender against another on the same questions."""
+
+    rival: str  # against which
+    hit_rate: Interval | NotEnough  # HR@k less that of the rival, by bootstrap over people
+    ndcg: Interval | NotEnough  # NDCG@k likewise
 
 
 def leave_one_out(name: str, questions: HoldOut, scores: Scores) -> HoldOutReport:
     """Ask for the last item of everybody with more than one; what they had does not compete."""
-    ranks, listed = ranked(questions, scores)
+    return report_on(name, questions, *ranked(questions, scores))
+
+
+def report_on(name: str, questions: HoldOut, ranks: Longs, listed: Longs) -> HoldOutReport:
+    """Figures of the answers that `ranked` gave."""
     sequences, counts, k = questions.sequences, questions.counts, questions.k
-    asked = np.flatnonzero(sequences.lengths > 1)
+    asked, people = questions.asked(), _people(questions)
     learned = counts[sequences.items[sequences.starts[asked + 1] - 1]]  # [n] of the answers
-    hits = ranks <= k
-    gains = np.where(hits, 1 / np.log2(ranks + 1), 0.0)
+    hits, gains = ranks <= k, _gains(ranks, k)
     weights = 1 / np.maximum(learned, 1)
     surprise = np.log2(max(len(sequences), 1) / np.maximum(counts, 1))
     cold = sequences.lengths[asked] - 1 <= questions.few
+    rare = (learned > 0) & (learned <= questions.few)
     return HoldOutReport(
         name=name,
         n=len(ranks),
         hit_rate=hit_rate(ranks, k),
-        hit_rate_range=_range(hits.astype(np.float64), questions.seed),
+        hit_rate_range=_range(hits.astype(np.float64), people, questions.seed),
         ndcg=ndcg(ranks, k),
-        ndcg_range=_range(gains, questions.seed),
+        ndcg_range=_range(gains, people, questions.seed),
         mrr=mrr(ranks),
         hit_rate_far=hit_rate(ranks, questions.far),
         coverage=float((listed > 0).mean()) if len(listed) else 0.0,
         novelty=_mean(surprise, listed),
         hit_rate_debiased=_mean(hits, weights),
         hit_rate_cold_people=hit_rate(ranks[cold], k),
-        hit_rate_rare_items=hit_rate(ranks[(learned > 0) & (learned <= questions.few)], k),
+        hit_rate_rare_items=hit_rate(ranks[rare], k),
         hit_rate_new_items=hit_rate(ranks[learned == 0], k),
+        n_cold_people=int(cold.sum()),
+        n_rare_items=int(rare.sum()),
+        n_new_items=int((learned == 0).sum()),
+    )
+
+
+def difference(questions: HoldOut, ranks: Longs, rival: str, theirs: Longs) -> Difference:
+    """What the ranks of one are better than those of a rival."""
+    people, k, seed = _people(questions), questions.k, questions.seed
+    hits = (ranks <= k).astype(np.float64) - (theirs <= k)
+    return Difference(
+        rival=rival,
+        hit_rate=_range(hits, people, seed),
+        ndcg=_range(_gains(ranks, k) - _gains(theirs, k), people, seed),
     )
 
 
 def ranked(questions: HoldOut, scores: Scores) -> tuple[Longs, Longs]:
     """The rank of each answer, 1 for the best, and how often each item stood in a list."""
     sequences = questions.sequences
-    asked = np.flatnonzero(sequences.lengths > 1)
+    asked = questions.asked()
     ranks = np.empty(len(asked), dtype=np.int64)
     listed = np.zeros(len(questions.counts), dtype=np.int64)
     order = np.argsort(sequences.lengths[asked], kind="stable")  # alike in length, so in cost
@@ -95,6 +136,9 @@ def ranked(questions: HoldOut, scores: Scores) -> tuple[Longs, Longs]:
         table = scores(histories)  # [s, items]
         people = np.repeat(np.arange(len(part)), histories.lengths)
         allowed = np.ones(table.shape, dtype=np.bool_)
+        if questions.arrived is not None:
+            arrived = questions.arrived[asked[places]]
+            allowed = np.arange(table.shape[1]) < arrived[:, None]
         allowed[people, histories.items] = False
         ranks[places] = target_ranks(table, answers, allowed)
         np.add.at(listed, _best(np.where(allowed, table, -np.inf), questions.k), 1)
@@ -115,5 +159,21 @@ def _mean(values: npt.ArrayLike, weights: npt.ArrayLike) -> float | NotEnough:
     return float(np.average(np.asarray(values, dtype=np.float64), weights=shares))
 
 
-def _range(values: NDArray[np.float64], seed: int) -> Interval | NotEnough:
-    return bootstrap(values, lambda drawn: float(np.mean(drawn)), seed, draws=_DRAWS)
+def _gains(ranks: Longs, k: int) -> NDArray[np.float64]:
+    return np.where(ranks <= k, 1 / np.log2(ranks + 1), 0.0)
+
+
+def _people(questions: HoldOut) -> Longs | None:
+    return None if questions.people is None else questions.people[questions.asked()]
+
+
+def _range(values: NDArray[np.float64], people: Longs | None, seed: int) -> Interval | NotEnough:
+    """Of the mean; people are drawn, since what one person answers is alike."""
+    if people is None:
+        return bootstrap(values, lambda drawn: float(np.mean(drawn)), seed, draws=_DRAWS)
+    return bootstrap_clusters(
+        people,
+        lambda weights: float(weights @ values / weights.sum()),
+        seed,
+        draws=_DRAWS,
+    )

@@ -22,7 +22,7 @@ from inhouse.events.types import EVENT_KINDS
 from inhouse.features import checkpoint
 from inhouse.features.candidates import FEATURE_NAMES
 from inhouse.features.state import LiveState
-from inhouse.learning.joiner import KeptJoiner
+from inhouse.learning.page_replay import KeptReplay
 
 FORMAT: Final = 1
 _DIGEST_BYTES: Final = 32
@@ -35,7 +35,7 @@ class Kept:
     event_id: str  # of the event at the state's offset, by which a log is known again
     page_offset: int  # pages read up to there
     state: LiveState  # at its offset
-    joiner: KeptJoiner  # pages that wait
+    joiner: KeptReplay  # pages that wait
     arrays: dict[str, NDArray[Any]]  # of the course
 
 
@@ -46,7 +46,7 @@ class _File(msgspec.Struct):
     event_id: str
     page_offset: int
     state: bytes
-    joiner: KeptJoiner
+    joiner: KeptReplay
     arrays: bytes
 
 

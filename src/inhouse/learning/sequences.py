@@ -6,6 +6,7 @@ apart by their number in the row, so that hardly a place is computed for nothing
 
 import csv
 import gzip
+import hashlib
 import io
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -50,23 +51,23 @@ class Sequences:
 
     def take(self, people: Longs) -> "Sequences":
         """Some of them, in the order given."""
-        return self._cut(self.starts[people], self.lengths[people])
+        return self.cut(self.starts[people], self.lengths[people])
 
     def without_last(self, count: int) -> "Sequences":
         """Each cut by its last `count` items; empty where it had no more."""
-        return self._cut(self.starts[:-1], np.maximum(self.lengths - count, 0))
+        return self.cut(self.starts[:-1], np.maximum(self.lengths - count, 0))
 
     def latest(self, length: int) -> "Sequences":
         """Of each the last `length` items at most."""
         kept = np.minimum(self.lengths, length)
-        return self._cut(self.starts[1:] - kept, kept)
+        return self.cut(self.starts[1:] - kept, kept)
 
     def counts(self, item_count: int) -> Longs:
         """int64[item_count] how often each item stands in them."""
         return np.bincount(self.items, minlength=item_count)
 
-    def _cut(self, first: Longs, kept: Longs) -> "Sequences":
-        """`kept[i]` items from place `first[i]` on, for each i."""
+    def cut(self, first: Longs, kept: Longs) -> "Sequences":
+        """`kept[i]` items from place `first[i]` of `items` on, for each i."""
         starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(kept)])
         taken = np.repeat(first - starts[:-1], kept) + np.arange(starts[-1])
         codes = None if self.codes is None else self.codes[taken]
@@ -80,6 +81,13 @@ class Named:
     sequences: Sequences
     users: tuple[str, ...]  # [n] their names
     items: tuple[str, ...]  # [items] the names behind the numbers
+
+    def digest(self) -> str:
+        """By which a file's sequences are known again, whatever people are called."""
+        found = hashlib.sha256("\n".join(self.items).encode())
+        found.update(self.sequences.items.tobytes())
+        found.update(self.sequences.starts.tobytes())
+        return found.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -28,14 +28,23 @@ class ReliabilityBin:
 
 
 def reliability(
-    p: npt.ArrayLike, happened: npt.ArrayLike, bins: int = BINS
+    p: npt.ArrayLike, happened: npt.ArrayLike, bins: int = BINS, *, by_mass: bool = False
 ) -> tuple[ReliabilityBin, ...]:
     """Predictions against outcomes in bins of equal width; empty bins are left out.
 
     p: probabilities in [0, 1]. happened: booleans of the same length.
+    by_mass: bins that hold equally many, between the quantiles of p, with equal p in one bin. For
+    what is rare: in bins of equal width nearly all of it lies in the first.
+    The bins' intervals take the rows for independent.
     """
     predicted, outcome = _pairs(p, happened)
+    edges = np.linspace(0, 1, bins + 1)
     place = np.minimum((predicted * bins).astype(np.int64), bins - 1)
+    if by_mass and len(predicted):
+        ordered, last = np.sort(predicted), np.arange(1, bins + 1) * len(predicted) // bins - 1
+        edges = np.unique(np.append(ordered[0], ordered[np.maximum(last, 0)]))
+        place = np.maximum(np.searchsorted(edges, predicted) - 1, 0)
+        edges = np.append(edges, edges[-1])  # all alike are one bin
     found: list[ReliabilityBin] = []
     for index in np.unique(place):
         inside = place == index
@@ -44,8 +53,8 @@ def reliability(
         assert isinstance(rate, Interval)  # n is at least 1
         found.append(
             ReliabilityBin(
-                low=float(index / bins),
-                high=float((index + 1) / bins),
+                low=float(edges[index]),
+                high=float(edges[index + 1]),
                 n=n,
                 p_mean=float(predicted[inside].mean()),
                 rate=rate,
@@ -55,14 +64,16 @@ def reliability(
 
 
 def expected_calibration_error(
-    p: npt.ArrayLike, happened: npt.ArrayLike, bins: int = BINS
+    p: npt.ArrayLike, happened: npt.ArrayLike, bins: int = BINS, *, by_mass: bool = False
 ) -> float | NotEnough:
     """ECE = sum over bins of n_b / n * |rate_b - mean p_b| (Naeini et al. 2015; Guo et al. 2017).
+
+    by_mass: as of `reliability`. Never 0 on a sample, however right p is: a bin's rate wavers.
 
     >>> expected_calibration_error([0.5, 0.5], [True, False])
     0.0
     """
-    table = reliability(p, happened, bins)
+    table = reliability(p, happened, bins, by_mass=by_mass)
     n = sum(row.n for row in table)
     if n == 0:
         return NotEnough(reason="no predictions", have=0, need=1)
@@ -75,6 +86,38 @@ def brier(p: npt.ArrayLike, happened: npt.ArrayLike) -> float | NotEnough:
     if len(predicted) == 0:
         return NotEnough(reason="no predictions", have=0, need=1)
     return float(((predicted - outcome) ** 2).mean())
+
+
+def log_losses(p: npt.ArrayLike, happened: npt.ArrayLike) -> Floats:
+    """-log of what was said of what happened, nats, for each row; finite, p clipped to 1e-12."""
+    predicted, outcome = _pairs(p, happened)
+    said = np.where(outcome, predicted, 1 - predicted)
+    return np.asarray(-np.log(np.maximum(said, _TINY)), dtype=np.float64)
+
+
+def entropy(rate: float) -> float:
+    """Nats of a coin that shows heads at this rate: the log loss of who knows the rate alone.
+
+    >>> round(entropy(0.5), 4), entropy(0.0)
+    (0.6931, 0.0)
+    """
+    return float(special.entr(rate) + special.entr(1 - rate))
+
+
+def normalised_entropy(p: npt.ArrayLike, happened: npt.ArrayLike) -> float | NotEnough:
+    """Mean log loss over the entropy of the plain rate (He et al. 2014, section 3).
+
+    Below 1 is better than telling everybody the rate; 1 is no better. NotEnough where one outcome
+    alone occurs, whose rate has no entropy.
+
+    >>> round(normalised_entropy([0.5, 0.5], [True, False]), 6)
+    1.0
+    """
+    losses, outcome = log_losses(p, happened), np.asarray(happened, dtype=np.bool_)
+    lacking = _one_sided(outcome)
+    if lacking:
+        return lacking
+    return float(losses.mean() / entropy(float(outcome.mean())))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

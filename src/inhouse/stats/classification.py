@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inhouse.core.errors import InputError
-from inhouse.stats.types import Bools, Floats, Ints, NotEnough, finite, same_length
+from inhouse.stats.types import Bools, Floats, NotEnough, finite, same_length, weights_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,30 +23,65 @@ class OperatingPoint:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Curve:
     thresholds: Floats  # distinct scores, falling
-    hits: Ints  # positives at or above each
-    misfires: Ints  # negatives at or above each
+    hits: Floats  # positives at or above each, by weight
+    misfires: Floats  # negatives at or above each, by weight
 
 
-def roc_auc(happened: npt.ArrayLike, scores: npt.ArrayLike) -> float | NotEnough:
+class ScoreOrder:
+    """Pairs sorted once, to be asked again and again under other weights, as a bootstrap does."""
+
+    def __init__(self, happened: npt.ArrayLike, scores: npt.ArrayLike) -> None:
+        outcome, raw = _pairs(happened, scores)
+        self._order = np.argsort(-raw, kind="stable")
+        self._thresholds = raw[self._order]
+        self._hit = outcome[self._order]
+        steps = np.flatnonzero(np.diff(self._thresholds))
+        self._ends = np.append(steps, len(raw) - 1) if len(raw) else steps
+
+    def auc(self, weights: npt.ArrayLike | None = None) -> float | NotEnough:
+        """As `roc_auc`."""
+        curve = self.curve(weights)
+        if isinstance(curve, NotEnough):
+            return curve
+        hits, misfires = curve.hits, curve.misfires
+        beaten = np.diff(misfires, prepend=0.0) * (hits - np.diff(hits, prepend=0.0) / 2)
+        return float(beaten.sum() / (hits[-1] * misfires[-1]))
+
+    def curve(self, weights: npt.ArrayLike | None = None) -> "_Curve | NotEnough":
+        """How much is flagged at each distinct score; NotEnough where one class alone counts."""
+        shares = weights_of(weights, len(self._order))[self._order]
+        hits = np.cumsum(shares * self._hit)[self._ends]
+        misfires = np.cumsum(shares)[self._ends] - hits
+        if not len(hits) or hits[-1] <= 0 or misfires[-1] <= 0:
+            return NotEnough(reason="only one class occurs", have=len(self._order))
+        return _Curve(thresholds=self._thresholds[self._ends], hits=hits, misfires=misfires)
+
+
+def roc_auc(
+    happened: npt.ArrayLike, scores: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> float | NotEnough:
     """Probability that a positive outscores a negative, a tie counting half.
+
+    weights: how often each pair counts, 0 or more; once each by default.
 
     >>> roc_auc([False, True, True], [0.1, 0.4, 0.1])
     0.75
     """
-    curve = _curve(happened, scores)
-    if isinstance(curve, NotEnough):
-        return curve
-    recall = np.concatenate(([0.0], curve.hits / curve.hits[-1]))
-    fpr = np.concatenate(([0.0], curve.misfires / curve.misfires[-1]))
-    return float(np.trapezoid(recall, fpr))
+    return ScoreOrder(happened, scores).auc(weights)
 
 
-def average_precision(happened: npt.ArrayLike, scores: npt.ArrayLike) -> float | NotEnough:
-    """Area under the precision-recall curve by steps: sum of (R_n - R_n-1) P_n."""
-    curve = _curve(happened, scores)
+def average_precision(
+    happened: npt.ArrayLike, scores: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> float | NotEnough:
+    """Area under the precision-recall curve by steps: sum of (R_n - R_n-1) P_n.
+
+    weights: as of `roc_auc`.
+    """
+    curve = _curve(happened, scores, weights)
     if isinstance(curve, NotEnough):
         return curve
-    precision = curve.hits / (curve.hits + curve.misfires)
+    flagged = curve.hits + curve.misfires
+    precision = np.divide(curve.hits, flagged, out=np.zeros_like(flagged), where=flagged > 0)
     gains = np.diff(curve.hits, prepend=0) / curve.hits[-1]
     return float((gains * precision).sum())
 
@@ -114,16 +149,10 @@ def _best(curve: _Curve, within: Bools) -> OperatingPoint:
     )
 
 
-def _curve(happened: npt.ArrayLike, scores: npt.ArrayLike) -> _Curve | NotEnough:
-    outcome, raw = _pairs(happened, scores)
-    lacking = _one_sided(outcome)
-    if lacking:
-        return lacking
-    order = np.argsort(-raw, kind="stable")
-    ordered = raw[order]
-    ends = np.append(np.flatnonzero(np.diff(ordered)), len(raw) - 1)
-    hits = np.cumsum(outcome[order])[ends].astype(np.int64)
-    return _Curve(thresholds=ordered[ends], hits=hits, misfires=(ends + 1 - hits).astype(np.int64))
+def _curve(
+    happened: npt.ArrayLike, scores: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> _Curve | NotEnough:
+    return ScoreOrder(happened, scores).curve(weights)
 
 
 def _pairs(happened: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[Bools, Floats]:

@@ -102,6 +102,42 @@ def bootstrap(
     return Interval(estimate=float(statistic(rows)), low=float(low), high=float(high), level=level)
 
 
+def bootstrap_clusters(
+    clusters: npt.ArrayLike,
+    statistic: Callable[[Floats], float | NotEnough],
+    seed: int,
+    level: float = 0.95,
+    draws: int = 1_000,
+) -> Interval | NotEnough:
+    """Percentile bootstrap that draws whole clusters: rows of one person are alike.
+
+    clusters: whose each row is. statistic: weights, how often each row counts in a draw -> number,
+    or NotEnough. The estimate is that of equal weights. The same seed gives the same interval.
+    NotEnough below two clusters, where no draw differs, and where a draw has no answer: then what
+    the statistic needs occurs in too few clusters.
+    """
+    names, cluster = np.unique(np.asarray(clusters), return_inverse=True)
+    if len(names) < 2:
+        return NotEnough(reason="fewer than two people or groups", have=len(names), need=2)
+    estimate = statistic(np.ones(len(cluster)))
+    if isinstance(estimate, NotEnough):
+        return estimate
+    random, drawn = stream(seed, "bootstrap"), np.empty(draws)
+    for draw in range(draws):
+        counts = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))
+        found = statistic(counts.astype(np.float64)[cluster])
+        if isinstance(found, NotEnough):
+            return NotEnough(
+                reason=f"too few people or groups to resample: {found.reason}", have=len(names)
+            )
+        drawn[draw] = found
+    tail = (1 - checked_level(level)) / 2
+    low, high = np.quantile(drawn, (tail, 1 - tail))
+    if low == high:
+        return NotEnough(reason="no variance between resamples", have=len(names))
+    return Interval(estimate=estimate, low=float(low), high=float(high), level=level)
+
+
 def z_value(level: float) -> float:
     """The two-sided normal quantile, 1.96 for 0.95."""
     return float(special.ndtri(0.5 + checked_level(level) / 2))

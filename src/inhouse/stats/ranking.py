@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inhouse.core.errors import InputError
-from inhouse.stats.types import Floats, Ints, NotEnough, finite
+from inhouse.stats.types import Floats, Ints, NotEnough, finite, same_length, weights_of
 
 Key = TypeVar("Key", str, int)
 
@@ -103,6 +103,47 @@ def gini(counts: npt.ArrayLike) -> float | NotEnough:
     if total == 0:
         return NotEnough(reason="nothing was counted", have=0, need=1)
     return float(((2 * np.arange(1, n + 1) - n - 1) * values).sum() / (n * total))
+
+
+def rank_correlation(
+    first: npt.ArrayLike, second: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> float | NotEnough:
+    """Spearman's rho: the correlation of ranks, rows of equal value sharing their middle rank.
+
+    weights: how often each row counts; once each by default. NotEnough where a column is all alike.
+
+    >>> rank_correlation([1, 2, 3], [10, 40, 900])
+    1.0
+    """
+    one, two = finite(first, "first"), finite(second, "second")
+    same_length(one, two, "first and second")
+    return place_correlation(places(one), places(two), weights)
+
+
+def places(values: npt.ArrayLike) -> Ints:
+    """Each value's place among the distinct ones, 0 for the lowest."""
+    found: Ints = np.unique(finite(values, "values"), return_inverse=True)[1].astype(np.int64)
+    return found
+
+
+def place_correlation(
+    first: Ints, second: Ints, weights: npt.ArrayLike | None = None
+) -> float | NotEnough:
+    """`rank_correlation` of columns whose `places` are known; a bootstrap asks again and again."""
+    shares = weights_of(weights, len(first))
+    x, y = _middles(first, shares), _middles(second, shares)
+    spread = float((shares * x * x).sum() * (shares * y * y).sum()) ** 0.5
+    if spread <= 0:
+        return NotEnough(reason="a column does not vary", have=len(first))
+    return float((shares * x * y).sum() / spread)
+
+
+def _middles(place: Ints, shares: Floats) -> Floats:
+    """The middle rank of each row's value, less their mean: exactly 0 where all are equal."""
+    mass = np.bincount(place, shares)
+    below = np.cumsum(mass) - mass
+    middles: Floats = (below + mass / 2 - mass.sum() / 2)[place]
+    return middles
 
 
 def _ranks(ranks: npt.ArrayLike, k: int) -> Floats:

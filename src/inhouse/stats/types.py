@@ -77,6 +77,16 @@ def same_length(first: Floats | Bools, second: Floats | Bools, names: str) -> No
         raise InputError(f"{names} have {len(first)} and {len(second)} values, expected as many")
 
 
+def weights_of(weights: npt.ArrayLike | None, n: int) -> Floats:
+    """How often each of n rows counts, once where nothing is said, or InputError."""
+    if weights is None:
+        return np.ones(n)
+    told = finite(weights, "weights")
+    if len(told) != n or (n and told.min() < 0):
+        raise InputError(f"{len(told)} weights for {n} rows, expected as many, each 0 or more")
+    return told
+
+
 def checked_level(level: float) -> float:
     """A confidence level in (0, 1), or InputError."""
     if not 0 < level < 1:

@@ -2,7 +2,9 @@
 
 Every item is ranked, what a person had does not compete, ties stand against the model. The last
 item but one is for validation: it decides when training stops, of ours and of the peers alike; it
-is read in the end, but never learned from. No time of the asked item is used. Popularity and
+is read in the end, but never learned from, except in the row "ours, whole": the same training once
+more, for as many epochs as were best, on the last item but one too, as `inhouse train` does it for
+a model that is to be used. No time of the asked item is used. Popularity and
 item-item neighbours always stand beside; RecTools and implicit do where they are installed.
 """
 
@@ -23,11 +25,13 @@ from inhouse.learning.fit_sequences import (
     Fitting,
     Progress,
     fit_sequences,
+    fit_whole,
     training_for,
 )
 from inhouse.learning.history_model import scores_of
 from inhouse.learning.holdout import HoldOut, HoldOutReport, leave_one_out
 from inhouse.learning.sequences import Catalogue, Sequences, read_sequences
+from inhouse.learning.train_sequences import SequenceTraining
 from inhouse.stats.types import Interval, NotEnough
 
 COLUMNS = (
@@ -50,20 +54,25 @@ USUAL_PEERS = ("sasrec", "esasrec", "als")
 QUICK_PEOPLE, QUICK_SECONDS = 2_000, 15.0
 
 
-def ours(checkpoint: Path | None) -> Peer:
+class Ours:
     """The causal model of `inhouse.learning`, its sizes by rule."""
 
-    def fit(split: Split, limits: Limits) -> Fitted:
-        catalogue = Catalogue.of_ids(split.items)
-        training = training_for(split.known, len(split.items), limits.seed)
+    def __init__(self, checkpoint: Path | None) -> None:
+        self._checkpoint = checkpoint
+        self._epochs = 0  # that were best
+
+    def fit(self, split: Split, limits: Limits) -> Fitted:
+        """Stopped early by the last item but one, which is not learned from."""
+        catalogue, training = self._how(split, limits)
         end = time.monotonic() + limits.seconds
         fitting = Fitting(
             most_epochs=limits.epochs,
             patience=limits.patience,
             enough=lambda: time.monotonic() > end,
-            checkpoint=checkpoint,
+            checkpoint=self._checkpoint,
         )
         weights, told = fit_sequences(split.known, catalogue, training, fitting, _tell)
+        self._epochs = told.best_epoch
         return Fitted(
             scores=scores_of(weights),
             parameters=told.parameters,
@@ -75,7 +84,18 @@ def ours(checkpoint: Path | None) -> Peer:
             },
         )
 
-    return fit
+    def fit_whole(self, split: Split, limits: Limits) -> Fitted:
+        """For as many epochs on that item too."""
+        catalogue, training = self._how(split, limits)
+        fitting = Fitting(most_epochs=self._epochs, checkpoint=self._checkpoint)
+        weights = fit_whole(split.known, catalogue, training, fitting, _tell)
+        parameters = sum(part.size for part in weights.arrays().values())
+        return Fitted(scores=scores_of(weights), parameters=parameters, epochs=self._epochs)
+
+    def _how(self, split: Split, limits: Limits) -> tuple[Catalogue, SequenceTraining]:
+        return Catalogue.of_ids(split.items), training_for(
+            split.known, len(split.items), limits.seed
+        )
 
 
 def _tell(progress: Progress) -> None:
@@ -147,7 +167,9 @@ def _split(path: Path, most: int | None) -> Split:
 
 def _contestants(options: argparse.Namespace) -> Iterator[tuple[str, Peer]]:
     yield from BASELINES.items()
-    yield "ours", ours(options.checkpoint)
+    model = Ours(options.checkpoint)
+    yield "ours", model.fit
+    yield "ours, whole", model.fit_whole
     for name in options.peers:
         if installed(name):
             yield _titled(name), PEERS[name].fit

@@ -21,7 +21,9 @@ from inhouse.learning.fit_sequences import (
     Fitting,
     Progress,
     fit_sequences,
+    fit_whole,
     training_for,
+    whole_checkpoint,
 )
 from inhouse.learning.history_model import scores_of
 from inhouse.learning.holdout import HoldOut, leave_one_out
@@ -177,6 +179,24 @@ def test_a_killed_run_comes_to_the_same_end(tmp_path: Path) -> None:
     assert again == told[-len(again) :]
     assert len(again) < len(told)
     assert len(fit.judged) == 3
+
+
+def test_a_model_to_be_used_learns_the_last_items_too(tmp_path: Path) -> None:
+    """What people did last alone tells that 2 follows 1: only the whole training learns it. It
+    goes on from a checkpoint of its own."""
+    sequences = from_lists([[0, 1, 2]] * 60)
+    checkpoint = tmp_path / "run"
+    fitting = Fitting(most_epochs=15, patience=15, checkpoint=checkpoint)
+
+    kept_back, _ = fit_sequences(sequences, CATALOGUE, SMALL, fitting)
+    whole = fit_whole(sequences, CATALOGUE, SMALL, fitting)
+    again = fit_whole(sequences, CATALOGUE, SMALL, fitting)
+
+    asked = from_lists([[0, 1]])
+    assert int(scores_of(whole)(asked)[0, 2:].argmax()) == 0
+    assert int(scores_of(kept_back)(asked)[0, 2:].argmax()) != 0
+    assert whole_checkpoint(checkpoint).exists()
+    _same(again, whole)
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -120,11 +120,6 @@ def _sequences(path: Path, model: Path, *, as_json: bool) -> None:
         print_json(report)
         return
     console.print(f"{report.people:,} people and {report.items:,} items; each's last item is asked")
-    if not report.held_back:
-        console.print(
-            "these items decided when training stopped, so the model's figures are a little too"
-            " good; train with --hold-out for figures that are not"
-        )
     _print_standings(report.standings)
 
 

@@ -1,6 +1,6 @@
 """inhouse train: learn everything the log holds, or a file of sequences, now."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,14 @@ from inhouse.cli.output import Json, console, print_json, progress_bar
 from inhouse.core.errors import InputError
 from inhouse.learning.allocator import keep_freed_memory
 from inhouse.learning.causal_serving import Taught, write_causal
-from inhouse.learning.fit_sequences import Fitting, Progress, fit_sequences, training_for
+from inhouse.learning.fit_sequences import (
+    Fitting,
+    Progress,
+    fit_sequences,
+    fit_whole,
+    training_for,
+    whole_checkpoint,
+)
 from inhouse.learning.sequences import Catalogue, read_sequences
 from inhouse.learning.train import train_once
 from inhouse.learning.train_sequences import place, together
@@ -43,11 +50,12 @@ def train(
     The learner of `inhouse up` does the same all the time; this is for imports and for machines
     that learn at night. Killed, it is simply run again.
 
-    With --sequences a causal model is trained on that file alone and written to --to; the last item
-    of each person decides when to stop, with --hold-out the last but one. With --items it learns
-    what their titles, texts, topics, creators and vectors tell, so that those nobody had yet have a
-    place too. Killed and run again, it goes on where it was. Several processes share the work under
-    torchrun --no-python.
+    With --sequences a causal model is trained on that file alone and written to --to: first to find
+    out how long, by the last item of each person, then as long on all of it. --hold-out keeps the
+    last item out of both, to judge the model by it. With --items it learns what their titles,
+    texts, topics, creators and vectors tell, so that those nobody had yet have a place too. Killed
+    and run again, it goes on where it was. Several processes share the work under torchrun
+    --no-python.
     """
     if sequences is None:
         _from_log(as_json)
@@ -102,18 +110,21 @@ def _from_file(path: Path, wanted: _Wanted, *, as_json: bool) -> None:
             told = f"epoch {progress.epoch}, loss {progress.loss:.3f}, best {progress.best:.4f}"
             tell(told, progress.step, progress.steps)
 
-        weights, fit = fit_sequences(known, catalogue, training, fitting, learned)
+        _, fit = fit_sequences(known, catalogue, training, fitting, learned)
+        fitting = replace(fitting, most_epochs=fit.best_epoch)
+        weights = fit_whole(known, catalogue, training, fitting, learned)
         if place()[0] > 0:
             return
     taught = Taught(digest=named.digest(), held_back=wanted.hold_out, content=catalogue.content)
     write_causal(weights, wanted.to, taught)
     checkpoint.unlink(missing_ok=True)
+    whole_checkpoint(checkpoint).unlink(missing_ok=True)
     if as_json:
         print_json(fit)
         return
     console.print(
         f"{len(named.users):,} people and {len(catalogue.item_ids):,} items; {len(fit.judged)}"
         f" epochs, the best was {fit.best_epoch} with NDCG@10 {fit.judged[fit.best_epoch - 1]:.4f}"
-        f" on each person's last {'item but one' if wanted.hold_out else 'item'}; written to"
-        f" {wanted.to}"
+        f" on each person's last {'item but one' if wanted.hold_out else 'item'}, then trained as"
+        f" long on that too; written to {wanted.to}"
     )

@@ -1,13 +1,15 @@
 """A causal model of sequences from start to end: sizes by rule, early stopping, checkpoints.
 
 Each person's last item is kept from learning and asked for after every epoch, with everything
-ranked; the weights with the best NDCG@10 stay.
+ranked; the weights with the best NDCG@10 stay. That says how long to train: a model that is to be
+used is then trained as long on everything (`fit_whole`), since what people did last tells most of
+what they want next.
 """
 
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -129,6 +131,36 @@ def fit_sequences(
             ranks, _ = ranked(questions, _scores_of(weights, catalogue))
             run.judge(weights, _figure(ranks))
     return run.best(catalogue), run.fit()
+
+
+def fit_whole(
+    sequences: Sequences,
+    catalogue: Catalogue,
+    training: SequenceTraining,
+    fitting: Fitting,
+    progress: Callable[[Progress], None] = lambda progress: None,
+) -> CausalWeights:
+    """A causal model of all of the sequences, each person's last item too; nobody is asked.
+
+    Trained for `fitting.most_epochs`, as `fit_sequences` found best. Deterministic and resumable
+    likewise, with a checkpoint of its own beside the one of `fitting`.
+    """
+    checkpoint = None if fitting.checkpoint is None else whole_checkpoint(fitting.checkpoint)
+    epochs = fitting.most_epochs
+    fitting = replace(fitting, patience=epochs, checkpoint=checkpoint)
+    trainer = SequenceTrainer(sequences, catalogue, training)
+    run = _Run(trainer, fitting, _digest((sequences, sequences), catalogue, training))
+    while not run.is_over():
+        run.step()
+        progress(run.progress())
+        if trainer.step == 0:
+            run.judge(trainer.weights(), trainer.epoch)  # the latest stand for the best
+    return run.best(catalogue)
+
+
+def whole_checkpoint(checkpoint: Path) -> Path:
+    """Where `fit_whole` keeps what it goes on from."""
+    return checkpoint.with_name(f"{checkpoint.name}-whole")
 
 
 class _Run:

@@ -18,6 +18,7 @@ from inhouse.learning.fit_sequences import (
     Progress,
     SequenceFit,
     fit_sequences,
+    fit_whole,
     training_for,
 )
 from inhouse.learning.history_model import scores_of
@@ -39,6 +40,7 @@ NEIGHBOURS: Final = "item-item neighbours"
 # The square of so many items takes 1.6 GB.
 MOST_NEIGHBOURS: Final = 20_000
 _HALF_LIVES_DAYS: Final = (1.0, 7.0)
+_WAY_OUT: Final = "train it with `inhouse train --sequences FILE --hold-out --to MODEL`"
 Tell = Callable[[str, int, int], None]  # what is being done, done so far, in all
 
 
@@ -57,7 +59,6 @@ class SequenceReport:
 
     people: int
     items: int
-    held_back: bool  # whether training never saw what is asked; else it decided when to stop
     standings: Standings
 
 
@@ -82,25 +83,24 @@ class TimeSplitReport:
 def judge_sequences(named: Named, path: Path, tell: Tell) -> SequenceReport:
     """The model of a file on the sequences that it was trained on.
 
-    Raises InputError where it was trained on others: what it knows of the answers is then unknown.
+    Raises InputError where it was trained on others, or on the answers too.
     """
     weights, taught = read_causal(path), taught_of(path)
     if taught is None or taught.digest != named.digest():
         raise InputError(
-            f"{path} was not trained on these sequences, so it may know the answers; train it with"
-            " `inhouse train --sequences FILE --hold-out --to MODEL`"
+            f"{path} was not trained on these sequences, so it may know the answers; {_WAY_OUT}"
         )
+    if not taught.held_back:
+        raise InputError(f"{path} has learned the answers too; {_WAY_OUT}")
     # What the model knows by content and nobody had competes too, behind the items of the file.
     count, whole = len(weights.item_ids), named.sequences
-    # The last item that training was given decided when to stop; it learned from those before it.
-    learned = whole.without_last(2 if taught.held_back else 1)
+    learned = whole.without_last(1)
     questions = HoldOut(sequences=whole, counts=learned.counts(count))
     ours = scores_of(weights, taught.content)
     contestants = {OURS: ours, "popular, of all time": same_for_all(questions.counts)}
     return SequenceReport(
         people=len(whole),
         items=count,
-        held_back=taught.held_back,
         standings=standings_of(questions, contestants, learned, tell),
     )
 
@@ -118,13 +118,11 @@ def judge_after(
 
     border = split.learned_wants.stop
     known = int(wants.items[:border].max()) + 1  # items that had come
-    weights, fit = fit_sequences(
-        split.learned,
-        Catalogue.of_ids(wants.item_names[:known]),
-        training_for(split.learned, known, seed),
-        Fitting(most_epochs=epochs),
-        learned,
-    )
+    catalogue = Catalogue.of_ids(wants.item_names[:known])
+    how = training_for(split.learned, known, seed)
+    _, fit = fit_sequences(split.learned, catalogue, how, Fitting(most_epochs=epochs), learned)
+    whole = Fitting(most_epochs=fit.best_epoch)
+    weights = fit_whole(split.learned, catalogue, how, whole, learned)
     ours = _widened(scores_of(weights), len(wants.item_names))
     contestants = {OURS: ours, **_popular(wants, split)}
     return TimeSplitReport(

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from inhouse.app.build import Services, open_services
-from inhouse.app.settings import all_rows, load_settings
+from inhouse.app.communities import chosen_settings
+from inhouse.app.settings import all_rows
 from inhouse.cli.output import FAILED, Json, console, print_json, show
 from inhouse.core.errors import InhouseError
 
@@ -47,7 +48,7 @@ def doctor(
 
 
 def _findings() -> Iterator[Finding]:
-    loaded = load_settings()  # faulty settings are an error of their own, with every fault
+    loaded = chosen_settings()  # faulty settings are an error of their own, with every fault
     yield Finding(what="settings", ok=True, detail="all can be used")
     with open_services(loaded) as services:
         checks: dict[str, Callable[[Services], Finding]] = {

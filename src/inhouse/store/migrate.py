@@ -21,6 +21,8 @@ def migrate(database: Database) -> None:
     """Apply every migration that is missing; does nothing where none is. Safe to run at once
     from several processes: the second waits for the first and finds its work done."""
     with database.engine.connect() as connection, begin(connection):
+        if database.schema:
+            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {database.schema}")
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

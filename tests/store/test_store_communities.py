@@ -1,6 +1,7 @@
 """Communities on one PostgreSQL server: a schema each, and turns that are not shared."""
 
-import threading
+import subprocess
+import sys
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +11,15 @@ from inhouse.store.database import Database, StoreSettings, begin, open_database
 from inhouse.store.migrate import check_current, migrate
 from postgres import Cluster
 
+_MIGRATE = """
+import sys
+from inhouse.store.database import StoreSettings, open_database
+from inhouse.store.migrate import check_current, migrate
+database = open_database(StoreSettings(url=sys.argv[1]), "tea")
+migrate(database)
+check_current(database)
+database.close()
+"""
 pytestmark = pytest.mark.postgres
 
 
@@ -56,15 +66,11 @@ def test_each_community_has_a_schema_of_its_own(settings: StoreSettings) -> None
 
 def test_several_processes_may_make_a_community_at_once(settings: StoreSettings) -> None:
     """The second waits for the first and finds its work done."""
-    databases = [open_database(settings, "tea") for _ in range(4)]
-    threads = [threading.Thread(target=migrate, args=(database,)) for database in databases]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for database in databases:
-        check_current(database)
-        database.close()
+    run = [sys.executable, "-c", _MIGRATE, settings.url]
+    started = [subprocess.Popen(run, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+
+    assert [process.communicate(timeout=60) for process in started] == [(None, "")] * 4
+    assert [process.returncode for process in started] == [0] * 4
 
 
 def test_a_long_write_of_one_holds_up_no_other(settings: StoreSettings) -> None:

@@ -34,6 +34,7 @@ Write = Callable[[Connection], T]
 _MOST_IN_ONE_COMMIT: Final = 512
 # The schema counts too: communities on one server do not wait for each other.
 _PG_TURN: Final = "SELECT pg_advisory_xact_lock(724002, hashtext(current_setting('search_path')))"
+_CONNECT_S: Final = 5
 _TRIES: Final = 50
 _PAUSE_S: Final = 0.1
 
@@ -284,7 +285,11 @@ def schema_of(community: str) -> str:
 
 def _postgres_engine(url: str, schema: str) -> Engine:
     full = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    engine = sa.create_engine(full, pool_size=8, max_overflow=8, pool_pre_ping=True)
+    # A server that is gone must not hold up whoever serves other communities for minutes.
+    patience = {} if "connect_timeout" in url else {"connect_timeout": _CONNECT_S}
+    engine = sa.create_engine(
+        full, pool_size=8, max_overflow=8, pool_pre_ping=True, connect_args=patience
+    )
     if not schema:
         return engine
 

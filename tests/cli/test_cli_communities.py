@@ -97,6 +97,19 @@ def test_every_command_is_about_the_named_community() -> None:
     assert disk["detail"].endswith(str(Path("data") / "communities" / "tea"))
 
 
+def test_doctor_looks_at_every_community(folder: Path) -> None:
+    """One with a faulty file is what is wrong with the installation, by name of the file."""
+    _call("communities", "add", "tea")
+    well = next(f for f in _json("doctor") if f["what"] == "communities")
+    (folder / "data" / "communities" / "tea" / "inhouse.toml").write_text("[api]\nport = 9\n")
+    result = _run("doctor", "--json")
+    ill = next(f for f in json.loads(result.output) if f["what"] == "communities")
+
+    assert (well["ok"], well["detail"]) == (True, "tea")
+    assert (result.exit_code, ill["ok"]) == (1, False)
+    assert "tea/inhouse.toml cannot stand there" in ill["detail"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -5,7 +5,6 @@ answered 503 there; the others do not notice.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Final
 
@@ -71,10 +70,11 @@ class Served:
         refuse would hold up everybody."""
         self.ready = False
         while not self.ready:
-            await asyncio.sleep(_TRY_AGAIN_S)
-            with contextlib.suppress(StoreError):
+            try:
                 await asyncio.to_thread(self.services.log.last_offset)
                 self.ready = True
+            except StoreError:
+                await asyncio.sleep(_TRY_AGAIN_S)
 
     async def _renew(self) -> None:
         """Take up newer models; what takes time is done on a thread while the old one serves."""
@@ -190,8 +190,11 @@ class House:
         """Hear of communities that were added, removed or mended."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            await self._look()
-            await self._open_all()
+            try:
+                await self._look()
+                await self._open_all()
+            except Exception as error:  # noqa: BLE001 - who is served already must go on being served
+                _LOG.error("look_failed", kind=type(error).__name__, reason=str(error))
 
 
 def _load(services: Services) -> None:

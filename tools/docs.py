@@ -16,6 +16,7 @@ from inhouse.core.settings import rows
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference"
+_TABLE_HEAD = ("| parameter | default | what it is |", "| --- | --- | --- |")
 _NOTE = "Made from the code by `make format`; `make check` fails when it is stale."
 
 
@@ -25,7 +26,8 @@ def settings_page() -> str:
         "# Settings",
         "",
         f"{_NOTE} A value comes from the environment variable, else from `inhouse.toml`",
-        "(`[package]` sections, `name = value`), else it is the default.",
+        "(`[package]` sections, `name = value`), else it is the default. A community with a name",
+        "has a file of its own: [communities](../guides/communities.md).",
     ]
     for package, table in SECTIONS.items():
         doc = (table.__doc__ or "").strip().splitlines()[0]
@@ -46,11 +48,12 @@ def commands_page() -> str:
     """Every command with its help, as `--help` has it."""
     lines = ["# Commands", "", f"{_NOTE} Exit codes: 0 done, 1 it failed, 2 it was asked wrongly."]
     root = typer.main.get_command(command_line(tuple(COMMANDS)))
+    lines += ["", "## Before any command", "", *_TABLE_HEAD, *_parameters(root)]
     for names, command in _walk(["inhouse"], root):
         lines += ["", f"## {' '.join(names)}", "", (command.help or "").strip(), ""]
         rows_ = list(_parameters(command))
         if rows_:
-            lines += ["| parameter | default | what it is |", "| --- | --- | --- |", *rows_]
+            lines += [*_TABLE_HEAD, *rows_]
     return "\n".join(lines) + "\n"
 
 

@@ -146,3 +146,25 @@ def _alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_programs_come_and_go_while_others_run() -> None:
+    """A new one is started, one that is not named any more is stopped, the rest are left alone."""
+    a, b, c = (Program(name=name, arguments=("-c", _SLEEPER)) for name in "abc")
+    supervisor = Supervisor([a, b], {})
+    supervisor.start()
+    before = supervisor.pids()
+    after: dict[str, int] = {}
+
+    def each() -> None:
+        if not after:
+            supervisor.keep([a, c])
+            after.update(supervisor.pids())
+        elif not Path(f"/proc/{before['b']}").exists():
+            supervisor.stop()
+
+    supervisor.run(each)
+
+    assert sorted(after) == ["a", "c"]
+    assert after["a"] == before["a"]
+    assert supervisor.pids() == {}

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,16 @@ def test_processes_may_migrate_at_once(empty_settings: StoreSettings) -> None:
 
     assert [process.communicate(timeout=60) for process in started] == [("", "")] * 4
     assert [process.returncode for process in started] == [0] * 4
+
+
+def test_a_process_may_migrate_several_databases_at_once(tmp_path: Path) -> None:
+    """Eight threads, each with a database of its own: each finds its own current afterwards."""
+    opened = [open_database(StoreSettings(folder=str(tmp_path / f"d{n}"))) for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(migrate, opened))
+    for database in opened:
+        check_current(database)
+        database.close()
 
 
 def test_a_database_without_tables_is_not_current(empty_settings: StoreSettings) -> None:

@@ -7,8 +7,11 @@ from typing import TypeVar, cast
 
 from fastapi import Request
 
+from inhouse.api.house import House
 from inhouse.api.meters import Meters
+from inhouse.api.middleware import GIVE_BACK
 from inhouse.app.build import Services
+from inhouse.app.hub import log_as
 from inhouse.app.keys import ApiKey
 
 T = TypeVar("T")
@@ -18,7 +21,7 @@ T = TypeVar("T")
 class Context:
     """One per process, at `app.state.context`."""
 
-    services: Services
+    house: House
     meters: Meters
 
 
@@ -28,8 +31,11 @@ def context_of(request: Request) -> Context:
 
 
 async def services_of(request: Request) -> Services:
-    """As a dependency: the services."""
-    return context_of(request).services
+    """As a dependency: the parts of the community whose key the request carries.
+
+    Only `needs` puts them there, so a route that asks for no key reaches no community.
+    """
+    return cast("Services", request.state.services)
 
 
 async def meters_of(request: Request) -> Meters:
@@ -37,13 +43,26 @@ async def meters_of(request: Request) -> Meters:
     return context_of(request).meters
 
 
+async def house_of(request: Request) -> House:
+    """As a dependency: who is served here. For health, which needs no key."""
+    return context_of(request).house
+
+
 def needs(scope: str) -> Callable[[Request], Awaitable[ApiKey]]:
-    """As a dependency: the caller's key, which must have the scope."""
+    """As a dependency: the caller's key, which must have the scope. It decides on the community,
+    and nothing else in a request does."""
 
     async def check(request: Request) -> ApiKey:
         kind, _, secret = request.headers.get("authorization", "").partition(" ")
         given = secret.strip() if kind.lower() == "bearer" else None
-        return context_of(request).services.keys.require(given, scope)
+        house = context_of(request).house
+        served = house.of_key(given)
+        log_as(served.services)
+        key = served.services.keys.require(given, scope)
+        if GIVE_BACK not in request.scope["state"]:  # else an earlier check took the turn
+            request.scope["state"][GIVE_BACK] = await house.take_turn(served)
+        request.state.services = served.services
+        return key
 
     return check
 

@@ -1,17 +1,41 @@
 """What every request passes through: an id, a bound on its body, a measurement."""
 
 import time
+from collections.abc import Callable
 from typing import Final
 
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inhouse.api.meters import Meters
 from inhouse.api.wire import ErrorBody, ErrorFacts, answer
 from inhouse.core.ids import is_valid_id, new_id
 
+GIVE_BACK: Final = "give_back"  # in a request's state: what gives its turn to the next one
+
 
 class BodyTooLargeError(Exception):
     """The body went over the bound while it was read."""
+
+
+class Origins(CORSMiddleware):
+    """Lets in the browser apps of every community that is served, as they come and go."""
+
+    def __init__(self, app: ASGIApp, origins: Callable[[], set[str]]) -> None:
+        super().__init__(
+            app, allow_methods=["GET", "POST"], allow_headers=["authorization", "content-type"]
+        )
+        self._origins = origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._origins():
+            await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def is_allowed_origin(self, origin: str) -> bool:
+        """Whether it is any community's."""
+        return origin in self._origins()
 
 
 class Gate:
@@ -41,6 +65,9 @@ class Gate:
         try:
             await self._bounded(scope, receive, sending)
         finally:
+            give_back = scope["state"].get(GIVE_BACK)
+            if give_back is not None:
+                give_back()
             route = scope.get("route")
             path = getattr(route, "path", "unmatched")
             self._meters.request(scope["method"], path, status, time.perf_counter() - started)

@@ -6,30 +6,31 @@ import uvicorn
 
 from inhouse.api.server import create_app
 from inhouse.app.build import Services
+from inhouse.app.hub import Hub
 from inhouse.app.settings import ApiSettings, Settings
-from inhouse.app.standby import Standby
+from inhouse.app.standby import Standbys
 from inhouse.app.supervisor import stop_with_parent, wait_for_promotion
 
 
 def run_api(settings: Settings) -> None:
     """Serve until told to stop. More than one process share the port."""
-    _serve(_server(Services(settings)), settings.api)
+    _serve(_server(Hub(Services(settings))), settings.api)
 
 
 def stand_by(settings: Settings) -> None:
-    """Keep a state ready and serve when called to; end when the supervisor is gone."""
-    services = Services(settings)
-    server = _server(services)
-    standby = Standby(services)
-    standby.start()
+    """Keep the states ready and serve when called to; end when the supervisor is gone."""
+    hub = Hub(Services(settings))
+    server = _server(hub)
+    standbys = Standbys(hub)
+    standbys.start()
     if wait_for_promotion():
-        standby.take_over()
+        standbys.take_over()
         _serve(server, settings.api)
 
 
-def _server(services: Services) -> uvicorn.Server:
+def _server(hub: Hub) -> uvicorn.Server:
     config = uvicorn.Config(
-        create_app(services),
+        create_app(hub),
         loop="uvloop",
         http="httptools",
         log_config=None,

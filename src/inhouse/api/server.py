@@ -1,19 +1,18 @@
-"""The HTTP server: routes, errors, documentation, and the loop that follows the log."""
+"""The HTTP server: routes, errors, documentation."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from starlette.middleware.cors import CORSMiddleware
 
 from inhouse import __version__
 from inhouse.api import errors
 from inhouse.api.context import Context
+from inhouse.api.house import House
 from inhouse.api.meters import Meters
-from inhouse.api.middleware import Gate
+from inhouse.api.middleware import Gate, Origins
 from inhouse.api.routes import (
     appeals,
     events,
@@ -31,9 +30,7 @@ from inhouse.api.routes import (
 )
 from inhouse.api.wire import definitions
 from inhouse.app.build import Services
-from inhouse.app.serving import MODEL_EVERY_S
-from inhouse.core.errors import InhouseError, StoreError
-from inhouse.core.logs import logger
+from inhouse.app.hub import Hub
 
 # Those that are asked most come first: a request tries them in this order.
 _ROUTES = (
@@ -57,23 +54,19 @@ _ABOUT = (
 )
 
 
-def create_app(services: Services) -> FastAPI:
-    """The app around the services of one process. Loads the state when it starts."""
-    meters = Meters()
+def create_app(services: Services | Hub) -> FastAPI:
+    """The app around the communities of one process, or of the installation's whose own parts are
+    given. Loads their states when it starts."""
+    hub = services if isinstance(services, Hub) else Hub(services)
+    meters, house = Meters(), House(hub)
     app = FastAPI(title="inhouse", version=__version__, description=_ABOUT, lifespan=_lifespan)
-    app.state.context = Context(services=services, meters=meters)
+    app.state.context = Context(house=house, meters=meters)
     errors.install(app)
     for module in _ROUTES:
         app.include_router(module.router)
-    settings = services.settings.api
-    if settings.public_origin:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=[settings.public_origin],
-            allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type"],
-        )
-    app.add_middleware(Gate, most_body_bytes=settings.most_body_bytes, meters=meters)
+    app.add_middleware(Origins, origins=house.origins)
+    most_bytes = hub.home.settings.api.most_body_bytes
+    app.add_middleware(Gate, most_body_bytes=most_bytes, meters=meters)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
 
@@ -96,44 +89,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    services: Services = app.state.context.services
-    await asyncio.to_thread(_load, services)
-    loops = [asyncio.create_task(loop(services)) for loop in (_follow, _renew)]
+    house: House = app.state.context.house
+    await house.open()
     yield
-    for loop in loops:
-        loop.cancel()
-    await asyncio.gather(*loops, return_exceptions=True)
-    services.close()
-
-
-def _load(services: Services) -> None:
-    """The state as of now; one that stood by is brought up to now."""
-    services.feeds.start()
-    services.feeds.catch_up()
-
-
-async def _follow(services: Services) -> None:
-    """Hear of what other processes wrote; a store that refuses for a while is asked again."""
-    pause_s = services.settings.app.follow_ms / 1_000
-    log = logger("api")
-    while True:
-        try:
-            services.feeds.follower.catch_up()
-        except StoreError as error:
-            log.warning("follow_failed", reason=str(error))
-        await asyncio.sleep(pause_s)
-
-
-async def _renew(services: Services) -> None:
-    """Take up newer models; whatever takes time is done on a thread while the old one serves."""
-    log = logger("api")
-    while True:
-        try:
-            fresh = await asyncio.to_thread(services.feeds.fresh_model)
-            if fresh is None:
-                services.feeds.move()
-            else:
-                services.feeds.adopt(fresh)
-        except InhouseError as error:
-            log.warning("renew_failed", reason=str(error))
-        await asyncio.sleep(MODEL_EVERY_S)
+    await house.close()

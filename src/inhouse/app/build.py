@@ -7,13 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from inhouse.app.communities import chosen_settings
 from inhouse.app.decisions import BoardKeeper
 from inhouse.app.ingest import Batch, RowReader
 from inhouse.app.keys import Keys
 from inhouse.app.reach import StateReach
 from inhouse.app.scoring import RouteScorer
 from inhouse.app.serving import FeedService
-from inhouse.app.settings import Settings, load_settings
+from inhouse.app.settings import Settings
 from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import Item, User
 from inhouse.core.clock import DAY_MS, SystemClock, clock_named
@@ -57,7 +58,8 @@ _WORTH_SPREADING: Final = 10_000  # texts: starting the workers takes about two 
 
 
 class Services:
-    """One process's parts. Whoever needs one names it; what is never named is never built."""
+    """One process's parts for one community. Whoever needs one names it; what is never named is
+    never built."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -78,7 +80,7 @@ class Services:
     @cached_property
     def database(self) -> Database:
         """Opened and brought to the newest tables."""
-        database = open_database(self.settings.store)
+        database = open_database(self.settings.store, self.settings.community)
         migrate(database)
         return database
 
@@ -100,7 +102,7 @@ class Services:
 
     @cached_property
     def keys(self) -> Keys:
-        return Keys(self.database)
+        return Keys(self.database, self.settings.community)
 
     # Feeds
 
@@ -277,8 +279,8 @@ class Services:
 
 @contextmanager
 def open_services(settings: Settings | None = None) -> Iterator[Services]:
-    """Services for one command, closed at its end."""
-    services = Services(settings or load_settings())
+    """Services for one command, of the community it was told to be about; closed at its end."""
+    services = Services(settings or chosen_settings())
     try:
         yield services
     finally:

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.app.build import Services
+from inhouse.app.communities import FOLDER as COMMUNITIES
 from inhouse.catalog.catalog import erase_person, posts_of, tell
 from inhouse.catalog.erasures import ERASED, KIND, Erasure, Whom, mark_of, save_erasure
 from inhouse.core.clock import SystemClock
@@ -164,7 +165,9 @@ def _nameless(whom: Whom) -> Whom:
 def _loose_files(folder: Path) -> list[Path]:
     """Files right in the data folder that are made from the log, or were left half-written."""
     made = [path for path in folder.glob("*.bin") if path.is_file()]
-    return [*made, *(path for path in folder.rglob(".*.part") if path.is_file())]
+    others = folder / COMMUNITIES  # they lie in the same data folder, and are none of ours
+    torn = [path for path in folder.rglob(".*.part") if path.is_file()]
+    return [*made, *(path for path in torn if others not in path.parents)]
 
 
 def _logged_since(connection: Connection, whom: Whom) -> list[int]:

@@ -1,4 +1,8 @@
-"""API keys: shown once, stored as a hash, checked from memory."""
+"""API keys: shown once, stored as a hash, checked from memory.
+
+A key is `inh_SECRET`, or `inh_COMMUNITY.SECRET` for a community with a name. The name only says
+whom to ask: the hash is of the whole key, so one with another name in it is unknown everywhere.
+"""
 
 import hashlib
 import secrets
@@ -27,6 +31,7 @@ SCOPES: Final = {
     "models": "call models through the gateway",
 }
 _PREFIX: Final = "inh_"
+_DOT: Final = "."  # stands in no secret, so keys from before there were names have none
 _RECHECK_MS: Final = 2_000
 
 
@@ -44,8 +49,9 @@ class ApiKey:
 class Keys:
     """Creates, checks and revokes keys. A revocation reaches every process within two seconds."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, community: str = "") -> None:
         self._database = database
+        self._community = community
         self._clock = SystemClock()
         self._checked: dict[str, tuple[int, ApiKey]] = {}
 
@@ -56,7 +62,7 @@ class Keys:
         if unknown or not wanted:
             given = ", ".join(unknown) or "none"
             raise InputError(f"scopes: got {given}, expected some of {', '.join(SCOPES)}")
-        secret = _PREFIX + secrets.token_urlsafe(32)
+        secret = _prefix(self._community) + secrets.token_urlsafe(32)
         key = ApiKey(
             key_id=new_id("key")[:24],
             name=name,
@@ -76,12 +82,10 @@ class Keys:
 
     def require(self, secret: str | None, scope: str) -> ApiKey:
         """The key behind a secret. Raises AccessError where it is unknown, void or too narrow."""
-        key = self._find(secret) if secret else None
+        ours = secret is not None and community_of(secret) == self._community
+        key = self._find(secret) if secret and ours else None
         if key is None or key.revoked_ms is not None:
-            raise AccessError(
-                "no valid API key; send `Authorization: Bearer inh_…`, "
-                "made by `inhouse keys create`"
-            )
+            raise unknown_key()
         if scope not in key.scopes:
             raise AccessError(
                 f"key {key.name!r} lacks the scope {scope!r}, "
@@ -121,6 +125,27 @@ class Keys:
         found = _key(row)
         self._checked[digest] = (self._clock.now_ms(), found)
         return found
+
+
+def community_of(secret: str) -> str:
+    """The community that a key names, empty for the one without a name. Nothing is checked.
+
+    >>> community_of("inh_book-club.2x"), community_of("inh_2x"), community_of("nonsense")
+    ('book-club', '', '')
+    """
+    name, dot, _ = secret.removeprefix(_PREFIX).partition(_DOT)
+    return name if dot else ""
+
+
+def unknown_key() -> AccessError:
+    """What is answered to every key that is not known, whatever it is that is not known."""
+    return AccessError(
+        "no valid API key; send `Authorization: Bearer inh_…`, made by `inhouse keys create`"
+    )
+
+
+def _prefix(community: str) -> str:
+    return f"{_PREFIX}{community}{_DOT}" if community else _PREFIX
 
 
 def _hash(secret: str) -> str:

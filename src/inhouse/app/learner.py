@@ -3,9 +3,11 @@
 import time
 from typing import Final
 
-from inhouse.app.build import Services, open_services
+from inhouse.app.build import Services
+from inhouse.app.hub import Hub
 from inhouse.app.loops import run_loop
 from inhouse.app.settings import load_settings
+from inhouse.app.turns import Turns
 from inhouse.core.logs import configure_logs, logger
 from inhouse.learning.learner import Learner
 
@@ -14,7 +16,7 @@ _KEPT_EVERY_S: Final = 60.0
 
 
 class LearnerProcess:
-    """Steps of learning; once a minute what was learned is kept on disk."""
+    """Steps of learning for one community; once a minute what was learned is kept on disk."""
 
     def __init__(self, services: Services) -> None:
         self._learner = Learner(
@@ -35,6 +37,10 @@ class LearnerProcess:
             self.keep()
         return report.was_busy
 
+    def close(self) -> None:
+        """Keep what was learned."""
+        self.keep()
+
     def keep(self) -> None:
         """Write the checkpoint, where anything was read since the last one."""
         offset = self._learner.state.log_offset
@@ -46,15 +52,14 @@ class LearnerProcess:
 
 
 def main() -> None:
-    """The role `learner`: learn from the log and publish until told to stop."""
+    """The role `learner`: learn from each community's log and publish until told to stop."""
     settings = load_settings()
     configure_logs(role="learner", level=settings.app.log_level)
-    with open_services(settings) as services:
-        process = LearnerProcess(services)
-        try:
-            run_loop("learner", process.step, settings.app.learn_every_s)
-        finally:
-            process.keep()
+    turns = Turns("learner", Hub(Services(settings)), LearnerProcess)
+    try:
+        run_loop("learner", turns.step, settings.app.learn_every_s)
+    finally:
+        turns.close()
 
 
 if __name__ == "__main__":

@@ -103,6 +103,7 @@ class Settings:
     learning: LearningSettings
     moderation: ModerationSettings
     models: ModelSettings
+    community: str = ""  # whose settings these are; empty is the one without a name
 
     @property
     def folder(self) -> Path:
@@ -113,7 +114,11 @@ class Settings:
 def load_settings(
     environment: Mapping[str, str] | None = None, file: Path = Path(SETTINGS_FILE)
 ) -> Settings:
-    """From the environment, then `inhouse.toml`, then the defaults. Raises SettingError."""
+    """The installation's: from the environment, then `inhouse.toml`, then the defaults.
+
+    They are those of the community without a name, and what named ones inherit. Raises
+    SettingError.
+    """
     given = os.environ if environment is None else environment
     sections = read_file(file)
     return Settings(

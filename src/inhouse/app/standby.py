@@ -11,6 +11,7 @@ import time
 from typing import Final
 
 from inhouse.app.build import Services
+from inhouse.app.hub import LOOK_EVERY_S, Hub
 from inhouse.core.errors import InhouseError
 from inhouse.core.logs import logger
 from inhouse.features import checkpoint
@@ -23,7 +24,7 @@ _NICE: Final = 10  # of the thread that follows; whoever serves and learns comes
 
 
 class Standby:
-    """Follows until it is called to serve. One thread works, the caller's waits."""
+    """Follows one community until it is called to serve. One thread works, the caller's waits."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -73,3 +74,40 @@ class Standby:
         checkpoint.save(state, self._services.checkpoint_path)
         self._kept_offset, self._kept_s = state.log_offset, time.monotonic()
         self._log.info("state_kept", log_offset=state.log_offset)
+
+
+class Standbys:
+    """A standby for every community, those that are added while it waits too."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._standbys: dict[str, Standby] = {}
+        self._called = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="standbys", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow them all."""
+        self._look()
+        self._watcher.start()
+
+    def take_over(self) -> None:
+        """Stop following; afterwards the states belong to the caller."""
+        self._called.set()
+        self._watcher.join()
+        for standby in self._standbys.values():
+            standby.take_over()
+
+    def _watch(self) -> None:
+        while not self._called.wait(LOOK_EVERY_S):
+            self._look()
+
+    def _look(self) -> None:
+        for gone in self._hub.look():
+            standby = self._standbys.pop(gone.settings.community, None)
+            if standby is not None:
+                standby.take_over()
+            gone.close()
+        for services in self._hub:
+            if services.settings.community not in self._standbys:
+                self._standbys[services.settings.community] = standby = Standby(services)
+                standby.start()

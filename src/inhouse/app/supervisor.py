@@ -58,16 +58,27 @@ class Supervisor:
         self._programs = programs
         self._environment = dict(environment)
         self._children: list[_Child] = []
+        self._ending: list[subprocess.Popen[bytes]] = []  # told to stop, not gone yet
         self._stop = threading.Event()
         self._log = logger("supervisor")
 
     def start(self) -> None:
         """Start every program, and whoever stands by."""
         for program in self._programs:
-            child = self._spawn(program)
-            if program.standby:
-                child.standby = self._spawn(_standby_of(program))
-            self._children.append(child)
+            self._begin(program)
+
+    def keep(self, programs: Sequence[Program]) -> None:
+        """Start those that do not run yet, and stop those that are no longer named."""
+        wanted = {program.name for program in programs}
+        for child in [child for child in self._children if child.program.name not in wanted]:
+            self._children.remove(child)
+            for one in (child, child.standby):
+                if one is not None:
+                    self._dismiss(one)
+        there = {child.program.name for child in self._children}
+        for program in programs:
+            if program.name not in there:
+                self._begin(program)
 
     def stop(self) -> None:
         """Ask for the end; `run` returns soon after. Safe to call from a signal handler."""
@@ -79,6 +90,7 @@ class Supervisor:
             while not self._stop.wait(_POLL_S):
                 for child in self._everyone():
                     self._watch(child)
+                self._ending = [process for process in self._ending if process.poll() is None]
                 each()
         finally:
             self._end()
@@ -86,6 +98,19 @@ class Supervisor:
     def pids(self) -> dict[str, int]:
         """Process ids by role, of those that run."""
         return {child.program.name: child.process.pid for child in self._running()}
+
+    def _begin(self, program: Program) -> None:
+        child = self._spawn(program)
+        if program.standby:
+            child.standby = self._spawn(_standby_of(program))
+        self._children.append(child)
+
+    def _dismiss(self, child: _Child) -> None:
+        _hang_up(child.process)
+        if child.process.poll() is None:
+            child.process.send_signal(signal.SIGTERM)
+            self._ending.append(child.process)
+        self._log.info("role_dismissed", name=child.program.name)
 
     def _running(self) -> list[_Child]:
         """Without those that wait for their next start; a standby that took over is one of them."""
@@ -150,7 +175,7 @@ class Supervisor:
         return True
 
     def _end(self) -> None:
-        alive = [child.process for child in self._running()]
+        alive = [*(child.process for child in self._running()), *self._ending]
         for process in alive:
             process.send_signal(signal.SIGTERM)
         until_s = time.monotonic() + _GRACE_S

@@ -4,10 +4,12 @@ import asyncio
 import time
 from typing import Final
 
-from inhouse.app.build import Services, open_services
+from inhouse.app.build import Services
 from inhouse.app.erasure import Eraser
+from inhouse.app.hub import Hub
 from inhouse.app.loops import run_loop
 from inhouse.app.settings import load_settings
+from inhouse.app.turns import Turns
 from inhouse.core.clock import SystemClock
 from inhouse.core.logs import configure_logs, logger
 from inhouse.events.sessions import Sessions
@@ -22,7 +24,7 @@ _GROWTH: Final = 1.25
 
 
 class Worker:
-    """One process's duties, a step at a time; every step may be the last."""
+    """One community's duties, a step at a time; every step may be the last."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -83,12 +85,11 @@ def main() -> None:
     """The role `worker`: judge what is posted and look after the models until told to stop."""
     settings = load_settings()
     configure_logs(role="worker", level=settings.app.log_level)
-    with open_services(settings) as services:
-        worker = Worker(services)
-        try:
-            run_loop("worker", worker.step, settings.app.worker_pause_ms / 1_000)
-        finally:
-            worker.close()
+    turns = Turns("worker", Hub(Services(settings)), Worker)
+    try:
+        run_loop("worker", turns.step, settings.app.worker_pause_ms / 1_000)
+    finally:
+        turns.close()
 
 
 if __name__ == "__main__":

@@ -14,12 +14,13 @@ from rich.live import Live
 from rich.text import Text
 
 from inhouse.app.build import open_services
+from inhouse.app.communities import chosen_name
 from inhouse.app.demo import Plan, environment, prepare, simulator_program
 from inhouse.app.settings import Settings, load_settings
 from inhouse.app.supervisor import Supervisor, on_signals
 from inhouse.cli.output import console
 from inhouse.cli.up import Role, programs_of
-from inhouse.core.errors import ConflictError
+from inhouse.core.errors import ConflictError, InputError
 from inhouse.core.logs import configure_logs
 
 
@@ -40,6 +41,8 @@ def demo(
     Everything is simulated, the rented model too; nothing leaves this machine. Ctrl-C stops it, a
     second start goes on from there, another --folder begins anew.
     """
+    if chosen_name():
+        raise InputError("inhouse demo makes a community of its own; leave --community out")
     plan = Plan(
         folder=folder,
         people=people,

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from inhouse.app.build import Services, open_services
-from inhouse.app.settings import all_rows, load_settings
+from inhouse.app.communities import chosen_settings, names_in, settings_of
+from inhouse.app.settings import all_rows
 from inhouse.cli.output import FAILED, Json, console, print_json, show
 from inhouse.core.errors import InhouseError
 
@@ -47,7 +48,7 @@ def doctor(
 
 
 def _findings() -> Iterator[Finding]:
-    loaded = load_settings()  # faulty settings are an error of their own, with every fault
+    loaded = chosen_settings()  # faulty settings are an error of their own, with every fault
     yield Finding(what="settings", ok=True, detail="all can be used")
     with open_services(loaded) as services:
         checks: dict[str, Callable[[Services], Finding]] = {
@@ -57,6 +58,8 @@ def _findings() -> Iterator[Finding]:
             "vendors": _vendors,
             "disk": _disk,
         }
+        if not loaded.community:
+            checks["communities"] = _communities
         for name, check in checks.items():
             try:
                 yield check(services)
@@ -95,6 +98,16 @@ def _disk(services: Services) -> Finding:
     free = shutil.disk_usage(services.settings.folder).free
     detail = f"{free / 1e9:,.1f} GB free at {services.settings.folder}"
     return Finding(what="disk", ok=free > _LEAST_FREE_BYTES, detail=detail)
+
+
+def _communities(services: Services) -> Finding:
+    home = services.settings
+    names = names_in(home)
+    for name in names:
+        with open_services(settings_of(home, name)) as one:
+            one.log.last_offset()
+    detail = ", ".join(names) or "none with a name"
+    return Finding(what="communities", ok=True, detail=detail)
 
 
 def _show_settings(*, as_json: bool) -> None:

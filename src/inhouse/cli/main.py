@@ -14,6 +14,9 @@ from inhouse import __version__
 from inhouse.cli.output import ASKED_WRONGLY, FAILED, complaints
 from inhouse.core.errors import InhouseError, InputError
 from inhouse.core.logs import configure_logs
+from inhouse.core.settings import COMMUNITY
+
+_COMMUNITY_OPTION: Final = "--community"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +41,7 @@ COMMANDS: Final = {
     "bill": Entry(module="bill", name="show_bill", help="what AI calls cost, and who is paid"),
     "experiment": Entry(module="experiment", name="app", help="start, read and stop experiments"),
     "rules": Entry(module="rules", name="app", help="pin, boost and block posts"),
+    "communities": Entry(module="communities", name="app", help="add, list and remove communities"),
     "keys": Entry(module="keys", name="app", help="make, list and revoke API keys"),
     "doctor": Entry(module="doctor", name="doctor", help="is everything as it should be"),
 }
@@ -80,17 +84,20 @@ def _options(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="print the version"
     ),
+    community: str = typer.Option(
+        "", _COMMUNITY_OPTION, envvar=COMMUNITY, help="the community that the command is about"
+    ),
 ) -> None:
     """The For You feed on models you own."""
     configure_logs(role="cli", level="warning")
+    if community:
+        os.environ[COMMUNITY] = community  # for whoever asks for settings, here and in children
 
 
 def run() -> None:
     """Entry point: turns what inhouse raises on purpose into a message and an exit code."""
-    # No option before a command takes a value, so the first bare word is the command.
-    called = [word for word in sys.argv[1:] if not word.startswith("-")][:1]
     try:
-        command_line(called)()
+        command_line(_called(sys.argv[1:]))()
     except InputError as error:
         complaints.print(f"inhouse: {error}", markup=False, highlight=False)
         sys.exit(ASKED_WRONGLY)
@@ -101,6 +108,13 @@ def run() -> None:
         # The reader of our output has gone; let the interpreter's own flush find nothing to do.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
+
+
+def _called(words: Sequence[str]) -> list[str]:
+    """The command among the words of a call: the first bare one that is no option's value."""
+    values = {index + 1 for index, word in enumerate(words) if word == _COMMUNITY_OPTION}
+    bare = [w for index, w in enumerate(words) if not w.startswith("-") and index not in values]
+    return bare[:1]
 
 
 if __name__ == "__main__":

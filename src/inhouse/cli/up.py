@@ -1,8 +1,10 @@
 """inhouse up: run the roles."""
 
+import contextlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Final
@@ -10,10 +12,14 @@ from typing import Annotated, Final
 import typer
 
 from inhouse.app.build import open_services
-from inhouse.app.settings import Settings, load_settings
+from inhouse.app.communities import chosen_name, chosen_settings, names_in, settings_of
+from inhouse.app.hub import LOOK_EVERY_S
+from inhouse.app.settings import SETTINGS_FILE, Settings, load_settings
 from inhouse.app.supervisor import STANDBY, Program, Supervisor, on_signals
 from inhouse.cli.output import console
+from inhouse.core.errors import InhouseError, InputError
 from inhouse.core.logs import configure_logs
+from inhouse.core.settings import COMMUNITY
 
 
 class Role(StrEnum):
@@ -39,19 +45,58 @@ _THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 def up(
     role: Annotated[Role | None, typer.Option(help="run this role alone; all by default")] = None,
 ) -> None:
-    """Run the server: all roles on this machine, restarting what dies, or one role alone."""
-    settings = load_settings()
+    """Run the server for every community: all roles on this machine, restarting what dies, or one
+    role alone. With --community only the role console runs, which is each community's own."""
+    _check_community(role)
     if role is not None and role is not Role.api:
         os.environ.update(threads())
         os.execv(sys.executable, [sys.executable, "-m", MODULES[role]])
+    settings = load_settings()
     configure_logs(role="supervisor", level=settings.app.log_level)
-    with open_services(settings) as services:
-        services.log.last_offset()  # tables are made once, before the roles ask for them
-    supervisor = Supervisor(programs_of(settings, [role] if role else list(Role)), {})
+    _make_tables(settings)
+    roles = [role] if role else list(Role)
+    supervisor = Supervisor(programs_of(settings, roles), {})
     on_signals(supervisor.stop)
     supervisor.start()
     console.print(_where(settings, role))
-    supervisor.run()
+    supervisor.run(_watch(supervisor, settings, roles))
+
+
+def _check_community(role: Role | None) -> None:
+    """Processes serve all communities; a console is one community's, and needs a port for it."""
+    if not chosen_name():
+        return
+    settings = chosen_settings()
+    if role is not Role.console:
+        raise InputError(
+            "inhouse up serves every community; leave --community out, or add --role console"
+        )
+    if not settings.console.port:
+        file = settings.folder / SETTINGS_FILE
+        raise InputError(f"{settings.community} has no console; set [console] port in {file}")
+
+
+def _make_tables(home: Settings) -> None:
+    """Once, before the roles ask for them. A named community that refuses is for the roles to say;
+    the others are served without it."""
+    with open_services(home) as services:
+        services.log.last_offset()
+    for name in names_in(home):
+        with contextlib.suppress(InhouseError), open_services(settings_of(home, name)) as services:
+            services.log.last_offset()
+
+
+def _watch(supervisor: Supervisor, home: Settings, roles: Sequence[Role]) -> Callable[[], None]:
+    """Starts and stops the consoles of communities that come and go."""
+    looked_s = time.monotonic()
+
+    def look() -> None:
+        nonlocal looked_s
+        if time.monotonic() - looked_s >= LOOK_EVERY_S:
+            supervisor.keep(programs_of(home, roles))
+            looked_s = time.monotonic()
+
+    return look
 
 
 def _where(settings: Settings, role: Role | None) -> str:
@@ -61,8 +106,11 @@ def _where(settings: Settings, role: Role | None) -> str:
 
 
 def programs_of(settings: Settings, roles: Sequence[Role]) -> list[Program]:
-    """Each role as a process of its own, the API as so many as the settings say."""
+    """Each role as a process of its own, the API as so many as the settings say. They serve every
+    community; a console serves one, so each that has a port for it has its own."""
     others = [_program(role) for role in roles if role is not Role.api]
+    if Role.console in roles:
+        others += _consoles(settings)
     if Role.api not in roles:
         return others
     serving = [
@@ -71,6 +119,19 @@ def programs_of(settings: Settings, roles: Sequence[Role]) -> list[Program]:
     ]
     first = replace(_program(Role.api), standby=("-m", MODULES[Role.api], STANDBY))
     return [first, *serving, *others]
+
+
+def _consoles(home: Settings) -> list[Program]:
+    programs = []
+    for name in names_in(home):
+        with contextlib.suppress(InhouseError):  # what is wrong with it the API says
+            if settings_of(home, name).console.port:
+                one = _program(Role.console)
+                environment = {**one.environment, COMMUNITY: name}
+                programs.append(
+                    replace(one, name=f"{Role.console}-{name}", environment=environment)
+                )
+    return programs
 
 
 def _program(role: Role) -> Program:

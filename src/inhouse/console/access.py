@@ -103,6 +103,9 @@ class Door:
     """The rules."""
 
     password: str  # empty lets in only this machine
+    cookie: str = (
+        COOKIE  # browsers keep one for all ports of a machine, so each console has its own
+    )
     listens_on: str  # the host of the settings; a name the console may be called by
     sessions: Sessions
 
@@ -165,7 +168,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        ruling = self._door.rule(visit_of(scope))
+        ruling = self._door.rule(visit_of(scope, self._door.cookie))
         if ruling == "in":
             await self._app(scope, receive, self._adding(send))
         elif scope["type"] == "websocket":
@@ -185,7 +188,12 @@ class Guard:
         return sending
 
 
-def visit_of(scope: Scope) -> Visit:
+def cookie_of(community: str) -> str:
+    """What the session cookie of a community's console is called."""
+    return f"{COOKIE}_{community}" if community else COOKIE
+
+
+def visit_of(scope: Scope, cookie: str) -> Visit:
     """What the door needs to know of an ASGI scope."""
     headers = Headers(scope=scope)
     client = scope.get("client")
@@ -194,14 +202,14 @@ def visit_of(scope: Scope) -> Visit:
         client=client[0] if client else "",
         host=headers.get("host", ""),
         origin=headers.get("origin"),
-        ticket=_ticket(headers.get("cookie", "")),
+        ticket=_ticket(headers.get("cookie", ""), cookie),
         writes=scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD"),
     )
 
 
-def _ticket(cookies: str) -> str | None:
+def _ticket(cookies: str, name: str) -> str | None:
     try:
-        morsel = SimpleCookie(cookies).get(COOKIE)
+        morsel = SimpleCookie(cookies).get(name)
     except CookieError:
         return None
     return morsel.value if morsel else None

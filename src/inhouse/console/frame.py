@@ -8,6 +8,7 @@ from fastapi import Request
 from nicegui import run, ui
 from nicegui.elements.html import Html
 
+from inhouse.app.communities import chosen_name
 from inhouse.console.assets import PATH
 from inhouse.console.charts import Chart
 from inhouse.console.gathering import Gathered, Latest
@@ -30,19 +31,20 @@ _YEAR_S: Final = 31_536_000
 @contextmanager
 def frame(request: Request, here: str, title: str) -> Iterator[None]:
     """Builds a page; what is built inside becomes its content."""
-    ui.page_title(f"{title} · inhouse")
+    community = chosen_name()
+    ui.page_title(f"{title} · {community or 'inhouse'}")
     ui.add_head_html(f'<link rel="stylesheet" href="{PATH}/console.css">')
     theme = request.cookies.get(THEME_COOKIE, "system")
     with ui.element("header").classes("top"):
-        ui.html(_navigation(here), sanitize=False, tag="nav").props('aria-label="Pages"')
+        ui.html(_navigation(here, community), sanitize=False, tag="nav").props('aria-label="Pages"')
         _theme_switch(theme if theme in _THEMES else "system")
     with ui.element("main").classes("page"):
         yield
 
 
-def _navigation(here: str) -> Safe:
+def _navigation(here: str, community: str) -> Safe:
     mark = tag("img", src=f"{PATH}/mark.svg", alt="", width=26, height=26)
-    brand = link("/", mark, tag("span", "inhouse"), class_="brand")
+    brand = link("/", mark, tag("span", community or "inhouse"), class_="brand")
     places = [
         link(path, name, class_="place", aria_current="page" if path == here else None)
         for name, path in _PLACES

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from inhouse.console.access import COOKIE, SESSION_S, Door, Tries
+from inhouse.console.access import SESSION_S, Door, Tries
 from inhouse.console.assets import asset
 from inhouse.console.markup import escaped
 from inhouse.core.logs import logger
@@ -40,7 +40,7 @@ def login_router(door: Door, now_s: Callable[[], float]) -> APIRouter:
             return _page(to, "That is not the password.", 401)
         answer = RedirectResponse(own_path(to), 303)
         answer.set_cookie(
-            COOKIE,
+            door.cookie,
             door.sessions.issue(),
             max_age=SESSION_S,
             httponly=True,
@@ -52,7 +52,7 @@ def login_router(door: Door, now_s: Callable[[], float]) -> APIRouter:
     @router.post("/logout")
     def leave() -> Response:
         answer = RedirectResponse("/login", 303)
-        answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        answer.delete_cookie(door.cookie, httponly=True, samesite="strict")
         return answer
 
     return router

@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 from inhouse.app.build import Services
 from inhouse.app.settings import Settings
 from inhouse.app.supervisor import stop_with_parent
-from inhouse.console.access import Door, Guard, Sessions
+from inhouse.console.access import Door, Guard, Sessions, cookie_of
 from inhouse.console.assets import ASSETS, PATH
 from inhouse.console.bill import view as bill_view
 from inhouse.console.feed_page import feed_router
@@ -67,11 +67,14 @@ def run_console(settings: Settings) -> None:
 
 
 def create_console(services: Services) -> FastAPI:
-    """The app around the services of one process; there can be one a process."""
+    """The app around the parts of one community; there can be one a process."""
     settings = services.settings
     sessions = Sessions(session_key(settings.folder), settings.console.password, time.time)
     door = Door(
-        password=settings.console.password, listens_on=settings.console.host, sessions=sessions
+        password=settings.console.password,
+        cookie=cookie_of(settings.community),
+        listens_on=settings.console.host,
+        sessions=sessions,
     )
     app = FastAPI(title="inhouse console", docs_url=None, redoc_url=None, openapi_url=None)
     app.mount(PATH, StaticFiles(directory=ASSETS))
@@ -83,7 +86,7 @@ def create_console(services: Services) -> FastAPI:
         view.register(services)
     ui.run_with(
         app,
-        title="inhouse",
+        title=settings.community or "inhouse",
         favicon=ASSETS / "mark.svg",
         dark=None,
         tailwind=False,

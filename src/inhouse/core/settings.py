@@ -11,9 +11,11 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_type_hints
+from typing import Any, Final, TypeVar, cast, get_type_hints
 
 from inhouse.core.errors import Fault, SettingError
+
+COMMUNITY: Final = "INHOUSE_COMMUNITY"  # the variable that names a community to a process
 
 S = TypeVar("S")
 Scalar = str | int | float | bool

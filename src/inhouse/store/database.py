@@ -32,7 +32,9 @@ T = TypeVar("T")
 Write = Callable[[Connection], T]
 
 _MOST_IN_ONE_COMMIT: Final = 512
-_WRITE_LOCK: Final = 724_002
+# The schema counts too: communities on one server do not wait for each other.
+_PG_TURN: Final = "SELECT pg_advisory_xact_lock(724002, hashtext(current_setting('search_path')))"
+_CONNECT_S: Final = 5
 _TRIES: Final = 50
 _PAUSE_S: Final = 0.1
 
@@ -65,8 +67,10 @@ class _Waiting(Generic[T]):
 class Database:
     """Reads from any thread; writes through one thread and one connection."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, schema: str = "") -> None:
+        """schema: on PostgreSQL, where its tables lie; empty for where the server's default is."""
         self.engine = engine
+        self.schema = schema
         self.dialect = engine.dialect.name
         self._queue: queue.SimpleQueue[_Waiting[Any] | None] = queue.SimpleQueue()
         self._closed = False
@@ -244,20 +248,20 @@ def _asrefused() -> Iterator[None]:
 @contextmanager
 def begin(connection: Connection) -> Iterator[None]:
     """A write transaction that waits for its turn at once, so that it cannot fail for it later."""
-    turn = (
-        "BEGIN IMMEDIATE"
-        if connection.dialect.name == "sqlite"
-        else f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})"
-    )
+    turn = "BEGIN IMMEDIATE" if connection.dialect.name == "sqlite" else _PG_TURN
     with connection.begin():
         connection.exec_driver_sql(turn)
         yield
 
 
-def open_database(settings: StoreSettings) -> Database:
-    """Connect; SQLite in `folder` unless a PostgreSQL URL is given. Does not migrate."""
+def open_database(settings: StoreSettings, community: str = "") -> Database:
+    """Connect; SQLite in `folder` unless a PostgreSQL URL is given. Does not migrate.
+
+    On PostgreSQL a community with a name has a schema of its own, and sees no other.
+    """
     if settings.url:
-        return Database(_postgres_engine(settings.url))
+        schema = schema_of(community)
+        return Database(_postgres_engine(settings.url, schema), schema)
     folder = Path(settings.folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -269,9 +273,32 @@ def open_database(settings: StoreSettings) -> Database:
     return Database(_sqlite_engine(folder / "inhouse.db", settings.busy_ms))
 
 
-def _postgres_engine(url: str) -> Engine:
+def schema_of(community: str) -> str:
+    """Its schema on PostgreSQL; no two names share one.
+
+    >>> schema_of("book-club")
+    'community_book_club'
+    """
+    return f"community_{community.replace('-', '_')}" if community else ""
+
+
+def _postgres_engine(url: str, schema: str) -> Engine:
     full = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    return sa.create_engine(full, pool_size=8, max_overflow=8, pool_pre_ping=True)
+    # A server that is gone must not hold up whoever serves other communities for minutes.
+    patience = {} if "connect_timeout" in url else {"connect_timeout": _CONNECT_S}
+    engine = sa.create_engine(
+        full, pool_size=8, max_overflow=8, pool_pre_ping=True, connect_args=patience
+    )
+    if not schema:
+        return engine
+
+    @sa.event.listens_for(engine, "connect", insert=True)
+    def _enter(connection: Any, _record: Any) -> None:
+        connection.autocommit = True  # what is set in a transaction is undone with it
+        connection.execute(f"SET search_path TO {schema}")
+        connection.autocommit = False
+
+    return engine
 
 
 def _sqlite_engine(path: Path, busy_ms: int) -> Engine:

@@ -1,6 +1,8 @@
 """Bring a database to the newest tables (Alembic, driven from here: there is no ini file)."""
 
+import threading
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
@@ -9,6 +11,9 @@ from alembic.script import ScriptDirectory
 
 from inhouse.core.errors import StoreError
 from inhouse.store.database import Database, begin
+
+# What migrates reads its connection from Alembic's own module: one a process.
+_ONE_AT_A_TIME: Final = threading.Lock()
 
 
 def _config() -> Config:
@@ -20,7 +25,9 @@ def _config() -> Config:
 def migrate(database: Database) -> None:
     """Apply every migration that is missing; does nothing where none is. Safe to run at once
     from several processes: the second waits for the first and finds its work done."""
-    with database.engine.connect() as connection, begin(connection):
+    with database.engine.connect() as connection, begin(connection), _ONE_AT_A_TIME:
+        if database.schema:
+            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {database.schema}")
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -1,34 +1,52 @@
-"""/healthz, /readyz and /metrics: for load balancers and Prometheus, without a key."""
+"""/healthz, /readyz and /metrics: for load balancers and Prometheus, without a key.
+
+Nothing is told there of a community that has a name, only how many there are. /v1/state tells of
+one, and needs its key.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Response
 
-from inhouse.api.context import meters_of, services_of
+from inhouse.api.context import house_of, meters_of, needs, services_of
+from inhouse.api.house import House
 from inhouse.api.meters import Meters
-from inhouse.api.wire import answer
+from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
+from inhouse.core.errors import StoreError
 
 router = APIRouter(tags=["health"])
 EXPOSITION: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Health:
-    """Whether the process can do its work."""
+class State:
+    """What the process holds of one community."""
 
-    ok: bool
-    items: int  # in the state
-    people: int  # in the state
+    items: int
+    people: int
     log_offset: int  # how much of the log is in the state
     snapshot_id: str | None  # the model in use
 
 
-def _health(use: Services) -> Health:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Health:
+    """Whether the process can do its work. What is told of a state is the community's without a
+    name, zero while that cannot be served."""
+
+    ok: bool
+    items: int
+    people: int
+    log_offset: int  # how much of the log is in the state
+    snapshot_id: str | None  # the model in use
+    communities: int  # served here, the one without a name too
+    failing: int  # of these cannot be served at the moment
+
+
+def _state(use: Services) -> State:
     state = use.feeds.follower.state
-    return Health(
-        ok=True,
+    return State(
         items=state.items.count,
         people=len(state.people),
         log_offset=state.log_offset,
@@ -36,28 +54,60 @@ def _health(use: Services) -> Health:
     )
 
 
+def _health(house: House) -> Health:
+    home = house.home
+    state = _state(home) if home else State(items=0, people=0, log_offset=0, snapshot_id=None)
+    return Health(
+        ok=True,
+        items=state.items,
+        people=state.people,
+        log_offset=state.log_offset,
+        snapshot_id=state.snapshot_id,
+        communities=len(house),
+        failing=house.failing,
+    )
+
+
 @router.get("/healthz", include_in_schema=False)
 @router.get("/v1/healthz", response_model=Health)
-async def healthz(use: Annotated[Services, Depends(services_of)]) -> Response:
+async def healthz(house: Annotated[House, Depends(house_of)]) -> Response:
     """The process is alive."""
-    return answer(_health(use))
+    return answer(_health(house))
 
 
 @router.get("/readyz", include_in_schema=False)
 @router.get("/v1/readyz", response_model=Health)
-async def readyz(use: Annotated[Services, Depends(services_of)]) -> Response:
-    """The process can answer feeds: the store answers and the state is loaded."""
-    use.log.last_offset()
-    return answer(_health(use))
+async def readyz(house: Annotated[House, Depends(house_of)]) -> Response:
+    """The process can answer feeds: the store answers and the state is loaded. Where there are
+    several communities, those of one at least."""
+    if house.failing == len(house):
+        raise StoreError("no community can be served at the moment; the log says why")
+    if house.alone and house.home:
+        house.home.log.last_offset()
+    return answer(_health(house))
+
+
+@router.get("/v1/state", responses=documented(State), dependencies=[Depends(needs("feed"))])
+async def get_state(use: Annotated[Services, Depends(services_of)]) -> Response:
+    """What the process holds of the community that the key is of."""
+    return answer(_state(use))
 
 
 @router.get("/metrics", include_in_schema=False)
 @router.get("/v1/metrics", response_class=Response)
 async def metrics(
-    use: Annotated[Services, Depends(services_of)], meters: Annotated[Meters, Depends(meters_of)]
+    house: Annotated[House, Depends(house_of)], meters: Annotated[Meters, Depends(meters_of)]
 ) -> Response:
-    """Prometheus metrics of this process."""
-    state = use.feeds.follower.state
+    """Prometheus metrics of this process. Requests, events and pages are those of all communities
+    together; the state is that of the one without a name. None carries a community's name."""
+    meters.state({"communities": len(house), "communities_failing": house.failing})
+    if house.home:
+        _measure(house.home, meters)
+    return Response(content=meters.text(), media_type=EXPOSITION)
+
+
+def _measure(home: Services, meters: Meters) -> None:
+    state = home.feeds.follower.state
     meters.state(
         {
             "items": state.items.count,
@@ -67,7 +117,6 @@ async def metrics(
             "page_offset": state.page_offset,
         }
     )
-    recall = use.feeds.feed.recall
+    recall = home.feeds.feed.recall
     if recall is not None:
         meters.state({"retrieval_recall": recall})
-    return Response(content=meters.text(), media_type=EXPOSITION)

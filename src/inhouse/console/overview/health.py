@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPException
 from typing import Any, Final, Literal
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import sqlalchemy as sa
 
 from inhouse.app.build import Services
 from inhouse.app.settings import ApiSettings
 from inhouse.console.feed_page import api_url
+from inhouse.console.private import feed_key
 from inhouse.console.words import ago, count, plural, shortened, span
 from inhouse.core.clock import HOUR_MS, MINUTE_MS, SystemClock
 from inhouse.core.ids import SnapshotId
@@ -83,7 +84,7 @@ def gather_health(services: Services, now_ms: int) -> HealthFacts:
         now_ms=now_ms,
         wall_ms=SystemClock().now_ms(),
         api_at=at,
-        api=ask_api(services.settings.api),
+        api=ask_api(services.settings.api, _key(services)),
         log_offset=offset,
         received_ms=received_ms,
         model=_model(services),
@@ -93,10 +94,15 @@ def gather_health(services: Services, now_ms: int) -> HealthFacts:
     )
 
 
-def ask_api(settings: ApiSettings) -> ApiHealth | None:
-    """The API's own word on its health, None where it has none."""
+def ask_api(settings: ApiSettings, key: str) -> ApiHealth | None:
+    """The API's own word on the state of the community whose key is given, None where it has none.
+
+    One process of the API serves many: without the key it would tell of another.
+    """
+    headers = {"authorization": f"Bearer {key}"}
+    request = Request(f"{api_url(settings, '127.0.0.1')}/v1/state", headers=headers)
     try:
-        with urlopen(f"{api_url(settings, '127.0.0.1')}/healthz", timeout=_PATIENCE_S) as answer:
+        with urlopen(request, timeout=_PATIENCE_S) as answer:
             told: dict[str, Any] = json.load(answer)
         return ApiHealth(
             items=told["items"],
@@ -196,6 +202,10 @@ def _queue(facts: HealthFacts) -> Light:
         value=count(facts.queue),
         remark=f"open cases, the oldest waits for {span(max(0, waits))}",
     )
+
+
+def _key(services: Services) -> str:
+    return feed_key(services.keys, services.settings.folder)
 
 
 def _model(services: Services) -> ModelHealth | None:

@@ -1,0 +1,203 @@
+"""The communities that an API process serves: each with its state, its loops and its own queue.
+
+A request gets in by its key alone, which names its community. What fails in one community is
+answered 503 there; the others do not notice.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from inhouse.app.build import Services
+from inhouse.app.hub import LOOK_EVERY_S, Hub, logged_as
+from inhouse.app.keys import community_of, unknown_key
+from inhouse.app.serving import MODEL_EVERY_S
+from inhouse.core.errors import InhouseError, StoreError
+from inhouse.core.logs import logger
+
+# Requests of one community that are worked on at once where there are several. A request of another
+# one has so many before it at most, however many wait.
+AT_ONCE: Final = 16
+_TRY_AGAIN_S: Final = 2.0
+_LOG = logger("api")
+
+
+class Served:
+    """One community in this process."""
+
+    def __init__(self, services: Services, *, alone: bool) -> None:
+        """alone: while no other is served, faults are answered as the store tells them."""
+        self.services = services
+        self.alone = alone
+        self.ready = False  # whether its state is loaded and its store answers
+        self.turns = asyncio.Semaphore(AT_ONCE)
+        self._loops: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """Load the state as of now and follow the log from then on. Raises InhouseError."""
+        await asyncio.to_thread(_load, self.services)
+        self._loops = [asyncio.create_task(loop()) for loop in (self._follow, self._renew)]
+        self.ready = True
+
+    @property
+    def followed(self) -> bool:
+        """Whether it was opened once; it then comes back by itself."""
+        return bool(self._loops)
+
+    async def close(self) -> None:
+        """Stop following and let go of the database."""
+        self.ready = False
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await asyncio.to_thread(self.services.close)
+
+    async def _follow(self) -> None:
+        """Hear of what other processes wrote; a store that refuses for a while is asked again."""
+        pause_s = self.services.settings.app.follow_ms / 1_000
+        with logged_as(self.services):
+            while True:
+                try:
+                    self.services.feeds.follower.catch_up()
+                except StoreError as error:
+                    _LOG.warning("follow_failed", reason=str(error))
+                    if not self.alone:
+                        await self._wait_for_store()
+                await asyncio.sleep(pause_s)
+
+    async def _wait_for_store(self) -> None:
+        """Turn requests away until the store answers. It is asked on a thread: one that is slow to
+        refuse would hold up everybody."""
+        self.ready = False
+        while not self.ready:
+            try:
+                await asyncio.to_thread(self.services.log.last_offset)
+                self.ready = True
+            except StoreError:
+                await asyncio.sleep(_TRY_AGAIN_S)
+
+    async def _renew(self) -> None:
+        """Take up newer models; what takes time is done on a thread while the old one serves."""
+        feeds = self.services.feeds
+        with logged_as(self.services):
+            while True:
+                try:
+                    fresh = await asyncio.to_thread(feeds.fresh_model)
+                    if fresh is None:
+                        feeds.move()
+                    else:
+                        feeds.adopt(fresh)
+                except InhouseError as error:
+                    _LOG.warning("renew_failed", reason=str(error))
+                await asyncio.sleep(MODEL_EVERY_S)
+
+
+class House:
+    """Who is served here, by name."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._served: dict[str, Served] = {}
+        self._watching: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._served) + self._hub.refused
+
+    @property
+    def home(self) -> Services | None:
+        """The parts of the community without a name, of which health and metrics tell; None while
+        it cannot be served."""
+        home = self._served.get("")
+        return home.services if home is not None and home.ready else None
+
+    @property
+    def failing(self) -> int:
+        """How many cannot be served at the moment."""
+        return self._hub.refused + sum(not served.ready for served in self._served.values())
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is no community with a name."""
+        return self._hub.alone
+
+    def of_key(self, secret: str | None) -> Served:
+        """The community that a key names; whether the key is good is for its own keys to say.
+
+        Raises AccessError where no such community is served, StoreError where it cannot be now.
+        """
+        served = self._served.get(community_of(secret or ""))
+        if served is None:
+            raise unknown_key()
+        if not served.ready:
+            raise StoreError("this community cannot be served at the moment; try again later")
+        return served
+
+    def origins(self) -> set[str]:
+        """Where the browser apps of all communities come from."""
+        return {services.settings.api.public_origin for services in self._hub} - {""}
+
+    async def take_turn(self, served: Served) -> Callable[[], None] | None:
+        """Wait until fewer than AT_ONCE requests of the community are worked on; returns how to
+        give the place back, None where there is nobody to be fair to."""
+        if served.alone:
+            return None
+        turns = served.turns
+        await turns.acquire()
+        return turns.release
+
+    async def open(self) -> None:
+        """Load every community. One that is alone must load, or the process ends."""
+        await self._look()
+        if self._hub.alone:
+            await self._served[""].open()
+        else:
+            await self._open_all()
+        self._watching = asyncio.create_task(self._watch())
+
+    async def close(self) -> None:
+        """Let everybody go."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        for served in self._served.values():
+            await served.close()
+
+    async def _look(self) -> None:
+        gone = [self._served.pop(services.settings.community) for services in self._hub.look()]
+        for services in self._hub:
+            name = services.settings.community
+            if name not in self._served:
+                self._served[name] = Served(services, alone=self._hub.alone)
+        for served in self._served.values():
+            served.alone = self._hub.alone
+        for served in gone:
+            await served.close()
+
+    async def _open_all(self) -> None:
+        new = [served for served in self._served.values() if not (served.ready or served.followed)]
+        await asyncio.gather(*(self._try_to_open(served) for served in new))
+
+    async def _try_to_open(self, served: Served) -> None:
+        with logged_as(served.services):
+            try:
+                await served.open()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this community's alone
+                _LOG.error("community_not_opened", kind=type(error).__name__, reason=str(error))
+                # What is half loaded cannot be gone on with.
+                served.services = await asyncio.to_thread(self._hub.renew, served.services)
+
+    async def _watch(self) -> None:
+        """Hear of communities that were added, removed or mended."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                await self._look()
+                await self._open_all()
+            except Exception as error:  # noqa: BLE001 - who is served already must go on being served
+                _LOG.error("look_failed", kind=type(error).__name__, reason=str(error))
+
+
+def _load(services: Services) -> None:
+    """The state as of now; one that stood by is brought up to now."""
+    services.feeds.start()
+    services.feeds.catch_up()

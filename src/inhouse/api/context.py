@@ -53,18 +53,26 @@ def needs(scope: str) -> Callable[[Request], Awaitable[ApiKey]]:
     and nothing else in a request does."""
 
     async def check(request: Request) -> ApiKey:
-        kind, _, secret = request.headers.get("authorization", "").partition(" ")
-        given = secret.strip() if kind.lower() == "bearer" else None
-        house = context_of(request).house
-        served = house.of_key(given)
-        log_as(served.services)
-        key = served.services.keys.require(given, scope)
-        if GIVE_BACK not in request.scope["state"]:  # else an earlier check took the turn
-            request.scope["state"][GIVE_BACK] = await house.take_turn(served)
-        request.state.services = served.services
-        return key
+        return await admit(request, scope)
 
     return check
+
+
+async def admit(request: Request, scope: str) -> ApiKey:
+    """Check the key, and put the parts of its community where `services_of` finds them.
+
+    Raises AccessError where the key is unknown or lacks the scope.
+    """
+    kind, _, secret = request.headers.get("authorization", "").partition(" ")
+    given = secret.strip() if kind.lower() == "bearer" else None
+    house = context_of(request).house
+    served = house.of_key(given)
+    log_as(served.services)
+    key = served.services.keys.require(given, scope)
+    if GIVE_BACK not in request.scope["state"]:  # else an earlier check took the turn
+        request.scope["state"][GIVE_BACK] = await house.take_turn(served)
+    request.state.services = served.services
+    return key
 
 
 async def seen_at_once(services: Services, write: Callable[[], T]) -> T:

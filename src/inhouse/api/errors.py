@@ -56,7 +56,8 @@ def request_id(request: Request) -> str | None:
     return found
 
 
-async def _inhouse(request: Request, error: Exception) -> Response:
+def answer_to(request: Request, error: InhouseError) -> Response:
+    """What a request is answered that ended in one of our own errors."""
     if isinstance(error, AccessError):
         status, code = (403, "forbidden") if error.known_key else (401, "no_key")
     else:
@@ -67,6 +68,11 @@ async def _inhouse(request: Request, error: Exception) -> Response:
         )
     facts = ErrorFacts(code=code, message=str(error), request_id=request_id(request))
     return error_answer(status, facts)
+
+
+async def _inhouse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, InhouseError)
+    return answer_to(request, error)
 
 
 async def _validation(request: Request, error: Exception) -> Response:

@@ -11,6 +11,7 @@ from inhouse import __version__
 from inhouse.api import errors
 from inhouse.api.context import Context
 from inhouse.api.house import House
+from inhouse.api.lane import Lane
 from inhouse.api.meters import Meters
 from inhouse.api.middleware import Gate, Origins
 from inhouse.api.routes import (
@@ -64,6 +65,7 @@ def create_app(services: Services | Hub) -> FastAPI:
     errors.install(app)
     for module in _ROUTES:
         app.include_router(module.router)
+    app.add_middleware(Lane, fast=events.FAST)
     app.add_middleware(Origins, origins=house.origins)
     most_bytes = hub.home.settings.api.most_body_bytes
     app.add_middleware(Gate, most_body_bytes=most_bytes, meters=meters)

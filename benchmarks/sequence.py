@@ -100,10 +100,7 @@ class Ours:
 
 def _tell(progress: Progress) -> None:
     if progress.step == progress.steps:
-        console.print(
-            f"ours: epoch {progress.epoch}, loss {progress.loss:.4f}, best NDCG@10 on validation"
-            f" before it {progress.best:.4f}"
-        )
+        console.print(f"ours: {progress}")
 
 
 def measured(name: str, peer: Peer, split: Split, limits: Limits) -> dict[str, Any]:

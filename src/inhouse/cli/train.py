@@ -107,8 +107,7 @@ def _from_file(path: Path, wanted: _Wanted, *, as_json: bool) -> None:
     with together(), progress_bar() as tell:
 
         def learned(progress: Progress) -> None:
-            told = f"epoch {progress.epoch}, loss {progress.loss:.3f}, best {progress.best:.4f}"
-            tell(told, progress.step, progress.steps)
+            tell(str(progress), progress.step, progress.steps)
 
         _, fit = fit_sequences(known, catalogue, training, fitting, learned)
         fitting = replace(fitting, most_epochs=fit.best_epoch)

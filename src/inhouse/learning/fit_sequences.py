@@ -56,7 +56,11 @@ class Progress:
     step: int  # of this epoch
     steps: int  # in this epoch
     loss: float  # mean of this epoch so far, nats
-    best: float  # NDCG@10 of the best epoch so far, 0 before there is one
+    best: float | None  # NDCG@10 of the best epoch so far, 0 before there is one; None: unasked
+
+    def __str__(self) -> str:
+        told = f"epoch {self.epoch}, loss {self.loss:.3f}"
+        return f"{told}, on everything" if self.best is None else f"{told}, best {self.best:.4f}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,7 +156,7 @@ def fit_whole(
     run = _Run(trainer, fitting, _digest((sequences, sequences), catalogue, training))
     while not run.is_over():
         run.step()
-        progress(run.progress())
+        progress(replace(run.progress(), best=None))
         if trainer.step == 0:
             run.judge(trainer.weights(), trainer.epoch)  # the latest stand for the best
     return run.best(catalogue)

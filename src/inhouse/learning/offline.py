@@ -113,8 +113,7 @@ def judge_after(
     split = split_at(wants, at_ms, target, seed)
 
     def learned(progress: Progress) -> None:
-        told = f"epoch {progress.epoch}, best {progress.best:.4f}"
-        tell(told, progress.step, progress.steps)
+        tell(str(progress), progress.step, progress.steps)
 
     border = split.learned_wants.stop
     known = int(wants.items[:border].max()) + 1  # items that had come

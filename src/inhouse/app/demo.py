@@ -9,6 +9,7 @@ from typing import Final
 from inhouse.app.build import Services
 from inhouse.app.settings import Settings
 from inhouse.app.supervisor import Program
+from inhouse.core.clock import HOUR_MS
 from inhouse.core.errors import UnknownError
 from inhouse.core.files import write_atomically
 from inhouse.engagement.experiments.types import Arm, Experiment
@@ -48,6 +49,8 @@ def environment(plan: Plan, settings: Settings) -> dict[str, str]:
         "INHOUSE_APP_CLOCK": "log",
         "INHOUSE_APP_LOG_LEVEL": "warning",
         "INHOUSE_API_PUBLIC_ORIGIN": f"http://{settings.console.host}:{settings.console.port}",
+        # An hour is played at a time, so what came of a page may stand that far behind in the log.
+        "INHOUSE_LEARNING_OUTCOME_WAIT_MS": str(HOUR_MS),
         "INHOUSE_MODELS_VENDORS": str(plan.folder / "vendors.toml"),
     }
     return {name: os.environ.get(name, value) for name, value in wanted.items()}

@@ -50,12 +50,12 @@ def _kind_fault(event: Event) -> Fault | None:
 
 
 def _id_fault(event: Event) -> Fault | None:
-    ids = {"event_id": event.event_id, "user_id": event.user_id}
-    if event.page_id is not None:
-        ids["page_id"] = event.page_id
-    for field, value in ids.items():
-        if not is_valid_id(value):
-            return _fault(field, value, ID_RULE)
+    if not is_valid_id(event.event_id):
+        return _fault("event_id", event.event_id, ID_RULE)
+    if not is_valid_id(event.user_id):
+        return _fault("user_id", event.user_id, ID_RULE)
+    if event.page_id is not None and not is_valid_id(event.page_id):
+        return _fault("page_id", event.page_id, ID_RULE)
     return None
 
 
@@ -78,12 +78,12 @@ def _item_fault(event: Event, knows_item: Callable[[str], bool]) -> Fault | None
 
 
 def _target_fault(event: Event) -> Fault | None:
-    forms = " or ".join(f"{prefix}NAME" for prefix in TARGET_PREFIXES)
     if event.kind not in TARGET_KINDS:
         if event.target is None:
             return None
         return _fault("target", event.target, f"no target for an event of kind {event.kind}")
     target = event.target or ""
+    forms = " or ".join(f"{prefix}NAME" for prefix in TARGET_PREFIXES)
     if event.kind in ("mute", "unmute"):
         right = target.startswith(TARGET_PREFIXES) and len(target) <= MOST_TARGET_CHARS
         name = target.partition(":")[2].strip()

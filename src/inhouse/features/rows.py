@@ -27,7 +27,7 @@ class RowSet(Collection[int]):
 
     def add(self, row: int) -> bool:
         """Let a row in; returns whether it is new."""
-        if row in self:
+        if row in self._new or self._holds(row):
             return False
         self._new.add(row)
         if len(self._new) >= _MERGED_AT:
@@ -47,9 +47,11 @@ class RowSet(Collection[int]):
         return self._sorted
 
     def __contains__(self, row: object) -> bool:
-        if row in self._new:
-            return True
-        if not isinstance(row, int):
+        return row in self._new or (isinstance(row, int) and self._holds(row))
+
+    def _holds(self, row: int) -> bool:
+        """Whether it is among the sorted ones."""
+        if not len(self._sorted):
             return False
         # Not numpy's own search: it lets go of the interpreter for a microsecond of work, and a
         # thread that takes it keeps it for milliseconds.

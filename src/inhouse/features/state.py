@@ -137,9 +137,10 @@ class LiveState:
 
     def _move_on(self, at_ms: int) -> None:
         """Hear the time; each hour of it, sessions that did nothing for a day are let go."""
-        hour = self.last_event_ms // HOUR_MS
-        self.last_event_ms = max(self.last_event_ms, at_ms)
-        if self.last_event_ms // HOUR_MS == hour:
+        if at_ms <= self.last_event_ms:
+            return
+        before, self.last_event_ms = self.last_event_ms, at_ms
+        if at_ms // HOUR_MS == before // HOUR_MS:
             return
         before_ms = self.last_event_ms - DAY_MS
         idle = [
@@ -160,12 +161,15 @@ class LiveState:
         if event.kind == "undo":
             self._take_back(person, i)
             return
-        if person.seen.add(i) and event.kind != "impression":
+        is_new = person.seen.add(i)
+        if event.kind == "impression":
+            self._impressed(i)
+            return
+        if is_new:
             self._impressed(i)  # nobody acts on what they have not seen
         self._count(i, event)
-        if event.kind != "impression":
-            code, value = KIND_CODES[event.kind], event.value or 0.0
-            person.recent.remember(Action(item=i, kind=code, at_ms=event.at_ms, value=value))
+        code, value = KIND_CODES[event.kind], event.value or 0.0
+        person.recent.remember(Action(item=i, kind=code, at_ms=event.at_ms, value=value))
 
     def _take_back(self, person: Person, i: int) -> None:
         """Forget the latest sitting with an item; that it was seen remains.
@@ -200,9 +204,7 @@ class LiveState:
 
     def _count(self, i: int, event: Event) -> None:
         items, kind = self.items, event.kind
-        if kind == "impression":
-            self._impressed(i)
-        elif kind == "click":
+        if kind == "click":
             items.clicks[i] += 1
             self.shelves.wanted += 1
         elif kind == "hide":

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from inhouse.core.files import write_atomically
 from inhouse.core.ids import ItemId, UserId
 from inhouse.features.items import COLUMNS, ItemTable, Names
-from inhouse.features.people import SERVED_KEPT, History, Person
+from inhouse.features.people import EMPTY, SERVED_KEPT, History, Person
 from inhouse.features.rows import Actions, Latest, RowSet
 from inhouse.features.state import LiveState
 
@@ -174,7 +174,9 @@ def _packed_person(person: Person) -> _Someone:
 def _person(someone: _Someone) -> Person:
     region, language, birth_year, created_ms, first_ms, last_ms, pages = someone.about
     items, kinds, at_ms, values = someone.recent
-    follows, muted, blocked, blocked_by, muted_topics = map(set, someone.relations)
+    follows, muted, blocked, blocked_by, muted_topics = (
+        frozenset(members) or EMPTY for members in someone.relations
+    )
     return Person(
         user_id=UserId(someone.user_id),
         seen=RowSet(np.frombuffer(someone.seen, dtype=np.int32).copy()),
@@ -192,7 +194,7 @@ def _person(someone: _Someone) -> Person:
         blocked_creators=blocked,
         blocked_by=blocked_by,
         muted_topics=muted_topics,
-        muted_words=set(someone.words),
+        muted_words=frozenset(someone.words) or EMPTY,
         topics=someone.topics,
         region=region,
         language=language,

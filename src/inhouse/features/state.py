@@ -4,7 +4,7 @@ Replaying the same log gives the same state. Nothing here reads a clock, a file 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 
@@ -24,11 +24,9 @@ from inhouse.events.types import (
 )
 from inhouse.features.items import ItemTable
 from inhouse.features.outcomes import KIND_CODES, STRENGTH, is_positive
-from inhouse.features.people import RELATIONS, SERVED_KEPT, Action, Person
+from inhouse.features.people import EMPTY, RELATIONS, SERVED_KEPT, Action, Person
 from inhouse.features.rows import Latest
 from inhouse.features.shelves import Shelves
-
-M = TypeVar("M")
 
 _CREATORS: Final = ("follows", "muted_creators", "blocked_creators", "blocked_by")
 # Where an action is counted that can be taken back.
@@ -111,7 +109,8 @@ class LiveState:
             self.items.content[row] = 0.0
         for person in self.people.values():
             for name in _CREATORS:
-                getattr(person, name).discard(code)
+                if code in getattr(person, name):
+                    _change(person, name, code, add=False)
 
     def _known(self, user_id: UserId) -> Person:
         person = self.people.get(user_id)
@@ -197,7 +196,7 @@ class LiveState:
         served = [*session.served.rows().tolist(), *person.served.rows().tolist()]
         person.served = Latest(SERVED_KEPT, served)
         for name in RELATIONS:
-            getattr(person, name).update(getattr(session, name))
+            setattr(person, name, getattr(person, name) | getattr(session, name))
         person.topics = person.topics or session.topics
         person.first_ms = min(person.first_ms, session.first_ms) or person.first_ms
         person.pages += session.pages
@@ -229,21 +228,24 @@ class LiveState:
         if sort == "creator":
             self._relate(person, kind, name)
         elif sort == "topic" and kind in ("mute", "unmute"):
-            _change(person.muted_topics, self.items.topic_names.code(name), add=kind == "mute")
+            _change(person, "muted_topics", self.items.topic_names.code(name), add=kind == "mute")
         elif sort == "word" and kind in ("mute", "unmute"):
-            _change(person.muted_words, name.lower(), add=kind == "mute")
+            _change(person, "muted_words", name.lower(), add=kind == "mute")
 
     def _relate(self, person: Person, kind: EventKind, creator_id: str) -> None:
         creator = self.items.creators.code(creator_id)
         if kind in ("follow", "unfollow"):
-            _change(person.follows, creator, add=kind == "follow")
+            _change(person, "follows", creator, add=kind == "follow")
         elif kind in ("mute", "unmute"):
-            _change(person.muted_creators, creator, add=kind == "mute")
+            _change(person, "muted_creators", creator, add=kind == "mute")
         else:
-            _change(person.blocked_creators, creator, add=kind == "block")
+            _change(person, "blocked_creators", creator, add=kind == "block")
             other = self._known(UserId(creator_id))
-            _change(other.blocked_by, self.items.creators.code(person.user_id), add=kind == "block")
+            me = self.items.creators.code(person.user_id)
+            _change(other, "blocked_by", me, add=kind == "block")
 
 
-def _change(members: set[M], member: M, *, add: bool) -> None:
-    (members.add if add else members.discard)(member)
+def _change(person: Person, name: str, member: int | str, *, add: bool) -> None:
+    """Let one into a set of the person's, or out of it."""
+    members, one = getattr(person, name), {member}
+    setattr(person, name, (members | one if add else members - one) or EMPTY)

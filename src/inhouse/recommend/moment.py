@@ -14,7 +14,6 @@ from inhouse.features.history import history_arrays
 from inhouse.features.items import ItemTable
 from inhouse.features.nearness import ANCHORS, latest_positives
 from inhouse.features.people import Person
-from inhouse.features.rows import in_sorted
 from inhouse.features.state import LiveState
 from inhouse.moderation.types import Viewer
 from inhouse.recommend.plans import Plan, plan_for
@@ -25,6 +24,7 @@ from inhouse.recommend.rules.orders import Orders, named_by, orders_for
 from inhouse.recommend.tuning import Tuning
 from inhouse.recommend.types import FeedQuery, Floats, Mask, Rows
 from inhouse.recommend.viewers import shown_codes, viewer_of
+from inhouse.recommend.worth import ANY_REGION, NEVER, Bars, among, on_topic, worthwhile
 
 # What may go wrong inside one source or model without taking the page down.
 PART_FAULTS: Final = (InhouseError, ArithmeticError, LookupError, ValueError, OSError)
@@ -76,8 +76,7 @@ class Moment:
     orders: Orders  # of operators, for this request
     served_rows: Rows  # sorted: on one of the last pages
     excluded_rows: Rows  # sorted: named by the request; for `similar` also the item asked about
-    barred_rows: Rows  # sorted: excluded, and where the plan does not repeat also seen and served
-    silenced: Rows  # sorted: creators whose posts are not for this person
+    bars: Bars  # what speaks against an item
 
     @property
     def table(self) -> ItemTable:
@@ -89,62 +88,45 @@ class Moment:
         """Whether nothing the person did is known."""
         return len(self.person.recent) == 0
 
-    def live(self, rows: Rows) -> Mask:
-        """bool[n]: neither hidden nor expired."""
-        alive = self.table.expires_ms[rows] > self.query.now_ms
-        live: Mask = alive & ~self.table.hidden[rows]
-        return live
-
     def actions(self, rows: Rows) -> NDArray[np.uint8]:
         """uint8[n]: moderation's action on each item, for this surface and viewer."""
         return self.board.actions(rows, self.plan.verdicts, self.viewer)
 
     def seen(self, rows: Rows) -> Mask:
         """bool[n]: with an impression, or anything stronger, by this person."""
-        return self.person.seen.among(rows)
+        return among(rows, self.person.seen.rows())
 
     def served(self, rows: Rows) -> Mask:
         """bool[n]: on one of the last pages."""
-        return in_sorted(self.served_rows, rows)
+        return among(rows, self.served_rows)
 
     def excluded(self, rows: Rows) -> Mask:
         """bool[n]: named by the request, or on a page before the one it asks for."""
-        return in_sorted(self.excluded_rows, rows) | self._passed(rows)
+        excluded = among(rows, self.excluded_rows)
+        return excluded if self.query.after is None else excluded | self._passed(rows)
 
     def worthwhile(self, rows: Rows) -> Mask:
         """bool[n]: worth a place in a source's quota: nothing cheap to know speaks against it."""
-        shown = shown_codes(self.plan.verdicts, self.viewer)[self.actions(rows)]
-        good = self.live(rows) & shown & self._welcome(rows)
+        good = worthwhile(rows, self.actions(rows), self.bars)
         if self.orders.blocks:
             good &= ~named_by(self.table, self.orders.blocks, rows)
-        return good & ~in_sorted(self.barred_rows, rows) & ~self._passed(rows)
+        return good
 
     def by_creators(self, rows: Rows, creators: Collection[int]) -> Mask:
         """bool[n]: which of the items are by one of the creators."""
-        members = np.fromiter(creators, dtype=np.int32, count=len(creators))
-        members.sort()
-        return in_sorted(members, self.table.creator[rows])
+        if not creators:
+            return np.zeros(len(rows), dtype=np.bool_)
+        return among(self.table.creator[rows], np.array(sorted(creators), dtype=np.int32))
+
+    def on_topic(self, rows: Rows, topics: NDArray[np.int16]) -> Mask:
+        """bool[n]: which of the items have one of the topics."""
+        return on_topic(rows, self.table.topics, topics)
 
     def _passed(self, rows: Rows) -> Mask:
         """bool[n]: what stands before the place from which the request goes on in time."""
-        if self.query.after is None:
-            return np.zeros(len(rows), dtype=np.bool_)
-        at_ms, item_id = self.query.after
-        created = self.table.created_ms[rows]
-        same: Mask = (created == at_ms) & (rows <= self.table.index.get(item_id, -1))
-        return (created > at_ms) | same
-
-    def _welcome(self, rows: Rows) -> Mask:
-        """bool[n]: neither the creator, nor a topic, nor the region speaks against it."""
-        table, person = self.table, self.person
-        welcome: Mask = ~in_sorted(self.silenced, table.creator[rows])
-        if person.muted_topics:
-            muted = np.fromiter(person.muted_topics, dtype=np.int16)
-            welcome &= ~topic_mask(table, rows, muted)
-        if self.plan.regional and person.region is not None:
-            regions = table.region[rows]
-            welcome &= (regions < 0) | (regions == table.regions.find(person.region))
-        return welcome
+        at_ms, created = self.bars.after_ms, self.table.created_ms[rows]
+        passed: Mask = (created > at_ms) | ((created == at_ms) & (rows <= self.bars.after_row))
+        return passed
 
 
 def read_moment(world: World, query: FeedQuery, tuning: Tuning) -> Moment:
@@ -174,8 +156,7 @@ def read_moment(world: World, query: FeedQuery, tuning: Tuning) -> Moment:
         orders=orders_for(table, query, person.region if plan.regional else None),
         served_rows=served,
         excluded_rows=excluded,
-        barred_rows=np.sort(np.concatenate([excluded, *seen])),
-        silenced=_silenced(table, person),
+        bars=_bars(table, query, plan, person, np.sort(np.concatenate([excluded, *seen]))),
     )
 
 
@@ -203,12 +184,26 @@ def interests_of(table: ItemTable, person: Person, positives: Rows) -> NDArray[n
     return found[found >= 0]
 
 
-def topic_mask(table: ItemTable, rows: Rows, topics: NDArray[np.int16]) -> Mask:
-    """bool[n]: which of the items have one of the topics."""
-    among = np.zeros(len(table.topic_names) + 1, dtype=np.bool_)  # the last stands for -1, none
-    among[topics] = True
-    hit: Mask = np.logical_or.reduce(among[table.topics[rows]], axis=1)
-    return hit
+def _bars(table: ItemTable, query: FeedQuery, plan: Plan, person: Person, barred: Rows) -> Bars:
+    """What speaks against an item in this request."""
+    of_region = plan.regional and person.region is not None
+    after_ms, after_id = (NEVER, None) if query.after is None else query.after
+    return Bars(
+        now_ms=query.now_ms,
+        expires_ms=table.expires_ms,
+        hidden=table.hidden,
+        shown=shown_codes(plan.verdicts, viewer_of(person.birth_year, query.now_ms)),
+        creator=table.creator,
+        silenced=_silenced(table, person),
+        topics=table.topics,
+        muted=np.array(sorted(person.muted_topics), dtype=np.int16),
+        region=table.region,
+        my_region=table.regions.find(person.region) if of_region else ANY_REGION,
+        barred=barred,
+        created_ms=table.created_ms,
+        after_ms=after_ms,
+        after_row=-1 if after_id is None else table.index.get(after_id, -1),
+    )
 
 
 def _silenced(table: ItemTable, person: Person) -> Rows:

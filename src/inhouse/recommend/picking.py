@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.types import Floats, Mask, Offer, Rows
@@ -21,11 +23,26 @@ def pick(moment: Moment, ordered: Ordered, quota: int) -> Offer:
     the filters like all others, which remove them and log why.
     """
     rows, scores, good = look_through(moment, ordered, quota)
-    chosen = np.flatnonzero(good)[:quota]
-    end = int(chosen[-1]) if len(chosen) == quota else len(rows)
-    missed = np.flatnonzero(~good[:end])[:NEAR_MISSES]
-    kept = np.concatenate([chosen, missed])
+    kept = _picked(good, quota, NEAR_MISSES)
     return Offer(items=rows[kept], scores=scores[kept])
+
+
+@njit(cache=True)
+def _picked(good: Mask, quota: int, misses: int) -> NDArray[np.int64]:
+    """Places of the first `quota` good ones, and of the first `misses` others above the last."""
+    chosen, missed = np.empty(quota + misses, dtype=np.int64), np.empty(misses, dtype=np.int64)
+    found, lost = 0, 0
+    for place in range(len(good)):
+        if found == quota:
+            break
+        if good[place]:
+            chosen[found] = place
+            found += 1
+        elif lost < misses:
+            missed[lost] = place
+            lost += 1
+    chosen[found : found + lost] = missed[:lost]
+    return chosen[: found + lost]
 
 
 def look_through(moment: Moment, ordered: Ordered, quota: int) -> tuple[Rows, Floats, Mask]:

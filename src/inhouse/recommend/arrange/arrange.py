@@ -3,22 +3,23 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inhouse.moderation.types import CODES
-from inhouse.recommend.arrange.base import (
+from inhouse.recommend.arrange.base import HELD, Arranged, Choice, Placed
+from inhouse.recommend.arrange.chance import lottery_of
+from inhouse.recommend.arrange.creators import creators_of, each_its_own
+from inhouse.recommend.arrange.kernels import (
     CAP,
-    HELD,
-    Allowed,
-    Arranged,
-    Choice,
-    Placed,
+    EXPLORED,
+    NEWCOMER,
+    PINNED,
+    Filled,
+    Gifts,
+    fill,
 )
-from inhouse.recommend.arrange.chance import Chance
-from inhouse.recommend.arrange.creators import CreatorRule
-from inhouse.recommend.arrange.likeness import Likeness
-from inhouse.recommend.arrange.newcomers import NewcomerPlace
-from inhouse.recommend.arrange.pins import Pins
+from inhouse.recommend.arrange.likeness import merit_of
+from inhouse.recommend.arrange.newcomers import newcomers_of
+from inhouse.recommend.arrange.pins import Pin, pins_of
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.rules.orders import is_about
 from inhouse.recommend.types import Candidates, Mask, Removal, Rows
@@ -27,84 +28,72 @@ _LABELS = {CODES["warn"]: "label:warn", CODES["age_gate"]: "label:age_gate"}
 
 
 def arrange(moment: Moment, ranked: Candidates) -> Arranged:
-    """Fill the page place by place. `ranked` is best first; placed, reserve and removed are it."""
+    """Fill the page place by place. `ranked` is best first; placed, reserve and removed are it.
+
+    A plan that is not arranged takes them by rank, but for places that are given away.
+    """
     length = min(moment.query.n, len(ranked))
-    if not moment.plan.arranged:
-        return _as_ranked(moment, ranked, length)
-    creators = CreatorRule(moment, ranked, length)
-    chance = Chance(moment, ranked)
-    pins = Pins(moment, ranked, length)
-    newcomers = NewcomerPlace(moment, ranked)
-    likeness = Likeness(moment, ranked)
-    held = np.zeros(len(ranked), dtype=np.uint8)
-    choices: list[Choice] = []
-    for place in range(length):
-        allowed = pins.reserve(creators.allowed(place))
-        choice = (
-            pins.choose(place, allowed)
-            or chance.choose(place, allowed)
-            or newcomers.choose(place, allowed)
-            or likeness.choose(allowed)
+    arranged = moment.plan.arranged
+    pins = pins_of(moment, ranked, length)
+    filled = fill(
+        length,
+        creators_of(moment, ranked) if arranged else each_its_own(len(ranked)),
+        merit_of(moment, ranked),
+        _gifts(moment, ranked, pins),
+    )
+    if not arranged:
+        filled.held[:] = 0
+    return Arranged(
+        places=_places(moment, ranked, filled, pins),
+        reserve=ranked.items[filled.left & (filled.held != CAP)],
+        removed=_capped(ranked, filled.left & (filled.held == CAP)),
+    )
+
+
+def _gifts(moment: Moment, ranked: Candidates, pins: list[Pin]) -> Gifts:
+    lottery = lottery_of(moment, ranked)
+    is_new, newcomer_place = newcomers_of(moment, ranked)
+    return Gifts(
+        pin_places=np.array([place for place, _, _ in pins], dtype=np.int64),
+        pin_rows=np.array([row for _, row, _ in pins], dtype=np.int64),
+        pool=lottery.pool,
+        draws=lottery.draws,
+        by_chance=lottery.by_chance,
+        uniforms=lottery.uniforms,
+        is_new=is_new,
+        newcomer_place=newcomer_place,
+    )
+
+
+def _places(
+    moment: Moment, ranked: Candidates, filled: Filled, pins: list[Pin]
+) -> tuple[Placed, ...]:
+    rows = filled.rows
+    columns = (rows, filled.how, filled.told, filled.propensities, filled.held[rows])
+    actions = moment.actions(ranked.items[rows])
+    placed = []
+    for place, (row, how, told, propensity, held, action) in enumerate(
+        zip(*(column.tolist() for column in (*columns, actions)), strict=True)
+    ):
+        notes = (
+            how_note := _how(how, told, pins),
+            f"value_rank:{row + 1}" if row != place else "",
+            f"held:{HELD[held]}" if held else "",
+            _boost_note(moment, ranked.items[row : row + 1]) if moment.orders.boosts else "",
+            _LABELS.get(action, ""),
         )
-        if not choice.note:
-            _note_passed(held, creators.left, allowed, choice.row)
-        for part in (creators, newcomers, likeness, pins):
-            part.take(choice.row)
-        choices.append(choice)
-    return Arranged(
-        places=tuple(
-            Placed(choice=choice, notes=_notes(moment, ranked, place, choice, held))
-            for place, choice in enumerate(choices)
-        ),
-        reserve=ranked.items[creators.left & (held != CAP)],
-        removed=_capped(ranked, creators.left & (held == CAP)),
-    )
+        choice = Choice(row=row, propensity=propensity, explored=how == EXPLORED, note=how_note)
+        placed.append(Placed(choice=choice, notes=tuple(note for note in notes if note)))
+    return tuple(placed)
 
 
-def _as_ranked(moment: Moment, ranked: Candidates, length: int) -> Arranged:
-    places = _pinned_first(moment, ranked, length)
-    untouched = np.zeros(len(ranked), dtype=np.uint8)
-    return Arranged(
-        places=tuple(
-            Placed(choice=choice, notes=_notes(moment, ranked, place, choice, untouched))
-            for place, choice in enumerate(places)
-        ),
-        reserve=np.delete(ranked.items, [choice.row for choice in places]),
-        removed=(),
-    )
-
-
-def _pinned_first(moment: Moment, ranked: Candidates, length: int) -> list[Choice]:
-    """By rank, but for places that are given away."""
-    pins = Pins(moment, ranked, length)
-    left: Mask = np.ones(len(ranked), dtype=np.bool_)
-    none: Mask = np.zeros(len(ranked), dtype=np.bool_)
-    choices: list[Choice] = []
-    for place in range(length):
-        allowed = pins.reserve(Allowed(mask=left, strict=True, apart=none, uncapped=none))
-        choice = pins.choose(place, allowed) or Choice(row=int(allowed.mask.argmax()))
-        pins.take(choice.row)
-        left[choice.row] = False
-        choices.append(choice)
-    return choices
-
-
-def _note_passed(held: NDArray[np.uint8], left: Mask, allowed: Allowed, row: int) -> None:
-    """Write down, once for each, why those of higher value did not get this place."""
-    passed = left[:row] & (held[:row] == 0)
-    if passed.any():
-        held[:row][passed] = allowed.reasons(row)[passed]
-
-
-def _notes(
-    moment: Moment, ranked: Candidates, place: int, choice: Choice, held: NDArray[np.uint8]
-) -> tuple[str, ...]:
-    row = choice.row
-    label = _LABELS.get(int(moment.actions(ranked.items[row : row + 1])[0]), "")
-    moved = f"value_rank:{row + 1}" if row != place else ""
-    lifted = _boost_note(moment, ranked.items[row : row + 1])
-    delayed = f"held:{HELD[held[row]]}" if held[row] else ""
-    return tuple(note for note in (choice.note, moved, delayed, lifted, label) if note)
+def _how(how: int, told: int, pins: list[Pin]) -> str:
+    """What to say of a place that did not go by value."""
+    if how == PINNED:
+        return f"pinned:{pins[told][2]}"
+    if how == EXPLORED:
+        return f"explored:{told}"
+    return "new_creator" if how == NEWCOMER else ""
 
 
 def _boost_note(moment: Moment, item: Rows) -> str:

@@ -3,31 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
+from inhouse.recommend.types import Removal, Rows
 
-from inhouse.recommend.types import Mask, Removal, Rows
-
-# Why a candidate was passed over when its turn had come by value.
+# Why a candidate was passed over when its turn had come by value, by code of `kernels`.
 HELD: Final = ("", "creator_neighbour", "creator_cap", "creator_spread", "like_those_above")
-NEIGHBOUR, CAP, SPREAD, ALIKE = 1, 2, 3, 4
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Allowed:
-    """Who may stand on a place."""
-
-    mask: Mask  # [rows]
-    strict: bool  # whether every rule about creators holds for them, or some had to give way
-    apart: Mask  # [rows] not by the creator of the place above
-    uncapped: Mask  # [rows] their creator is below the cap
-
-    def reasons(self, rows: int) -> NDArray[np.uint8]:
-        """uint8[rows], for the first rows: why each that is left does not get this place."""
-        forbidden = np.where(
-            ~self.apart[:rows], NEIGHBOUR, np.where(~self.uncapped[:rows], CAP, SPREAD)
-        )
-        return np.where(self.mask[:rows], ALIKE, forbidden).astype(np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,21 +1,34 @@
 """Exploration: places given by chance, with the exact probability on record."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from inhouse.core.random import stream
-from inhouse.recommend.arrange.base import Allowed, Choice
+from inhouse.recommend.arrange.kernels import UNIFORM_SHARE, Numbers, Places
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.posterior import beta_of
 from inhouse.recommend.types import SOURCE_BIT, Candidates, Mask
 
+__all__ = ["DRAWS", "UNIFORM_SHARE", "Lottery", "lottery_of", "places"]
+
 DRAWS = 32
-UNIFORM_SHARE = 0.2
 _MOST_IN_POOL = 64
 _FEW_IMPRESSIONS = 200
 
 
-class Chance:
-    """Fills a fixed share of the places by Thompson sampling mixed with uniform choice.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lottery:
+    """Who may be drawn for which places, and everything random about it."""
+
+    pool: Places  # [pool] rows
+    draws: Numbers  # [S, pool] joint draws from the posteriors of their click rates
+    by_chance: Mask  # [n] which places
+    uniforms: Numbers  # [places by chance] one number in [0, 1) for each
+
+
+def lottery_of(moment: Moment, ranked: Candidates) -> Lottery:
+    """A fixed share of the places is filled by Thompson sampling mixed with uniform choice.
 
     For those of the pool that may stand on the place, S = 32 joint draws are made from the Beta
     posteriors of their click rates; q(i) is the share of draws in which i is highest. The place is
@@ -31,34 +44,18 @@ class Chance:
     The pool: candidates that the explore source offered, then others with fewer than 200
     impressions, by value, at most 64. All of them have passed moderation and every other filter.
     """
-
-    def __init__(self, moment: Moment, ranked: Candidates) -> None:
-        explores = moment.plan.explores and not moment.is_stranger
-        share = moment.tuning.explore_share if explores else 0.0
-        self._places = places(moment.query.n, share)
-        self._pool = _pool(moment, ranked) if self._places else np.empty(0, dtype=np.intp)
-        self._random = stream(moment.query.seed, "explore places")
-        alpha, beta = beta_of(moment.state, ranked.items[self._pool])
-        self._draws = self._random.beta(alpha, beta, (DRAWS, len(self._pool)))  # [S, pool]
-
-    def choose(self, place: int, allowed: Allowed) -> Choice | None:
-        """None where the place is not for chance, or nobody of the pool may stand there."""
-        if place not in self._places or not allowed.strict:
-            return None
-        members = np.flatnonzero(allowed.mask[self._pool])
-        k = len(members)
-        if not k:
-            return None
-        highest = self._draws[:, members].argmax(axis=1)
-        q = np.bincount(highest, minlength=k) / DRAWS
-        p = (1 - UNIFORM_SHARE) * q + UNIFORM_SHARE / k
-        drawn = min(int(np.searchsorted(p.cumsum(), self._random.random(), side="right")), k - 1)
-        return Choice(
-            row=int(self._pool[members[drawn]]),
-            propensity=float(p[drawn]),
-            explored=True,
-            note=f"explored:{k}",
-        )
+    explores = moment.plan.explores and not moment.is_stranger
+    given = places(moment.query.n, moment.tuning.explore_share if explores else 0.0)
+    by_chance = np.zeros(moment.query.n, dtype=np.bool_)
+    if not given:
+        none = np.empty(0, dtype=np.int64)
+        return Lottery(pool=none, draws=np.empty((0, 0)), by_chance=by_chance, uniforms=np.empty(0))
+    by_chance[list(given)] = True
+    pool = _pool(moment, ranked)
+    random = stream(moment.query.seed, "explore places")
+    alpha, beta = beta_of(moment.state, ranked.items[pool])
+    draws = random.beta(alpha, beta, (DRAWS, len(pool)))
+    return Lottery(pool=pool, draws=draws, by_chance=by_chance, uniforms=random.random(len(given)))
 
 
 def places(n: int, share: float) -> frozenset[int]:
@@ -67,7 +64,7 @@ def places(n: int, share: float) -> frozenset[int]:
     return frozenset(int((j + 0.5) * n / count) for j in range(count))
 
 
-def _pool(moment: Moment, ranked: Candidates) -> "np.typing.NDArray[np.intp]":
+def _pool(moment: Moment, ranked: Candidates) -> Places:
     offered: Mask = (ranked.sources >> SOURCE_BIT["explore"]) & 1 == 1
     few = (moment.table.impressions[ranked.items] < _FEW_IMPRESSIONS) & ~offered
     rows = np.concatenate([np.flatnonzero(offered), np.flatnonzero(few)])

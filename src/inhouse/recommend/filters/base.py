@@ -35,13 +35,17 @@ class Filtered:
 def run(filters: Sequence[Filter], moment: Moment, candidates: Candidates) -> Filtered:
     """Filters in their order; the first that removes an item names the reason."""
     removed: list[Removal] = []
+    items, left = candidates.items, np.arange(len(candidates))
     for each in filters:
-        if not len(candidates):
+        if not len(items):
             break
-        codes = each.judge(moment, candidates.items)
+        codes = each.judge(moment, items)
         if codes.any():
-            removed.extend(_removals(each, candidates.items, codes))
-            candidates = candidates.take(np.flatnonzero(codes == 0))
+            removed.extend(_removals(each, items, codes))
+            kept = np.flatnonzero(codes == 0)
+            items, left = items[kept], left[kept]
+    if len(left) < len(candidates):
+        candidates = candidates.take(left)
     return Filtered(kept=candidates, removed=tuple(removed))
 
 
@@ -55,4 +59,5 @@ def _removals(judge: Filter, items: Rows, codes: Reasons) -> list[Removal]:
 
 def when(bad: Mask, code: int = 1) -> Reasons:
     """Codes from a mask: `code` where it is true, 0 elsewhere."""
-    return bad.astype(np.uint8) * np.uint8(code)
+    codes: Reasons = bad.view(np.uint8) if code == 1 else bad.view(np.uint8) * np.uint8(code)
+    return codes

@@ -1,5 +1,7 @@
 """Blocks, in both directions."""
 
+import numpy as np
+
 from inhouse.recommend.filters.base import Reasons, when
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.types import Rows
@@ -12,6 +14,8 @@ class BlockedFilter:
 
     def judge(self, moment: Moment, items: Rows) -> Reasons:
         """The person's own block is named first, where both hold."""
+        if not (moment.person.blocked_creators or moment.person.blocked_by):
+            return np.zeros(len(items), dtype=np.uint8)
         blocked = moment.by_creators(items, moment.person.blocked_creators)
         blocking = moment.by_creators(items, moment.person.blocked_by)
         return when(blocked, 1) + when(blocking & ~blocked, 2)

@@ -3,8 +3,9 @@
 import numpy as np
 
 from inhouse.features.content import all_words, word_hash
+from inhouse.features.people import Person
 from inhouse.recommend.filters.base import Reasons, when
-from inhouse.recommend.moment import Moment, topic_mask
+from inhouse.recommend.moment import Moment
 from inhouse.recommend.types import Mask, Rows
 
 
@@ -15,21 +16,23 @@ class MutedFilter:
 
     def judge(self, moment: Moment, items: Rows) -> Reasons:
         """Creator before topic before word, where several hold."""
-        creator, topic, word = self._creator(moment, items), self._topic(moment, items), None
+        if not self._mutes(moment.person):
+            return np.zeros(len(items), dtype=np.uint8)
+        creator, topic = self._creator(moment, items), self._topic(moment, items)
         codes = when(creator, 1) + when(topic & ~creator, 2)
         if moment.person.muted_words:
             word = self._word(moment, items)
             codes += when(word & (codes == 0), 3)
         return codes
 
+    def _mutes(self, person: Person) -> bool:
+        return bool(person.muted_creators or person.muted_topics or person.muted_words)
+
     def _creator(self, moment: Moment, items: Rows) -> Mask:
         return moment.by_creators(items, moment.person.muted_creators)
 
     def _topic(self, moment: Moment, items: Rows) -> Mask:
-        if not moment.person.muted_topics:
-            return np.zeros(len(items), dtype=np.bool_)
-        muted = np.fromiter(moment.person.muted_topics, dtype=np.int16)
-        return topic_mask(moment.table, items, muted)
+        return moment.on_topic(items, moment.bars.muted)
 
     def _word(self, moment: Moment, items: Rows) -> Mask:
         phrases = [sorted(all_words(text)) or [text] for text in moment.person.muted_words]

@@ -1,5 +1,7 @@
 """The person's own posts."""
 
+import numpy as np
+
 from inhouse.recommend.filters.base import Reasons, when
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.types import Rows
@@ -13,4 +15,6 @@ class OwnPostFilter:
     def judge(self, moment: Moment, items: Rows) -> Reasons:
         """By the creator's id."""
         me = moment.table.creators.find(moment.person.user_id)
-        return when((moment.table.creator[items] == me) & (me >= 0))
+        if me < 0:
+            return np.zeros(len(items), dtype=np.uint8)
+        return when(moment.table.creator[items] == me)

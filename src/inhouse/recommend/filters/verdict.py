@@ -8,7 +8,6 @@ from inhouse.moderation.types import ACTIONS
 from inhouse.recommend.filters.base import Reasons
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.types import Rows
-from inhouse.recommend.viewers import shown_codes
 
 # By code of the action, the last for posts that nobody and nothing has judged yet.
 _REASONS: Final = (*(f"verdict_{action}" for action in ACTIONS), "verdict_awaited")
@@ -27,5 +26,5 @@ class VerdictFilter:
     def judge(self, moment: Moment, items: Rows) -> Reasons:
         """The action's own code plus one, where it forbids showing."""
         actions = moment.actions(items)
-        shown = shown_codes(moment.plan.verdicts, moment.viewer)[actions]
+        shown = moment.bars.shown[actions]
         return np.where(shown, np.uint8(0), actions + np.uint8(1)).astype(np.uint8)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from inhouse.recommend.moment import Moment, topic_mask
+from inhouse.recommend.moment import Moment
 from inhouse.recommend.picking import pick
 from inhouse.recommend.types import Floats, Offer, Rows
 
@@ -19,7 +19,7 @@ class FreshSource:
         if not len(moment.interests):
             return pick(moment, lambda k: _newest(moment, k), quota)
         newest, _ = _newest(moment, quota * _LOOKED_THROUGH)
-        newest = newest[topic_mask(moment.table, newest, moment.interests)]
+        newest = newest[moment.on_topic(newest, moment.interests)]
         on_topic = newest[moment.worthwhile(newest)][: quota // 2]
         rest = pick(moment, lambda k: _newest(moment, k), quota - len(on_topic))
         rows = np.union1d(on_topic, rest.items)

@@ -4,7 +4,7 @@ import numpy as np
 
 from inhouse.core.clock import DAY_MS
 from inhouse.recommend.best import top
-from inhouse.recommend.moment import Moment, topic_mask
+from inhouse.recommend.moment import Moment
 from inhouse.recommend.picking import NEAR_MISSES
 from inhouse.recommend.types import Mask, Offer
 
@@ -31,7 +31,7 @@ class TrendingSource:
         wanted = moment.worthwhile(rows)
         share = quota // 3
         chosen = np.zeros(len(rows), dtype=np.bool_)
-        for part in (topic_mask(table, rows, moment.interests), self._region(moment, rows)):
+        for part in (moment.on_topic(rows, moment.interests), self._region(moment, rows)):
             chosen[top(heat, share, part & wanted & ~chosen)] = True
         chosen[top(heat, quota - int(chosen.sum()), wanted & ~chosen)] = True
         chosen[top(heat, NEAR_MISSES, ~wanted)] = True

@@ -55,7 +55,7 @@ def _person(dice: np.random.Generator, table: ItemTable) -> Person:
         item = int(dice.integers(ITEMS))
         person.recent.remember(Action(item=item, kind=KIND_CODES[kind], at_ms=at_ms, value=k))  # type: ignore[index]
     person.served.extend(dice.integers(0, ITEMS, 40).tolist())
-    person.follows.update(dice.integers(0, CREATORS, 3).tolist())
+    person.follows = frozenset(dice.integers(0, CREATORS, 3).tolist())
     person.topics = tuple(dice.integers(0, TOPICS, int(dice.integers(0, 3))).tolist())
     return person
 

@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 from fastapi import Request
 
 from inhouse.api.meters import Meters
+from inhouse.api.turns import Turns
 from inhouse.app.build import Services
 from inhouse.app.keys import ApiKey
 
@@ -20,6 +21,7 @@ class Context:
 
     services: Services
     meters: Meters
+    turns: Turns  # for making pages
 
 
 def context_of(request: Request) -> Context:
@@ -35,6 +37,11 @@ async def services_of(request: Request) -> Services:
 async def meters_of(request: Request) -> Meters:
     """As a dependency: the meters."""
     return context_of(request).meters
+
+
+async def turns_of(request: Request) -> Turns:
+    """As a dependency: the queue for making pages."""
+    return context_of(request).turns
 
 
 def needs(scope: str) -> Callable[[Request], Awaitable[ApiKey]]:

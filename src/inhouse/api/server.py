@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -29,9 +30,11 @@ from inhouse.api.routes import (
     users,
     verdicts,
 )
+from inhouse.api.turns import Turns
 from inhouse.api.wire import definitions
 from inhouse.app.build import Services
 from inhouse.app.serving import MODEL_EVERY_S
+from inhouse.app.shedding import Shedder
 from inhouse.core.errors import InhouseError, StoreError
 from inhouse.core.logs import logger
 
@@ -61,7 +64,8 @@ def create_app(services: Services) -> FastAPI:
     """The app around the services of one process. Loads the state when it starts."""
     meters = Meters()
     app = FastAPI(title="inhouse", version=__version__, description=_ABOUT, lifespan=_lifespan)
-    app.state.context = Context(services=services, meters=meters)
+    shedder = Shedder(services.settings.api.feed_wait_ms / 1_000, time.perf_counter)
+    app.state.context = Context(services=services, meters=meters, turns=Turns(shedder))
     errors.install(app)
     for module in _ROUTES:
         app.include_router(module.router)

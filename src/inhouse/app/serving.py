@@ -13,6 +13,7 @@ from inhouse.events.pages import PageLog
 from inhouse.events.types import ServedPage
 from inhouse.features.follow import Follower
 from inhouse.learning.snapshot import SnapshotStore, TasteSnapshot
+from inhouse.recommend.levels import FULL, Level
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.retrieval.spaces import Prepared
 from inhouse.recommend.surfaces import Surface
@@ -72,7 +73,7 @@ class FeedService:
         self.swap_model()
         self._started = True
 
-    def serve(self, request: FeedRequest) -> tuple[ServedPage, "Future[int]"]:
+    def serve(self, request: FeedRequest, level: Level = FULL) -> tuple[ServedPage, "Future[int]"]:
         """A page, and the future of its offset in the log. Tell the follower of both then."""
         # Which arm somebody is in is a fact about them too.
         paused = self.follower.state.person(request.user_id).paused
@@ -89,6 +90,7 @@ class FeedService:
             item_id=request.item_id,
             after=request.after,
             seed=_seed(request.user_id, self.follower.state.page_offset, now_ms),
+            level=level,
         )
         page = self.feed.serve(query)
         self._experiments.expose(request.user_id, arms, now_ms)

@@ -5,8 +5,9 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Response
 
-from inhouse.api.context import meters_of, services_of
+from inhouse.api.context import meters_of, services_of, turns_of
 from inhouse.api.meters import Meters
+from inhouse.api.turns import Turns
 from inhouse.api.wire import answer
 from inhouse.app.build import Services
 
@@ -54,7 +55,9 @@ async def readyz(use: Annotated[Services, Depends(services_of)]) -> Response:
 @router.get("/metrics", include_in_schema=False)
 @router.get("/v1/metrics", response_class=Response)
 async def metrics(
-    use: Annotated[Services, Depends(services_of)], meters: Annotated[Meters, Depends(meters_of)]
+    use: Annotated[Services, Depends(services_of)],
+    meters: Annotated[Meters, Depends(meters_of)],
+    turns: Annotated[Turns, Depends(turns_of)],
 ) -> Response:
     """Prometheus metrics of this process."""
     state = use.feeds.follower.state
@@ -67,6 +70,7 @@ async def metrics(
             "page_offset": state.page_offset,
         }
     )
+    meters.level(turns.shedder.level)
     recall = use.feeds.feed.recall
     if recall is not None:
         meters.state({"retrieval_recall": recall})

@@ -30,7 +30,7 @@ def arrange(moment: Moment, ranked: Candidates) -> Arranged:
     """Fill the page place by place. `ranked` is best first; placed, reserve and removed are it."""
     length = min(moment.query.n, len(ranked))
     if not moment.plan.arranged:
-        return _as_ranked(moment, ranked, length)
+        return as_ranked(moment, ranked)
     creators = CreatorRule(moment, ranked, length)
     chance = Chance(moment, ranked)
     pins = Pins(moment, ranked, length)
@@ -61,7 +61,9 @@ def arrange(moment: Moment, ranked: Candidates) -> Arranged:
     )
 
 
-def _as_ranked(moment: Moment, ranked: Candidates, length: int) -> Arranged:
+def as_ranked(moment: Moment, ranked: Candidates) -> Arranged:
+    """The best first, but for pinned posts; no other rule of arranging holds."""
+    length = min(moment.query.n, len(ranked))
     places = _pinned_first(moment, ranked, length)
     untouched = np.zeros(len(ranked), dtype=np.uint8)
     return Arranged(

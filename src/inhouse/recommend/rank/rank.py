@@ -1,6 +1,7 @@
 """Ranking: predict, weigh, order."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inhouse.core.logs import logger
 from inhouse.features.candidates import Scores, candidate_features
@@ -9,7 +10,7 @@ from inhouse.recommend.moment import PART_FAULTS, Moment
 from inhouse.recommend.rank.prior import prior_predictions
 from inhouse.recommend.rank.value import order, sinking, values
 from inhouse.recommend.rules.orders import boosted, factors
-from inhouse.recommend.types import Candidates, Floats, Predictions
+from inhouse.recommend.types import SOURCE_BIT, Candidates, Floats, Predictions
 
 _LOG = logger("feed")
 
@@ -25,11 +26,31 @@ def rank(moment: Moment, candidates: Candidates) -> Candidates:
         value = moment.table.created_ms[candidates.items].astype(np.float64)
     else:
         value = sinking(np.fmax.reduce(candidates.offered, axis=1).astype(np.float64))
+    if moment.plan.order == "kept":  # boosts had their say when the reserve was ranked
+        return candidates.with_value(value).take(_kept_first(candidates, value))
     if moment.orders.boosts:
         factor = factors(moment.table, moment.orders.boosts, candidates.items)
         value = boosted(value, factor)
     best_first = order(value, candidates.items)
     return candidates.with_value(value).take(best_first)
+
+
+def _kept_first(candidates: Candidates, value: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Those of the reserve, then the others, each best first."""
+    others = np.isnan(candidates.offered[:, SOURCE_BIT["reserve"]])
+    return np.lexsort((candidates.items, -value, others))
+
+
+def unranked(candidates: Candidates) -> Candidates:
+    """In the order in which their sources offered them, where ranking itself has failed.
+
+    The value is the place in the best source's offer, below 0.
+    """
+    scores = np.where(np.isnan(candidates.offered), -np.inf, candidates.offered)
+    places = np.argsort(np.argsort(-scores, axis=0, kind="stable"), axis=0).astype(np.float64)
+    places[np.isnan(candidates.offered)] = np.inf
+    value = sinking(-places.min(axis=1))
+    return candidates.with_value(value).take(order(value, candidates.items))
 
 
 def _features(moment: Moment, candidates: Candidates) -> Floats:

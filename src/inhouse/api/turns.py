@@ -23,9 +23,9 @@ class Turn:
 class Turns:
     """The queue for the one thread that makes pages.
 
-    Without it requests would wait unseen: all that arrive while a page is made would have theirs made
-    before the loop reads the next socket. Between two turns the loop reads sockets and answers
-    others, so an arrival is noticed within about one page's time, and its wait is known.
+    Without it requests would wait unseen: all that arrive while a page is made would have theirs
+    made before the loop reads the next socket. Between two turns the loop reads sockets and
+    answers others, so an arrival is noticed within about one page's time, and its wait is known.
     """
 
     def __init__(self, shedder: Shedder) -> None:
@@ -35,7 +35,7 @@ class Turns:
 
     @asynccontextmanager
     async def next(self, arrived_s: float) -> AsyncIterator[Turn]:
-        """Wait for a turn; the next one begins when the block ends.
+        """Wait for a turn; the next one begins when the loop has gone round after the block.
 
         arrived_s: by `time.perf_counter`. Raises BusyError where the wait would be longer than
         people wait for a page, though nothing is left to leave out.
@@ -57,4 +57,5 @@ class Turns:
             waited_s = time.perf_counter() - arrived_s
             yield Turn(level=self.shedder.turn(waited_s), waited_s=waited_s)
         finally:
-            self._lock.release()
+            # Not at once: whoever is next in this round of the loop would not wait for a new one.
+            asyncio.get_running_loop().call_soon(self._lock.release)

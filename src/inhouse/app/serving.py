@@ -117,10 +117,9 @@ class FeedService:
 
         It takes seconds for a million items, and touches nothing that serves: call it on a thread.
         """
-        current = self._snapshots.current()
-        if current is None or (self._model is not None and current == self._model.snapshot_id):
+        model = self._snapshots.load_newer(None if self._model is None else self._model.snapshot_id)
+        if model is None:
             return None
-        model = self._snapshots.load(current)
         self._snapshots.bring_up(model)
         return Fresh(model=model, prepared=self.feed.prepare(model))
 

@@ -5,12 +5,12 @@ arrival of a request to its turn. The shedder hears of each turn and says at whi
 made (`recommend.levels`). It does no I/O and reads time from the clock it is given.
 
 Up: one level when every wait of the last 0.1 s was above the target, as CoDel judges a queue
-(Nichols and Jacobson, ACM Queue 2012): a burst that drains raises nothing, a queue that stands does.
+(Nichols and Jacobson, ACM Queue 2012): a burst that drains raises nothing, a standing queue does.
 
 Down: one level when no queue stood for a second and, by what was measured, the costlier level would
 hold: arrivals a second times seconds a page there is below 0.7. Where that product says no, it may
 be out of date, so the step is tried after a longer time: 4 s at first, doubled to 64 s with each
-try that did not hold.
+try that did not hold eight times as long.
 """
 
 import math
@@ -25,6 +25,7 @@ TRY_S: Final = 4.0
 MOST_TRY_S: Final = 64.0
 PATIENCE_S: Final = 2.0
 _HOLDS: Final = 0.7  # share of a second that the costlier level may need
+_HELD: Final = 8  # times as long as the step down was waited for: it was no mistake
 _RATE_OVER_S: Final = 1.0
 _WEIGHT: Final = 0.1  # of the newest pace
 _LEVELS: Final[tuple[Level, ...]] = (0, 1, 2, 3)
@@ -92,7 +93,7 @@ class Shedder:
     def _step_up(self, now_s: float) -> None:
         if self._level == SHARED:
             return
-        held = now_s - self._tried_s > self._try_s
+        held = now_s - self._tried_s > _HELD * self._try_s
         self._try_s = TRY_S if held else min(2 * self._try_s, MOST_TRY_S)
         self._level = _LEVELS[self._level + 1]
 

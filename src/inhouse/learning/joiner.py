@@ -39,8 +39,10 @@ from inhouse.learning.gathering import Gathering
 from inhouse.learning.snapshot import TasteSnapshot
 from inhouse.learning.waiting import KeptPage, Waiting, kept, unkept
 
-# Pages that the head ranks; on the others people choose from other orders.
+# Pages that the head ranks; on the others people choose from other orders. Under load a page may be
+# made without ranking: from this level on.
 _RANKED_SURFACES: Final = frozenset(("for_you",))
+_UNRANKED_LEVEL: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -209,7 +211,8 @@ class Joiner:
 
     def _is_for_the_head(self, page: ServedPage) -> bool:
         is_new = page.at_ms + self._wait_ms > self._known_until_ms
-        return page.surface in _RANKED_SURFACES and page.profiled and is_new
+        is_ranked = page.surface in _RANKED_SURFACES and page.level < _UNRANKED_LEVEL
+        return is_ranked and page.profiled and is_new
 
     def _wait_for(self, page: ServedPage) -> None:
         index = self.state.items.index

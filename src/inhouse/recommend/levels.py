@@ -2,8 +2,8 @@
 
     0  full
     1  fewer candidates: a quarter of each source, none by likeness or chance, no variety
-    2  the reserve of the person's page before, then what is trending
-    3  what is trending, the same list for everybody
+    2  the reserve of the person's page before, then as 3
+    3  what is trending, the same list for everybody, then the newest
 
 At every level every filter runs: less is never less protection. `following` and `latest` promise
 an order and cost less than level 3, so they stay whole; `similar` promises likeness and goes no

@@ -127,7 +127,7 @@ class Moment:
         return good & ~in_sorted(self.barred_rows, rows) & ~self._passed(rows)
 
     def shared_trending(self, k: int) -> tuple[Rows, Floats]:
-        """The k hottest for the person's region and their heat, the same for all of the region."""
+        """The first k of what trends in the person's region, the same for all of the region."""
         region = self.person.region if self.plan.regional else None
         return self.trending.first(self.state, region, self.query.now_ms, k)
 
@@ -166,7 +166,8 @@ def read_moment(world: World, query: FeedQuery, tuning: Tuning) -> Moment:
     plan = plan_for(query.surface, tuning.ranker, paused=known.paused)
     reserve = state.reserves.of(query.user_id) if plan.profiled else None
     level = level_for(query.surface, query.level, has_reserve=reserve is not None)
-    query, plan = replace(query, level=level), lighter(plan, level, query.n)
+    query = replace(query, level=level)
+    plan = lighter(plan, query)
     person = known if plan.profiled else unprofiled(known)
     positives = latest_positives(table, person, _INTERESTS_FROM) if plan.tastes else _NOBODYS
     usable, taste = _taste(world, person, query.now_ms) if plan.tastes else (None, None)

@@ -99,28 +99,34 @@ class Feed:
         """A page. The same state and query give the same page but for its id and times.
 
         An empty catalogue gives an empty page. What fails of sources, model, ranking or arranging
-        is logged and done without; a filter that fails is never done without. Where every source
-        that was asked fails, those of another level are; only where they fail too is the first's
-        error raised. Raises UnknownError for `similar` to an unknown item.
+        is logged and done without; a filter that fails is never done without. Where sources fail
+        and none offers anything, those of other levels are asked; only where every source has
+        failed is the first's error raised. Raises UnknownError for `similar` to an unknown item.
         """
         return self.trace(query).page
 
     def trace(self, query: FeedQuery) -> Trace:
         """As `serve`, with what each stage handed to the next."""
-        try:
-            return self._made(query)
-        except _NoSourceError as failed:
-            other: Level = KEPT if query.level < KEPT else FULL
+        failed: _NoOfferError | None = None
+        levels: tuple[Level, ...] = (query.level, KEPT, FULL)
+        for level in dict.fromkeys(levels):
             try:
-                return self._made(dataclasses.replace(query, level=other))
-            except _NoSourceError:
-                raise failed.fault from None
+                return self._made(dataclasses.replace(query, level=level))
+            except _NoOfferError as error:
+                failed = failed or error
+        assert failed is not None
+        if failed.everybody:
+            raise failed.fault
+        return self._made(query, empty_will_do=True)
 
-    def _made(self, query: FeedQuery) -> Trace:
+    def _made(self, query: FeedQuery, *, empty_will_do: bool = False) -> Trace:
         watch = Stopwatch()
         moment = self._moment(query)
         watch.lap("read")
-        candidates = merge(self._offers(moment, watch))
+        offers, faults = self._offers(moment, watch)
+        if faults and not offers and not empty_will_do:
+            raise _NoOfferError(faults[0], everybody=len(faults) == len(self._asked(moment)))
+        candidates = merge(offers)
         watch.lap("merge")
         filtered = run(self._filters, moment, candidates)
         watch.lap("filter")
@@ -165,12 +171,16 @@ class Feed:
         )
         return read_moment(world, query, tuning)
 
-    def _offers(self, moment: Moment, watch: "Stopwatch") -> dict[str, Offer]:
-        """What each source of the plan offers; those that fail are left out."""
+    def _asked(self, moment: Moment) -> list[Source]:
+        return [source for source in self._sources if source.name in moment.plan.quotas]
+
+    def _offers(
+        self, moment: Moment, watch: "Stopwatch"
+    ) -> tuple[dict[str, Offer], list[Exception]]:
+        """What each source of the plan offers, and why those that are left out failed."""
         offers: dict[str, Offer] = {}
         faults: list[Exception] = []
-        asked = [source for source in self._sources if source.name in moment.plan.quotas]
-        for source in asked:
+        for source in self._asked(moment):
             try:
                 offer = source.offer(moment, moment.plan.quotas[source.name])
             except PART_FAULTS as fault:
@@ -180,17 +190,16 @@ class Feed:
             if offer is not None:
                 offers[source.name] = offer
             watch.lap(f"source_{source.name}")
-        if faults and len(faults) == len(asked):
-            raise _NoSourceError(faults[0])
-        return offers
+        return offers, faults
 
 
-class _NoSourceError(Exception):
-    """Every source that was asked has failed."""
+class _NoOfferError(Exception):
+    """Of the sources that were asked some have failed and none has offered anything."""
 
-    def __init__(self, fault: Exception) -> None:
+    def __init__(self, fault: Exception, *, everybody: bool) -> None:
         super().__init__(str(fault))
         self.fault = fault
+        self.everybody = everybody  # whether all have failed
 
 
 def _ranked(moment: Moment, kept: Candidates) -> Candidates:

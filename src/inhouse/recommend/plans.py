@@ -7,10 +7,10 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from inhouse.moderation.types import Surface as VerdictSurface
-from inhouse.recommend.levels import FEWER, FULL, KEPT, Level
+from inhouse.recommend.levels import FEWER, FULL, KEPT
 from inhouse.recommend.surfaces import Surface
 from inhouse.recommend.tuning import Ranker
-from inhouse.recommend.types import SOURCE_NAMES
+from inhouse.recommend.types import SOURCE_NAMES, FeedQuery
 
 # value: the value model's number; newest: time of posting; offered: the only source's own score;
 # kept: what the page before left over in its order, then the others by their source's score.
@@ -89,8 +89,9 @@ _LEFT_OUT: Final = frozenset(("similar", "explore"))
 _SPARE: Final = 3  # times the page's length: how much of the shared list is looked at
 
 
-def lighter(plan: Plan, level: Level, n: int) -> Plan:
-    """The plan of a page of `n` places at a level of load; see `levels`."""
+def lighter(plan: Plan, query: FeedQuery) -> Plan:
+    """The plan of a page at the query's level of load; see `levels`."""
+    level, n = query.level, query.n
     if level == FULL:
         return plan
     if level == FEWER:
@@ -99,6 +100,8 @@ def lighter(plan: Plan, level: Level, n: int) -> Plan:
         quotas = {name: _part(plan, name, share) for name in plan.quotas if name not in dropped}
         return replace(plan, quotas=quotas, varied=False, explores=False, shared=True)
     quotas = {"trending": _SPARE * n, "ordered": plan.quotas["ordered"]}
+    if query.surface == "for_you":  # the other promises what is trending, and no more
+        quotas["fresh"] = n
     if level == KEPT:
         quotas["reserve"] = _SPARE * n
     return replace(

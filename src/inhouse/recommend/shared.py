@@ -15,7 +15,9 @@ _BY_ONE_CREATOR: Final = 3  # no page of it is one creator's
 
 
 class SharedTrending:
-    """The hottest items for each region, hottest first, at most three by one creator.
+    """The hottest items for each region, hottest first; a creator's fourth and later stand behind.
+
+    The score is the heat; of those that stand behind heat / (1 + heat) - 1, which is below 0.
 
     Nothing about a viewer is in it, and nothing in it is shown unfiltered: what was taken down a
     moment ago may stand here, and the filters of every page remove it.
@@ -27,7 +29,7 @@ class SharedTrending:
     def first(
         self, state: LiveState, region: str | None, now_ms: int, k: int
     ) -> tuple[Rows, Floats]:
-        """The k hottest and their heat, from a list that is at most a second old."""
+        """The first k and their scores, from a list that is at most a second old."""
         known = self._of.get(region)
         if known is None or not 0 <= now_ms - known[0] < _FOR_MS:
             known = self._of[region] = (now_ms, *_hottest(state, region, now_ms))
@@ -44,8 +46,10 @@ def _hottest(state: LiveState, region: str | None, now_ms: int) -> tuple[Rows, F
     heat = table.heat_at(now_ms, rows)
     order = np.lexsort((rows, -heat))
     rows, heat = rows[order], heat[order]
-    fair = _nth_of_its_kind(table.creator[rows]) < _BY_ONE_CREATOR
-    return rows[fair], heat[fair].astype(np.float32)
+    many = _nth_of_its_kind(table.creator[rows]) >= _BY_ONE_CREATOR
+    scores = np.where(many, heat / (1 + heat) - 1, heat).astype(np.float32)
+    order = np.argsort(many, kind="stable")
+    return rows[order], scores[order]
 
 
 def _nth_of_its_kind(kinds: Rows) -> Rows:

@@ -1,7 +1,6 @@
 """Ranking: predict, weigh, order."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inhouse.core.logs import logger
 from inhouse.features.candidates import Scores, candidate_features
@@ -24,10 +23,10 @@ def rank(moment: Moment, candidates: Candidates) -> Candidates:
         candidates = candidates.with_predictions(features, predictions)
     elif moment.plan.order == "newest":
         value = moment.table.created_ms[candidates.items].astype(np.float64)
+    elif moment.plan.order == "kept":  # boosts had their say when the reserve was ranked
+        return _kept_first(candidates)
     else:
         value = sinking(np.fmax.reduce(candidates.offered, axis=1).astype(np.float64))
-    if moment.plan.order == "kept":  # boosts had their say when the reserve was ranked
-        return candidates.with_value(value).take(_kept_first(candidates, value))
     if moment.orders.boosts:
         factor = factors(moment.table, moment.orders.boosts, candidates.items)
         value = boosted(value, factor)
@@ -35,10 +34,13 @@ def rank(moment: Moment, candidates: Candidates) -> Candidates:
     return candidates.with_value(value).take(best_first)
 
 
-def _kept_first(candidates: Candidates, value: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Those of the reserve, then the others, each best first."""
-    others = np.isnan(candidates.offered[:, SOURCE_BIT["reserve"]])
-    return np.lexsort((candidates.items, -value, others))
+def _kept_first(candidates: Candidates) -> Candidates:
+    """Those of the reserve in its order, then the others, best first."""
+    kept = candidates.offered[:, SOURCE_BIT["reserve"]]
+    others = np.isnan(kept)
+    best = np.where(others, np.fmax.reduce(candidates.offered, axis=1), kept)
+    value = sinking(best.astype(np.float64))
+    return candidates.with_value(value).take(np.lexsort((candidates.items, -value, others)))
 
 
 def unranked(candidates: Candidates) -> Candidates:

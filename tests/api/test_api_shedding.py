@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -176,11 +176,11 @@ class Running:
 
     def call(self, method: str, path: str, body: object = None) -> str:
         """One answer's text; anything but 200 fails the test."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         data = None if body is None else json.dumps(body)
-        connection.request(method, path, data, self.headers)
-        answer = connection.getresponse()
-        text = answer.read().decode()
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request(method, path, data, self.headers)
+            answer = connection.getresponse()
+            text = answer.read().decode()
         assert answer.status == 200, text
         return text
 

@@ -191,6 +191,18 @@ def test_nobody_is_turned_away_before_all_is_left_out() -> None:
     assert queue.shedder.wait_s(100) == pytest.approx(100 * COSTS_S[3], rel=0.05)
 
 
+def test_one_hiccup_turns_nobody_away() -> None:
+    """The first page of a level that happens to take long is not taken for its pace."""
+    queue = Queue()
+    queue.run(1_000, 0.5)
+    queue.costs_s = (*COSTS_S[:3], 0.3)
+    while queue.shedder.level < 3:
+        queue.run(1_000, 0.01)
+    queue.run(1_000, 0.31)
+
+    assert not queue.shedder.is_hopeless(100)
+
+
 def test_what_was_never_measured_turns_nobody_away() -> None:
     """No figure is invented for it."""
     assert Shedder(TARGET_S, lambda: 0.0).wait_s(1_000) == 0.0

@@ -23,7 +23,7 @@ STEP_S: Final = 0.1
 CALM_S: Final = 1.0
 TRY_S: Final = 4.0
 MOST_TRY_S: Final = 64.0
-PATIENCE_S: Final = 2.0
+PATIENCE_S: Final = 1.0  # beyond it, what is shown no longer feels like an answer
 _HOLDS: Final = 0.7  # share of a second that the costlier level may need
 _HELD: Final = 8  # times as long as the step down was waited for: it was no mistake
 _RATE_OVER_S: Final = 1.0
@@ -86,9 +86,16 @@ class Shedder:
         """While somebody waits, the time from turn to turn is all that a page costs."""
         if self._turn_s is not None and waited_s >= now_s - self._turn_s:
             took_s = now_s - self._turn_s
-            known_s = self._paces_s.get(self._level, took_s)
+            known_s = self._paces_s.get(self._level, self._dearer_s(took_s))
             self._paces_s[self._level] = known_s + _WEIGHT * (took_s - known_s)
         self._turn_s = now_s
+
+    def _dearer_s(self, took_s: float) -> float:
+        """What a page costs at most where none was measured: one hiccup is no pace."""
+        known_s = [
+            self._paces_s[level] for level in _LEVELS[: self._level] if level in self._paces_s
+        ]
+        return min([took_s, *known_s])
 
     def _step_up(self, now_s: float) -> None:
         if self._level == SHARED:

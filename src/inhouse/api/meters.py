@@ -1,10 +1,13 @@
 """Prometheus metrics of an API process."""
 
+from collections import Counter as Tally
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+
+from inhouse.events.types import ServedPage
 
 _SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _MILLISECONDS: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
@@ -40,6 +43,23 @@ class Meters:
             ("source",),
             registry=self.registry,
         )
+        self._pages = Counter(
+            "inhouse_feed_pages_total",
+            "pages served by surface and by how much was left out under load",
+            ("surface", "level"),
+            registry=self.registry,
+        )
+        self._waits = Histogram(
+            "inhouse_feed_wait_seconds",
+            "from the arrival of a feed request to its turn",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._level = Gauge(
+            "inhouse_feed_level",
+            "how much pages leave out under load: 0 nothing, 3 all but what is trending",
+            registry=self.registry,
+        )
         self._state = Gauge(
             "inhouse_state", "the state in memory by fact", ("fact",), registry=self.registry
         )
@@ -54,12 +74,18 @@ class Meters:
             if count:
                 self._events.labels(fate).inc(count)
 
-    def page(self, took_ms: dict[str, float], sources: list[str]) -> None:
+    def page(self, page: ServedPage, waited_s: float) -> None:
         """One page served."""
-        for stage, ms in took_ms.items():
+        for stage, ms in page.took_ms.items():
             self._stages.labels(stage).observe(ms)
-        for source in sources:
-            self._served.labels(source).inc()
+        for source, count in Tally(shown.source for shown in page.items).items():
+            self._served.labels(source).inc(count)
+        self._pages.labels(page.surface, str(page.level)).inc()
+        self._waits.observe(waited_s)
+
+    def level(self, level: int) -> None:
+        """At which pages are made, set when asked for."""
+        self._level.set(level)
 
     def state(self, facts: dict[str, float]) -> None:
         """Sizes and offsets, set when asked for."""

@@ -51,8 +51,8 @@ class Gate:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
         started = time.perf_counter()
+        scope.setdefault("state", {}).update(request_id=request_id, arrived_s=started)
         status = 500
 
         async def sending(message: Message) -> None:

@@ -6,6 +6,7 @@ from inhouse.core.ids import ItemId, PageId, new_id
 from inhouse.events.types import PageItem, RemovedItem, ServedPage
 from inhouse.recommend.arrange import Arranged, Placed
 from inhouse.recommend.because import reasons_for
+from inhouse.recommend.levels import KEPT
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.types import SOURCE_NAMES, Candidates, Predictions, Removal
 
@@ -23,7 +24,8 @@ def written(
     query, ids = moment.query, moment.table.ids
     rows = [placed.choice.row for placed in arranged.places]
     items = ranked.items[rows]
-    because = reasons_for(moment, items, ranked.causes[rows])
+    told = moment.plan.tastes
+    because = reasons_for(moment, items, ranked.causes[rows]) if told else [()] * len(rows)
     return ServedPage(
         page_id=PageId(new_id("page")),
         at_ms=query.now_ms,
@@ -41,6 +43,8 @@ def written(
         seed=query.seed,
         log_offset=moment.state.log_offset,
         profiled=moment.plan.profiled,
+        level=query.level,
+        kept_from=moment.reserve.page_id if query.level == KEPT and moment.reserve else None,
     )
 
 

@@ -65,7 +65,8 @@ def create_app(services: Services) -> FastAPI:
     meters = Meters()
     app = FastAPI(title="inhouse", version=__version__, description=_ABOUT, lifespan=_lifespan)
     shedder = Shedder(services.settings.api.feed_wait_ms / 1_000, time.perf_counter)
-    app.state.context = Context(services=services, meters=meters, turns=Turns(shedder))
+    turns = Turns(shedder)
+    app.state.context = Context(services=services, meters=meters, turns=turns)
     errors.install(app)
     for module in _ROUTES:
         app.include_router(module.router)
@@ -77,7 +78,7 @@ def create_app(services: Services) -> FastAPI:
             allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type"],
         )
-    app.add_middleware(Gate, most_body_bytes=settings.most_body_bytes, meters=meters)
+    app.add_middleware(Gate, most_body_bytes=settings.most_body_bytes, meters=meters, turns=turns)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
 

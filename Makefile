@@ -23,6 +23,7 @@ check: $(VENV)/.develops
 bench: $(VENV)/.develops
 	$(BIN)/python -m benchmarks.ingest --quick
 	$(BIN)/python -m benchmarks.feed --quick
+	$(BIN)/python -m benchmarks.shedding --quick
 
 format: $(VENV)/.develops
 	$(BIN)/ruff format .

@@ -36,6 +36,7 @@ class Answers:
 
     took_s: list[float] = field(default_factory=list)  # of those that got a page
     levels: Counter[int] = field(default_factory=Counter)
+    lasted_s: float = 0.0  # from the first request to the last answer or farewell
     gave_up: int = 0
     refused: int = 0  # 503 with Retry-After
     failed: int = 0  # any other status
@@ -56,8 +57,10 @@ class Crowd:
             while (now_s := time.perf_counter()) < end_s:
                 await self._ask(session, now_s, answers)
 
+        started_s = time.perf_counter()
         async with self._session() as session:
             await asyncio.gather(*(call(session) for _ in range(CALLERS)))
+        answers.lasted_s = time.perf_counter() - started_s
         return answers
 
     async def at(self, per_s: float, seconds: float) -> Answers:
@@ -71,6 +74,7 @@ class Crowd:
                     await asyncio.sleep(early_s)
                 asking.append(asyncio.create_task(self._ask(session, due_s, answers)))
             await asyncio.gather(*asking)
+        answers.lasted_s = time.perf_counter() - started_s
         return answers
 
     def _session(self) -> aiohttp.ClientSession:
@@ -97,12 +101,12 @@ class Crowd:
                 answers.failed += 1
 
 
-def _row(report: Report, what: str, offered: float | None, seconds: float, got: Answers) -> None:
+def _row(report: Report, what: str, offered: float | None, got: Answers) -> None:
     asked = len(got.took_s) + got.gave_up + got.refused + got.failed
     report.add(
         what=what,
         offered_per_s=offered,
-        served_per_s=len(got.took_s) / seconds,
+        served_per_s=len(got.took_s) / got.lasted_s,
         answered=f"{len(got.took_s) / max(asked, 1):.1%}",
         **(quantiles_ms(got.took_s) if len(got.took_s) > 1 else {}),
         gave_up=got.gave_up,
@@ -118,8 +122,8 @@ def measure(report: Report, folder: Path, people: int, seconds: float) -> None:
         crowd = Crowd(server, people)
         asyncio.run(crowd.full(1.0))  # warm
         full = asyncio.run(crowd.full(seconds))
-    capacity = len(full.took_s) / seconds
-    _row(report, "capacity, all in full", None, seconds, full)
+    capacity = len(full.took_s) / full.lasted_s
+    _row(report, "capacity, all in full", None, full)
     for name, settings in (("off", OFF), ("on", {})):
         for times in (2, 4):
             with api_server(folder, core=0, settings=settings) as server:
@@ -127,7 +131,7 @@ def measure(report: Report, folder: Path, people: int, seconds: float) -> None:
                 asyncio.run(crowd.full(1.0))
                 got = asyncio.run(crowd.at(times * capacity, seconds))
                 os.kill(server.pid, signal.SIGKILL)  # it would serve those who gave up first
-            _row(report, f"{times}x, shedding {name}", times * capacity, seconds, got)
+            _row(report, f"{times}x, shedding {name}", times * capacity, got)
 
 
 def main() -> None:

@@ -132,6 +132,11 @@ def test_whoever_is_turned_away_is_told_when_to_come_back(community: TestClient)
 
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "3")
     assert refused.json()["error"]["code"] == "busy"
+    assert refused.json()["error"]["message"] == (
+        "a page would take more than 2 s; ask again after the seconds in `retry-after`"
+    )
+    assert refused.json()["error"]["request_id"] == refused.headers["x-request-id"]
+    assert community.get("/v1/feed/u1/why/i1").status_code == 404
     assert community.get("/v1/healthz").status_code == 200
 
 

@@ -10,7 +10,6 @@ from starlette.exceptions import HTTPException
 from inhouse.api.wire import ErrorBody, ErrorFacts, answer
 from inhouse.core.errors import (
     AccessError,
-    BusyError,
     ConflictError,
     InhouseError,
     InputError,
@@ -27,7 +26,6 @@ _TABLE: Final[tuple[tuple[type[InhouseError], int, str], ...]] = (
     (ConflictError, 409, "conflict"),
     (SettingError, 400, "bad_setting"),
     (InputError, 400, "bad_request"),
-    (BusyError, 503, "busy"),
     (StoreError, 503, "store_refused"),
     (VendorError, 502, "vendor_failed"),
     (InhouseError, 500, "internal"),
@@ -64,15 +62,12 @@ def answer_to(request: Request, error: InhouseError) -> Response:
         status, code = (403, "forbidden") if error.known_key else (401, "no_key")
     else:
         status, code = next((s, c) for kind, s, c in _TABLE if isinstance(error, kind))
-    if status >= 500 and not isinstance(error, BusyError):  # under load a line each is more load
+    if status >= 500:
         _LOG.error(
             "request_failed", code=code, kind=type(error).__name__, request_id=request_id(request)
         )
     facts = ErrorFacts(code=code, message=str(error), request_id=request_id(request))
-    response = error_answer(status, facts)
-    if isinstance(error, BusyError):
-        response.headers["retry-after"] = str(error.retry_after_s)
-    return response
+    return error_answer(status, facts)
 
 
 async def _inhouse(request: Request, error: Exception) -> Response:

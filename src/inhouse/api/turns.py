@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from inhouse.app.shedding import Shedder
-from inhouse.core.errors import BusyError
 from inhouse.recommend.levels import Level
 
 
@@ -33,21 +32,22 @@ class Turns:
         self._lock = asyncio.Lock()  # whoever waits longest is next
         self._waiting = 0
 
+    def retry_after_s(self) -> int | None:
+        """Hear of an arrival; seconds after which to ask again where it would wait too long.
+
+        That is where nothing is left to leave out and the wait would be longer than people wait.
+        """
+        self.shedder.arrived()
+        if not self.shedder.is_hopeless(self._waiting):
+            return None
+        return math.ceil(self.shedder.wait_s(self._waiting))
+
     @asynccontextmanager
     async def next(self, arrived_s: float) -> AsyncIterator[Turn]:
         """Wait for a turn; the next one begins when the loop has gone round after the block.
 
-        arrived_s: by `time.perf_counter`. Raises BusyError where the wait would be longer than
-        people wait for a page, though nothing is left to leave out.
+        arrived_s: by `time.perf_counter`.
         """
-        self.shedder.arrived()
-        if self.shedder.is_hopeless(self._waiting):
-            wait_s = self.shedder.wait_s(self._waiting)
-            raise BusyError(
-                f"{self._waiting} requests wait for their page, about {wait_s:.1f} s; "
-                "ask again after the seconds in `retry-after`",
-                retry_after_s=math.ceil(wait_s),
-            )
         self._waiting += 1
         try:
             await self._lock.acquire()

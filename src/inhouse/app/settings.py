@@ -64,7 +64,7 @@ class ApiSettings:
     feed_wait_ms: int = setting(
         50,
         unit="ms",
-        help="wait of feed requests above which pages are made with less work",
+        help="wait of feed requests above which pages are made with less work (decision 16)",
         least=1,
         most=60_000,
     )

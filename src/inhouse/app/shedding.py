@@ -27,7 +27,8 @@ PATIENCE_S: Final = 1.0  # beyond it, what is shown no longer feels like an answ
 _HOLDS: Final = 0.7  # share of a second that the costlier level may need
 _HELD: Final = 8  # times as long as the step down was waited for: it was no mistake
 _RATE_OVER_S: Final = 1.0
-_WEIGHT: Final = 0.1  # of the newest pace
+_TURNS: Final = 10  # in one measurement of the pace
+_WEIGHT: Final = 0.3  # of the newest one
 _LEVELS: Final[tuple[Level, ...]] = (0, 1, 2, 3)
 
 
@@ -42,6 +43,7 @@ class Shedder:
         self._paces_s: dict[Level, float] = {}  # seconds a page of the level while others waited
         self._rate, self._rated_s = 0.0, now_s()  # arrivals a second, smoothed
         self._turn_s: float | None = None  # when the last turn began
+        self._busy_s, self._turns = now_s(), 0  # since when turns followed each other, how many
         self._above_s: float | None = None  # since when every wait was above the target
         self._calm_s = now_s()  # since when no queue stood, or since the last step
         self._tried_s = -math.inf  # when the last step down was
@@ -83,15 +85,29 @@ class Shedder:
         return self._level == SHARED and self.wait_s(waiting) > PATIENCE_S
 
     def _learn(self, now_s: float, waited_s: float) -> None:
-        """While somebody waits, the time from turn to turn is all that a page costs."""
-        if self._turn_s is not None and waited_s >= now_s - self._turn_s:
-            took_s = now_s - self._turn_s
+        """While somebody waits, the time from turn to turn is all that a page costs.
+
+        It is taken as the mean of ten, since what is put off (answers, commits) comes in batches.
+        """
+        is_busy = self._turn_s is not None and waited_s >= now_s - self._turn_s
+        self._turn_s = now_s
+        if not is_busy:
+            self._busy_s, self._turns = now_s, 0
+            return
+        self._turns += 1
+        if self._turns == _TURNS:
+            self._note_pace(now_s)
+
+    def _note_pace(self, now_s: float) -> None:
+        """Take what was measured since the last time."""
+        if self._turns:
+            took_s = (now_s - self._busy_s) / self._turns
             known_s = self._paces_s.get(self._level, self._dearer_s(took_s))
             self._paces_s[self._level] = known_s + _WEIGHT * (took_s - known_s)
-        self._turn_s = now_s
+        self._busy_s, self._turns = now_s, 0
 
     def _dearer_s(self, took_s: float) -> float:
-        """What a page costs at most where none was measured: one hiccup is no pace."""
+        """What a page costs at most where none was measured."""
         known_s = [
             self._paces_s[level] for level in _LEVELS[: self._level] if level in self._paces_s
         ]
@@ -100,6 +116,7 @@ class Shedder:
     def _step_up(self, now_s: float) -> None:
         if self._level == SHARED:
             return
+        self._note_pace(now_s)
         held = now_s - self._tried_s > _HELD * self._try_s
         self._try_s = TRY_S if held else min(2 * self._try_s, MOST_TRY_S)
         self._level = _LEVELS[self._level + 1]
@@ -110,6 +127,7 @@ class Shedder:
             due_s = self._calm_s + (CALM_S if self._would_hold(now_s) else self._try_s)
             if now_s < due_s:
                 return
+            self._turns = 0  # what was measured is another level's
             self._level = _LEVELS[self._level - 1]
             self._calm_s, self._tried_s = due_s, now_s
             self._above_s = None

@@ -6,7 +6,6 @@ InhouseError
 │   ├── ConflictError     it exists already, or is in a state that forbids this (HTTP 409)
 │   └── SettingError      a setting or a policy file is wrong; all faults are listed
 ├── AccessError           no key, a wrong key, or a scope is missing (HTTP 401 or 403)
-├── BusyError             more is asked than can be answered in time (HTTP 503, Retry-After)
 ├── StoreError            the database or the data folder refused (HTTP 503)
 ├── WorkError             a piece of work handed to an executor failed; names which
 ├── SnapshotError         a model snapshot is missing, torn or of the wrong shape
@@ -41,14 +40,6 @@ class AccessError(InhouseError):
     def __init__(self, message: str, *, known_key: bool = False) -> None:
         super().__init__(message)
         self.known_key = known_key
-
-
-class BusyError(InhouseError):
-    """More is asked than can be answered in time."""
-
-    def __init__(self, message: str, *, retry_after_s: int) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
 
 
 class StoreError(InhouseError):

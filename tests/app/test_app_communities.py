@@ -187,6 +187,7 @@ def test_every_shared_setting_is_refused_and_every_other_can_be_set(home: Settin
         "api.workers",
         "api.most_body_bytes",
         "api.most_rows",
+        "api.feed_wait_ms",
     }
 
 

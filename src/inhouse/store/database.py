@@ -83,7 +83,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reading; nothing done on it is kept."""
-        with _asrefused(), self.engine.connect() as connection:
+        with _as_store_error(), self.engine.connect() as connection:
             if self.dialect == "sqlite":
                 connection.exec_driver_sql("BEGIN")
             yield connection
@@ -111,7 +111,7 @@ class Database:
         before. Raises StoreError where a reader
         holds on to old pages.
         """
-        with _asrefused(), self.engine.connect() as connection:
+        with _as_store_error(), self.engine.connect() as connection:
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
             if self.dialect != "sqlite":
                 alone.exec_driver_sql("VACUUM")
@@ -159,7 +159,7 @@ class Database:
             return
         done: list[tuple[Future[Any], Any]] = []
         try:
-            with _asrefused(), self.engine.connect() as connection, begin(connection):
+            with _as_store_error(), self.engine.connect() as connection, begin(connection):
                 for waiting in batch:
                     if waiting.answer.set_running_or_notify_cancel():
                         _run_one(connection, waiting, done)
@@ -176,7 +176,7 @@ class Database:
         if not waiting.answer.set_running_or_notify_cancel():
             return
         try:
-            with _asrefused(), self.engine.connect() as connection, begin(connection):
+            with _as_store_error(), self.engine.connect() as connection, begin(connection):
                 value = waiting.write(connection)
         except Exception as error:  # noqa: BLE001 - handed to the caller whose function raised it
             waiting.answer.set_exception(error)
@@ -236,7 +236,7 @@ def refused(error: DBAPIError) -> StoreError:
 
 
 @contextmanager
-def _asrefused() -> Iterator[None]:
+def _as_store_error() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:

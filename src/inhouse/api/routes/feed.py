@@ -2,11 +2,12 @@
 
 import asyncio
 import dataclasses
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from inhouse.api.context import meters_of, needs, services_of
+from inhouse.api.context import admit, meters_of, needs, services_of
+from inhouse.api.lane import Fast
 from inhouse.api.meters import Meters
 from inhouse.api.wire import FeedAnswer, FeedItem, answer, documented
 from inhouse.app.build import Services
@@ -16,7 +17,7 @@ from inhouse.core.errors import InputError, UnknownError
 from inhouse.core.ids import ID_RULE, ItemId, PageId, UserId, is_valid_id
 from inhouse.events.types import PageItem, ServedPage
 from inhouse.recommend.explain import Why, explain, explained_now
-from inhouse.recommend.surfaces import Surface
+from inhouse.recommend.surfaces import SURFACES, Surface
 from inhouse.recommend.types import FeedQuery
 
 router = APIRouter(prefix="/v1/feed", tags=["feed"], dependencies=[Depends(needs("feed"))])
@@ -25,6 +26,7 @@ MOST_ITEMS = 100
 MOST_EXCLUDED = 1_000
 PAGES_SEARCHED = 200
 _MS_DIGITS = 17
+_YES_OR_NO: Final = {"true": True, "false": False}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,42 @@ async def get_feed(
     use.feeds.follower.shown(page, offset)  # what it shows is not on the next one
     meters.page(page.took_ms, [shown.source for shown in page.items])
     return answer(_answer(page, use, detail=asked.detail))
+
+
+async def get_feed_fast(request: Request) -> Response | None:
+    """`get_feed` past the framework; None where its question is not one of the plain ones."""
+    user_id = str(request.scope["path"]).rpartition("/")[2]
+    asked = _plainly_asked(request.query_params.multi_items()) if user_id else None
+    if asked is None:
+        return None
+    await admit(request, "feed")
+    use, meters = await services_of(request), await meters_of(request)
+    return await get_feed(user_id, asked, use, meters)
+
+
+FAST: Final = {("GET", "/v1/feed/{}"): Fast(path="/v1/feed/{user_id}", handle=get_feed_fast)}
+
+
+def _plainly_asked(given: list[tuple[str, str]]) -> Asked | None:
+    """What `Asked` says; None where the framework has to read it, or to say what is wrong."""
+    named = dict(given)
+    n, surface, detail = named.get("n", "20"), named.get("surface", "for_you"), named.get("detail")
+    plain = (
+        len(named) == len(given)
+        and (n.isascii() and n.isdecimal() and len(n) <= 3 and 1 <= int(n) <= MOST_ITEMS)
+        and surface in SURFACES
+        and (detail is None or detail in _YES_OR_NO)
+    )
+    if not plain:
+        return None
+    return Asked(
+        surface=cast("Surface", surface),
+        n=int(n),
+        exclude=named.get("exclude", ""),
+        detail=detail == "true",
+        item=named.get("item"),
+        after=named.get("after", ""),
+    )
 
 
 @router.get("/{user_id}/why/{item_id}", responses=documented(Why))

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from inhouse.app.permissive import Permissive
 from inhouse.app.replay_recording import Recording
 from inhouse.app.replay_report import Answers, standings_of
 from inhouse.app.replay_types import ReplayProgress, ReplayReport, ReplaySettings
@@ -30,7 +30,6 @@ from inhouse.features.state import LiveState
 from inhouse.learning.baselines import ItemNeighbours, RecentPopularity
 from inhouse.learning.course import Course
 from inhouse.learning.evaluate import Recommender
-from inhouse.moderation.types import CODES, Surface, Viewer
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.types import FeedQuery
 from inhouse.stats.ranking import target_ranks
@@ -40,24 +39,6 @@ ORDER = "feed, order before arranging"
 MISSED = np.iinfo(np.int64).max  # the rank of an answer that was not offered at all
 _TOLD_EVERY = 500  # events
 _LOOKED_EVERY = 50  # events, whether a round of learning is due
-
-
-@dataclass(frozen=True, slots=True)
-class _Policy:
-    version: str = "permissive"
-
-
-class Permissive:
-    """Lets everything through: recorded posts have no verdicts."""
-
-    def __init__(self) -> None:
-        self.policy = _Policy()
-
-    def actions(
-        self, items: NDArray[np.int32], surface: Surface, viewer: Viewer
-    ) -> NDArray[np.uint8]:
-        """Allowed, all of them."""
-        return np.full(len(items), CODES["allow"], dtype=np.uint8)
 
 
 def replay(

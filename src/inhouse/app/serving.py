@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from inhouse.app.rehearsal import rehearse
 from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId, UserId
 from inhouse.core.logs import logger
@@ -68,6 +69,7 @@ class FeedService:
         """Load state and model; afterwards the service answers. Twice is once."""
         if self._started:
             return
+        rehearse()
         self.follower.rebuild()
         self.swap_model()
         self._started = True

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from inhouse.features.candidate_kernels import nearest_of
 from inhouse.features.items import ItemTable
 from inhouse.features.outcomes import are_positive
 from inhouse.features.people import Person
@@ -29,9 +30,4 @@ def nearness(
     An item that is itself an anchor is compared with the other anchors only, so that in training
     an answer never shows itself.
     """
-    if not len(anchors):
-        return np.zeros(len(items), dtype=np.float32)
-    cosines = table.content[items] @ table.content[anchors].T  # [n, k]
-    cosines[items[:, None] == anchors[None, :]] = 0.0
-    nearest: NDArray[np.float32] = cosines.max(axis=1)
-    return nearest
+    return nearest_of(items, anchors, table.content)

@@ -197,8 +197,10 @@ def _place(after: str) -> tuple[int, ItemId] | None:
 
 def _next(page: ServedPage, use: Services) -> str | None:
     """Where the page behind this one begins; None where it is the last, or in no order of time."""
+    if page.surface != "latest":
+        return None
     timely = [shown for shown in page.items if not _is_pinned(shown)]
-    if page.surface != "latest" or not timely:
+    if not timely:
         return None
     table, last = use.state.items, timely[-1].item_id
     return f"{table.created_ms[table.index[last]]}.{last}"

@@ -7,6 +7,7 @@ from inhouse.core.random import stream
 from inhouse.recommend.best import top
 from inhouse.recommend.retrieval import space as module
 from inhouse.recommend.retrieval.clusters import cluster
+from inhouse.recommend.retrieval.kernels import scan
 from inhouse.recommend.retrieval.space import Space
 
 DIMS = 16
@@ -113,3 +114,21 @@ def test_an_impatient_space_answers_while_the_index_is_made(
     assert space._builder is not None
     space._builder.join()
     assert rows.tolist() == _exact(vectors, vectors[3], 5)
+
+
+@pytest.mark.parametrize("dims", [1, 7, 64, 100])
+def test_the_scan_is_the_product_of_small_integers(dims: int) -> None:
+    """Exact sums for any length and for the largest numbers there are, in the order of ranges."""
+    dice = stream(3, "scan")
+    codes = dice.integers(-127, 128, (60, dims)).astype(np.int8)
+    codes[:2], codes[2:4] = 127, -127
+    scales = dice.random(60).astype(np.float32)
+    ranges = np.array([[40, 55], [0, 9], [9, 9]])
+    expected_slots = [*range(40, 55), *range(9)]
+
+    for query in (codes[0], codes[2], codes[50]):
+        slots, scores = scan(codes, scales, ranges, query)
+
+        products = codes[expected_slots].astype(np.int64) @ query.astype(np.int64)
+        assert slots.tolist() == expected_slots
+        assert np.array_equal(scores, scales[expected_slots] * products.astype(np.float32))

@@ -101,6 +101,26 @@ def test_neighbours_are_remembered_and_stay_up_to_date(space: Space) -> None:
     space.refresh(np.concatenate([space.vectors, 2 * space.vectors[20][None]]))
     later, _ = space.neighbours(20, 10)
     assert later.tolist() == [4_000, *first.tolist()[:9]]
+    assert space.neighbours(20, 10)[0].tolist() == later.tolist()
+    assert space.neighbours(20, 4_001)[0].tolist()[:10] == later.tolist()  # more than is remembered
+
+
+def test_neighbours_that_are_remembered_for_long_are_looked_for_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A vector that moved is not met while few items are new, and is when more are."""
+    monkeypatch.setattr(module, "_ADDED_SINCE", 10)
+    space, vectors = Space(), _vectors(500)
+    space.refresh(vectors)
+    assert 7 not in space.neighbours(20, 10)[0]
+    vectors[7] = 3 * vectors[20]
+
+    met = []
+    for _ in range(11):
+        space.refresh(np.concatenate([space.vectors, -vectors[20][None]]))
+        met.append(7 in space.neighbours(20, 10)[0])
+
+    assert met == [False] * 10 + [True]
 
 
 def test_an_impatient_space_answers_while_the_index_is_made(

@@ -36,6 +36,11 @@ class Server:
         """Resident memory of the server's process."""
         return float(psutil.Process(self.pid).memory_info().rss) / 1e6
 
+    def cpu_s(self) -> float:
+        """Seconds of a core that the server's process has used."""
+        used = psutil.Process(self.pid).cpu_times()
+        return float(used.user + used.system)
+
     def get(self, path: str) -> object:
         """One answer, decoded."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)

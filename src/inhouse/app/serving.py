@@ -122,6 +122,7 @@ class FeedService:
             return None
         model = self._snapshots.load(current)
         self._snapshots.bring_up(model)
+        model.warm_up()
         return Fresh(model=model, prepared=self.feed.prepare(model))
 
     def adopt(self, fresh: Fresh) -> None:

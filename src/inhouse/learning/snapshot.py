@@ -30,7 +30,7 @@ from inhouse.learning.deltas import (
     packed_names,
     unpacked_names,
 )
-from inhouse.learning.encoding import encode_history
+from inhouse.learning.encoding import empty_histories, encode_history
 from inhouse.learning.head import HeadWeights, Predictions, predict
 from inhouse.learning.taste import Floats, TasteWeights, item_vectors, person_vectors
 
@@ -178,6 +178,11 @@ class TasteSnapshot:
             id_part=self._ids[rows[held]],
         )
         return item_vectors(part, own, content)
+
+    def warm_up(self) -> None:
+        """Have what a person's vector needs compiled before somebody waits for one."""
+        nobody = empty_histories(1, self._dense.shape.length)
+        person_vectors(self._dense, self._vectors[: self._count], nobody)
 
     def user_vector(self, history: HistoryArrays) -> Floats:
         """float32[d]. Actions on items that `item_vectors` has not met yet are passed over."""

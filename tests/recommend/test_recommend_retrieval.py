@@ -31,6 +31,7 @@ def space(monkeypatch: pytest.MonkeyPatch) -> Space:
     monkeypatch.setattr(module, "EXACT_UP_TO", 1_000)
     space = Space(patient=True)
     space.refresh(_vectors(4_000))
+    space.build()
     return space
 
 
@@ -121,6 +122,17 @@ def test_neighbours_that_are_remembered_for_long_are_looked_for_anew(
         met.append(7 in space.neighbours(20, 10)[0])
 
     assert met == [False] * 10 + [True]
+
+
+def test_only_what_is_searched_is_indexed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors that are only looked at cost no index; the first search has one made."""
+    monkeypatch.setattr(module, "EXACT_UP_TO", 1_000)
+    space, vectors = Space(patient=True), _vectors(4_000)
+    space.refresh(vectors)
+    assert space._builder is None
+    space.nearest(vectors[3], 5)
+    assert space._clusters is not None
+    assert space._clusters.count == 4_000
 
 
 def test_an_impatient_space_answers_while_the_index_is_made(

@@ -40,6 +40,7 @@ _TASTE: Final = "taste.safetensors"
 _HEAD: Final = "head.safetensors"
 _MEMORY: Final = "memory.safetensors"
 _PART: Final = ".part-"
+_AT_ONCE: Final = 65_536  # items placed in one product, so that a million need little beside them
 _LOG = logger("snapshots")
 
 
@@ -116,7 +117,9 @@ class TasteSnapshot:
             grown = np.zeros((max(stop, 2 * len(self._vectors)), self.dims), dtype=np.float32)
             grown[:start] = self._vectors[:start]
             self._vectors = grown
-        self._vectors[start:stop] = self._placed(items.ids[start:stop], items.content[start:stop])
+        for first in range(start, stop, _AT_ONCE):
+            part = slice(first, min(first + _AT_ONCE, stop))
+            self._vectors[part] = self._placed(items.ids[part], items.content[part])
         self._count = stop
 
     def apply(self, delta: Delta) -> NDArray[np.int32]:

@@ -56,14 +56,6 @@ class Space:
     def refresh(self, vectors: Floats) -> None:
         """Hear of the vectors as they are now: [count, d], rows only added since the last call."""
         self.vectors = vectors
-        known = 0 if self._clusters is None else self._clusters.count
-        if len(vectors) - known <= max(EXACT_UP_TO, int(_REBUILT_AFTER * known)):
-            return
-        if self._builder is None or not self._builder.is_alive():
-            self._builder = threading.Thread(target=self.build, name="clusters", daemon=True)
-            self._builder.start()
-        if self._patient:
-            self._builder.join()
 
     def build(self) -> None:
         """Make the clusters anew from the vectors there are."""
@@ -81,6 +73,7 @@ class Space:
 
     def nearest(self, vector: Floats, k: int) -> tuple[Rows, Floats]:
         """int32[at most k] and float32: rows by dot product with float32[d], best first."""
+        self._keep_up()
         clusters = self._clusters
         if clusters is None:
             return self._exact(vector, k)
@@ -109,6 +102,17 @@ class Space:
             known = _Near(rows=rows, scores=scores, count=count, searched=known.searched)
             self._known[row] = known
         return known.rows[:k], known.scores[:k]
+
+    def _keep_up(self) -> None:
+        """Have an index made where one is due: only of what is searched, since it takes seconds."""
+        known = 0 if self._clusters is None else self._clusters.count
+        if len(self.vectors) - known <= max(EXACT_UP_TO, int(_REBUILT_AFTER * known)):
+            return
+        if self._builder is None or not self._builder.is_alive():
+            self._builder = threading.Thread(target=self.build, name="clusters", daemon=True)
+            self._builder.start()
+        if self._patient:
+            self._builder.join()
 
     def _is_old(self, known: _Near) -> bool:
         return len(self.vectors) - known.searched > _ADDED_SINCE

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from inhouse.events.types import EVENT_KINDS
 from inhouse.features.outcomes import are_positive, is_positive
 from inhouse.features.people import HISTORY_KEPT, Action, History
-from inhouse.features.rows import Latest, Ragged, RowSet, in_sorted
+from inhouse.features.rows import Latest, Ragged, RowSet, distinct, in_sorted
 
 _ROWS = st.lists(st.integers(0, 400), max_size=300)
 
@@ -99,3 +99,11 @@ def test_wanted_is_the_same_in_columns_and_one_by_one(acts: list[tuple[int, floa
     assert are_positive(kinds, values, durations).tolist() == [
         is_positive(EVENT_KINDS[kind], value, duration) for kind, value, duration in acts
     ]
+
+
+@given(st.lists(st.integers(-5, 5), max_size=30))
+def test_distinct_is_sorted_and_each_once(rows: list[int]) -> None:
+    """None where there is none."""
+    found = distinct(np.array(rows, dtype=np.int32))
+    assert found.tolist() == sorted(set(rows))
+    assert found.dtype == np.int32

@@ -50,6 +50,7 @@ from inhouse.moderation.types import Report
 from inhouse.moderation.verdicts import Verdicts
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.rules.book import RuleBook
+from inhouse.recommend.warm import warm_up
 from inhouse.store.database import Database, open_database
 from inhouse.store.migrate import migrate
 
@@ -140,6 +141,7 @@ class Services:
 
     @cached_property
     def feeds(self) -> FeedService:
+        warm_up()
         keeper = BoardKeeper(self.board, self.state.items, self.verdicts)
         feed = Feed(self.state, self.board, self.settings.recommend)
         feed.obey(self.feed_rules)

@@ -17,9 +17,8 @@ def latest_positives(table: ItemTable, person: Person, most: int = ANCHORS) -> N
     """int32[k <= most]: the different items the person wanted last, newest first."""
     recent = person.recent.latest()
     wanted = are_positive(recent.kinds, recent.values, table.duration_ms[recent.items])
-    newest_first = recent.items[wanted][::-1]
-    _, first = np.unique(newest_first, return_index=True)
-    return newest_first[np.sort(first)[:most]]
+    newest_first = recent.items[wanted][::-1].tolist()
+    return np.array(list(dict.fromkeys(newest_first))[:most], dtype=np.int32)
 
 
 def nearness(

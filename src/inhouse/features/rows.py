@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Rows = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 _MERGED_AT: Final = 64
+R = TypeVar("R", np.int16, np.int32)
 N = TypeVar("N", np.int32, np.int64, np.uint32, np.float64)
 
 
@@ -79,6 +80,15 @@ def in_sorted(members: Rows, rows: Rows) -> Mask:
     places[places == len(members)] = 0
     found: Mask = members[places] == rows
     return found
+
+
+def distinct(rows: NDArray[R]) -> NDArray[R]:
+    """[k], sorted, each once. numpy's `unique` takes ten times as long for a few hundred."""
+    ordered = np.sort(rows)
+    first = np.empty(len(ordered), dtype=np.bool_)
+    first[:1] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
 
 
 class Latest:

@@ -3,13 +3,14 @@
 from typing import Final
 
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
 from inhouse.core.clock import DAY_MS
 from inhouse.events.types import EVENT_KINDS
 from inhouse.features.outcomes import STRENGTH
 from inhouse.recommend.moment import Moment
-from inhouse.recommend.types import Rows
-from inhouse.recommend.vectors import unit
+from inhouse.recommend.types import Floats, Rows
 
 _LOOKED_AT: Final = 64
 _HALF_LIFE_MS: Final = 14 * DAY_MS
@@ -30,16 +31,9 @@ def reasons_for(moment: Moment, items: Rows, causes: Rows) -> list[tuple[int, ..
     wanted = _STRENGTH[recent.kinds] > 0
     if not wanted.any() or not len(items):
         return [() if cause < 0 else (int(cause),) for cause in causes]
-    rows = recent.items[wanted]
     ages = np.maximum(moment.query.now_ms - recent.at_ms[wanted], 0)
     weight = _STRENGTH[recent.kinds[wanted]] * np.exp2(-ages / _HALF_LIFE_MS)  # [k]
-    vectors = moment.space.vectors
-    cosines = unit(vectors[items]) @ unit(vectors[rows]).T  # [n, k]
-    cosines[items[:, None] == rows[None, :]] = 0.0
-    weighed = np.where(cosines >= _LEAST_COSINE, cosines * weight, 0.0)
-    heaviest = np.argsort(-weighed, axis=1, kind="stable")[:, : _MOST + 1]  # [n, 3]
-    weights = np.take_along_axis(weighed, heaviest, axis=1)
-    told = np.where(weights > 0, rows[heaviest], _NONE)
+    told = _heaviest(items, recent.items[wanted], weight, moment.space.vectors)
     return [
         _first([cause, *others])
         for cause, others in zip(causes.tolist(), told.tolist(), strict=True)
@@ -49,3 +43,44 @@ def reasons_for(moment: Moment, items: Rows, causes: Rows) -> list[tuple[int, ..
 def _first(rows: list[int]) -> tuple[int, ...]:
     """The first two different ones of those that are rows."""
     return tuple(row for row in dict.fromkeys(rows) if row != _NONE)[:_MOST]
+
+
+@njit(cache=True)
+def _heaviest(items: Rows, recent: Rows, weight: NDArray[np.float64], vectors: Floats) -> Rows:
+    """int32[n, 3]: for each item the recent ones with the highest weight x cosine above nothing,
+    heaviest first, equals by place; -1 beyond. One that is the item itself does not count."""
+    told = np.full((len(items), _MOST + 1), _NONE, dtype=np.int32)
+    lengths = np.empty(len(recent), dtype=np.float32)
+    for k in range(len(recent)):
+        lengths[k] = _length(vectors[recent[k]])
+    for i in range(len(items)):
+        best = np.zeros(_MOST + 1)
+        length = _length(vectors[items[i]])
+        for k in range(len(recent)):
+            if recent[k] == items[i]:
+                continue
+            cosine = _dot(vectors[items[i]], vectors[recent[k]]) / (length * lengths[k])
+            weighed = cosine * weight[k] if cosine >= _LEAST_COSINE else 0.0
+            place = len(best)
+            while place > 0 and weighed > best[place - 1]:
+                place -= 1
+            for later in range(len(best) - 1, place, -1):
+                best[later], told[i, later] = best[later - 1], told[i, later - 1]
+            if place < len(best):
+                best[place], told[i, place] = weighed, recent[k]
+    return told
+
+
+@njit(cache=True)
+def _length(vector: Floats) -> np.float32:
+    """Never nothing, so that one can divide by it."""
+    return max(np.sqrt(_dot(vector, vector)), np.float32(1e-9))
+
+
+@njit(cache=True, fastmath={"reassoc", "contract"})
+def _dot(a: Floats, b: Floats) -> np.float32:
+    """The sum of products, in the order that is fastest; the same for the same numbers."""
+    total = np.float32(0)
+    for j in range(len(a)):
+        total += a[j] * b[j]
+    return total

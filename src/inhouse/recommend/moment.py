@@ -14,6 +14,7 @@ from inhouse.features.history import history_arrays
 from inhouse.features.items import ItemTable
 from inhouse.features.nearness import ANCHORS, latest_positives
 from inhouse.features.people import Person
+from inhouse.features.rows import distinct
 from inhouse.features.state import LiveState
 from inhouse.moderation.types import Viewer
 from inhouse.recommend.plans import Plan, plan_for
@@ -120,7 +121,9 @@ class Moment:
 
     def on_topic(self, rows: Rows, topics: NDArray[np.int16]) -> Mask:
         """bool[n]: which of the items have one of the topics."""
-        return on_topic(rows, self.table.topics, topics)
+        wanted = np.zeros(len(self.table.topic_names) + 1, dtype=np.bool_)  # the last: none
+        wanted[topics] = True
+        return on_topic(rows, self.table.topics, wanted)
 
     def _passed(self, rows: Rows) -> Mask:
         """bool[n]: what stands before the place from which the request goes on in time."""
@@ -180,7 +183,7 @@ def unprofiled(person: Person) -> Person:
 def interests_of(table: ItemTable, person: Person, positives: Rows) -> NDArray[np.int16]:
     """int16[k], sorted: the topics chosen at sign-up and those of what was wanted last."""
     chosen = np.array(person.topics, dtype=np.int16)
-    found = np.unique(np.concatenate([chosen, table.topics[positives].ravel()]))
+    found = distinct(np.concatenate([chosen, table.topics[positives].ravel()]))
     return found[found >= 0]
 
 

@@ -1,6 +1,10 @@
 """Writing down what was served, so that it can be explained and learned from."""
 
 from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from inhouse.core.ids import ItemId, PageId, new_id
 from inhouse.events.types import PageItem, RemovedItem, ServedPage
@@ -21,20 +25,14 @@ def written(
 ) -> ServedPage:
     """The page as it goes into the log; `took_ms` is filled in by the pipeline."""
     query, ids = moment.query, moment.table.ids
-    rows = [placed.choice.row for placed in arranged.places]
-    items = ranked.items[rows]
-    because = reasons_for(moment, items, ranked.causes[rows])
     return ServedPage(
         page_id=PageId(new_id("page")),
         at_ms=query.now_ms,
         user_id=query.user_id,
         surface=query.surface,
-        items=tuple(
-            _page_item(moment, ranked, place, placed, because[place])
-            for place, placed in enumerate(arranged.places)
-        ),
+        items=_page_items(moment, ranked, arranged.places),
         removed=_removed(moment, (*removed, *arranged.removed), removed_logged),
-        reserve=tuple(ids[row] for row in arranged.reserve[:_RESERVE_LOGGED]),
+        reserve=tuple(ids[row] for row in arranged.reserve[:_RESERVE_LOGGED].tolist()),
         arms=dict(query.arms),
         snapshot_id=None if moment.model is None else moment.model.snapshot_id,
         policy_version=moment.policy_version,
@@ -44,43 +42,61 @@ def written(
     )
 
 
-def _page_item(
-    moment: Moment, ranked: Candidates, place: int, placed: Placed, because: tuple[int, ...]
-) -> PageItem:
-    ids, row = moment.table.ids, placed.choice.row
-    bits = int(ranked.sources[row])
-    sources = tuple(name for bit, name in enumerate(SOURCE_NAMES) if bits >> bit & 1)
-    return PageItem(
-        item_id=ids[ranked.items[row]],
-        position=place,
-        source=sources[0],
-        sources=sources,
-        value=0.0 if ranked.value is None else float(ranked.value[row]),
-        predicted=_predicted(ranked.predictions, row),
-        propensity=placed.choice.propensity,
-        explored=placed.choice.explored,
-        because=tuple(ids[i] for i in because),
-        notes=placed.notes,
+def _page_items(
+    moment: Moment, ranked: Candidates, places: Sequence[Placed]
+) -> tuple[PageItem, ...]:
+    ids, rows = moment.table.ids, np.array([placed.choice.row for placed in places], dtype=np.intp)
+    items = ranked.items[rows]
+    columns = zip(
+        items.tolist(),
+        ranked.sources[rows].tolist(),
+        [0.0] * len(rows) if ranked.value is None else ranked.value[rows].tolist(),
+        _predicted(ranked.predictions, rows),
+        reasons_for(moment, items, ranked.causes[rows]),
+        strict=True,
+    )
+    return tuple(
+        PageItem(
+            item_id=ids[item],
+            position=position,
+            source=_named(bits)[0],
+            sources=_named(bits),
+            value=value,
+            predicted=predicted,
+            propensity=placed.choice.propensity,
+            explored=placed.choice.explored,
+            because=tuple(ids[i] for i in because),
+            notes=placed.notes,
+        )
+        for position, (placed, (item, bits, value, predicted, because)) in enumerate(
+            zip(places, columns, strict=True)
+        )
     )
 
 
-def _predicted(predictions: Predictions | None, row: int) -> dict[str, float]:
+@cache
+def _named(bits: int) -> tuple[str, ...]:
+    """The sources whose bits are set."""
+    return tuple(name for bit, name in enumerate(SOURCE_NAMES) if bits >> bit & 1)
+
+
+def _predicted(predictions: Predictions | None, rows: NDArray[np.intp]) -> list[dict[str, float]]:
     """Empty where the order of the page needed no predictions."""
     if predictions is None:
-        return {}
-    return {
-        "p_click": float(predictions.p_click[row]),
-        "p_like": float(predictions.p_like[row]),
-        "p_hide": float(predictions.p_hide[row]),
-        "dwell_ms": float(predictions.dwell_ms[row]),
-    }
+        return [{} for _ in rows]
+    columns = (predictions.p_click, predictions.p_like, predictions.p_hide, predictions.dwell_ms)
+    lists = (column[rows].tolist() for column in columns)
+    return [
+        {"p_click": p_click, "p_like": p_like, "p_hide": p_hide, "dwell_ms": dwell_ms}
+        for p_click, p_like, p_hide, dwell_ms in zip(*lists, strict=True)
+    ]
 
 
 def _removed(moment: Moment, removals: Sequence[Removal], most: int) -> tuple[RemovedItem, ...]:
     """The first `most`, in the order of the stages."""
     found: list[RemovedItem] = []
     for removal in removals:
-        for row in removal.items[: most - len(found)]:
+        for row in removal.items[: most - len(found)].tolist():
             item_id: ItemId = moment.table.ids[row]
             found.append(RemovedItem(item_id=item_id, stage=removal.stage, reason=removal.reason))
     return tuple(found)

@@ -40,31 +40,35 @@ def worthwhile(rows: Rows, actions: NDArray[np.uint8], bars: Bars) -> Mask:
     An item is worthwhile that is alive, whose action shows it, whose creator is not silenced, with
     no muted topic, of no region or of the person's, not barred, and not on a page before.
     """
-    good = np.empty(len(rows), dtype=np.bool_)
+    good = np.zeros(len(rows), dtype=np.bool_)
+    regional = bars.my_region != ANY_REGION
     for i in range(len(rows)):
         row = rows[i]
-        region, created = bars.region[row], bars.created_ms[row]
-        good[i] = (
-            bars.shown[actions[i]]
-            and bars.expires_ms[row] > bars.now_ms
-            and not bars.hidden[row]
-            and not _is_in(bars.silenced, bars.creator[row])
-            and (bars.my_region == ANY_REGION or region < 0 or region == bars.my_region)
-            and not _has_any(bars.topics[row], bars.muted)
-            and not _is_in(bars.barred, row)
-            and created <= bars.after_ms
-            and (created < bars.after_ms or row > bars.after_row)
-        )
+        created = bars.created_ms[row]
+        if not bars.shown[actions[i]] or bars.hidden[row] or bars.expires_ms[row] <= bars.now_ms:
+            continue
+        if regional and bars.region[row] >= 0 and bars.region[row] != bars.my_region:
+            continue
+        if created > bars.after_ms or (created == bars.after_ms and row <= bars.after_row):
+            continue
+        if _is_in(bars.silenced, bars.creator[row]) or _is_in(bars.barred, row):
+            continue
+        muted = False
+        if len(bars.muted):
+            for topic in bars.topics[row]:
+                muted = muted or _is_in(bars.muted, topic)
+        good[i] = not muted
     return good
 
 
 @njit(cache=True)
-def on_topic(rows: Rows, topics: NDArray[np.int16], wanted: Codes) -> Mask:
-    """bool[n]: which of the items have one of the topics. topics: [items, 4] of all items."""
+def on_topic(rows: Rows, topics: Codes, wanted: Mask) -> Mask:
+    """bool[n]: which of the items have one of the topics. topics: [items, 4] of all items; wanted:
+    by topic, the last stands for -1, none."""
     hit = np.zeros(len(rows), dtype=np.bool_)
-    if len(wanted):
-        for i in range(len(rows)):
-            hit[i] = _has_any(topics[rows[i]], wanted)
+    for i in range(len(rows)):
+        for k in range(topics.shape[1]):
+            hit[i] |= wanted[topics[rows[i], k]]
     return hit
 
 
@@ -79,25 +83,11 @@ def among(rows: Rows, members: Rows) -> Mask:
 
 
 @njit(cache=True)
-def _is_in(members: Rows, member: int) -> bool:
-    """By halving what is left."""
-    low, high = 0, len(members)
-    while low < high:
-        middle = (low + high) // 2
-        if members[middle] < member:
-            low = middle + 1
-        else:
-            high = middle
-    return low < len(members) and members[low] == member
-
-
-@njit(cache=True)
-def _has_any(topics: Codes, wanted: Codes) -> bool:
-    """Whether one of an item's topics is wanted; the first -1 ends them."""
-    for topic in topics:
-        if topic < 0:
-            return False
-        for other in wanted:
-            if topic == other:
-                return True
-    return False
+def _is_in(members: Rows | Codes, member: int) -> bool:
+    """By halving what is left, without a branch that a processor could guess wrong."""
+    start, left = 0, len(members)
+    while left > 1:
+        half = left // 2
+        start += half if members[start + half] <= member else 0
+        left -= half
+    return left == 1 and members[start] == member

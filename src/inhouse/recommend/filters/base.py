@@ -50,10 +50,11 @@ def run(filters: Sequence[Filter], moment: Moment, candidates: Candidates) -> Fi
 
 
 def _removals(judge: Filter, items: Rows, codes: Reasons) -> list[Removal]:
+    said = set(codes.tolist())
     return [
         Removal(stage=type(judge).__name__, reason=reason, items=items[codes == code])
         for code, reason in enumerate(judge.reasons, start=1)
-        if (codes == code).any()
+        if code in said
     ]
 
 

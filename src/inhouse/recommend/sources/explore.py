@@ -3,6 +3,7 @@
 import numpy as np
 
 from inhouse.core.random import stream
+from inhouse.features.rows import distinct
 from inhouse.recommend.best import top
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.posterior import beta_of
@@ -48,7 +49,7 @@ def _pool(moment: Moment, random: np.random.Generator, most: int) -> Rows:
     else:
         for _ in range(_ROUNDS):
             drawn = random.integers(0, count, 2 * most, dtype=np.int32)
-            pool = np.unique(np.concatenate([pool, _part(moment, drawn)]))
+            pool = distinct(np.concatenate([pool, _part(moment, drawn)]))
             if len(pool) >= most:
                 break
     return np.sort(random.permutation(pool)[:most])

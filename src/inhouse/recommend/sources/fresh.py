@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from inhouse.features.rows import distinct
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.picking import pick
 from inhouse.recommend.types import Floats, Offer, Rows
@@ -22,7 +23,7 @@ class FreshSource:
         newest = newest[moment.on_topic(newest, moment.interests)]
         on_topic = newest[moment.worthwhile(newest)][: quota // 2]
         rest = pick(moment, lambda k: _newest(moment, k), quota - len(on_topic))
-        rows = np.union1d(on_topic, rest.items)
+        rows = distinct(np.concatenate([on_topic, rest.items]))
         return Offer(items=rows, scores=_scores(moment, rows))
 
 

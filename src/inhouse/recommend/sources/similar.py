@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from inhouse.features.rows import distinct
 from inhouse.recommend.best import top
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.picking import look_through
@@ -47,7 +48,7 @@ def _nearest(moment: Moment, each: int) -> Rows:
     for anchor in moment.anchors.tolist():
         near, _, good = look_through(moment, partial(moment.space.neighbours, anchor), each)
         rows.append(near[good][:each])
-    return np.unique(np.concatenate(rows))
+    return distinct(np.concatenate(rows))
 
 
 def _cosines(space: Floats, rows: Rows, anchors: Rows) -> Floats:

@@ -1,0 +1,82 @@
+"""Compiled parts made ready before the first person asks.
+
+The first call of a compiled function loads it from its cache, or compiles it where there is none
+yet, as after an installation: seconds that no request should wait for.
+"""
+
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inhouse.catalog.types import Item, User
+from inhouse.core.clock import HOUR_MS
+from inhouse.core.ids import EventId, ItemId, UserId
+from inhouse.events.types import Event, EventKind, LoggedEvent
+from inhouse.features.state import LiveState
+from inhouse.moderation.types import Surface, Viewer
+from inhouse.recommend.pipeline import Feed
+from inhouse.recommend.surfaces import SURFACES
+from inhouse.recommend.types import FeedQuery
+
+_NOW_MS: Final = 1_700_000_000_000
+_ME: Final = UserId("warm")
+_ITEMS: Final = 2_400  # so many that lists are cut short as in life
+
+
+class _Allowed:
+    """Decisions of a community in which everything is allowed."""
+
+    version = "warm"
+
+    @property
+    def policy(self) -> "_Allowed":
+        return self
+
+    def actions(
+        self, items: NDArray[np.int32], surface: Surface, viewer: Viewer
+    ) -> NDArray[np.uint8]:
+        return np.zeros(len(items), dtype=np.uint8)
+
+
+@cache
+def warm_up() -> None:
+    """Serve every surface of an invented community once; again in this process it does nothing."""
+    feed = Feed(_state(), _Allowed())
+    for surface in SURFACES:
+        item_id = ItemId("i1") if surface == "similar" else None
+        feed.serve(FeedQuery(user_id=_ME, now_ms=_NOW_MS, surface=surface, item_id=item_id))
+
+
+def _state() -> LiveState:
+    state = LiveState()
+    state.apply_items(
+        Item(
+            item_id=ItemId(f"i{i}"),
+            creator_id=UserId(f"c{i % 7}"),
+            title=f"thing {i % 5}",
+            topics=(f"t{i % 3}",),
+            created_ms=_NOW_MS - i * HOUR_MS // 60,
+        )
+        for i in range(_ITEMS)
+    )
+    state.apply_users([User(user_id=_ME, topics=("t1",))])
+    told: list[tuple[EventKind, str | None, str | None]] = [
+        ("follow", None, "creator:c1"),
+        ("mute", None, "creator:c2"),
+        ("block", None, "creator:c3"),
+        ("mute", None, "topic:t2"),
+        *(("like", f"i{i}", None) for i in range(5)),
+    ]
+    for offset, (kind, item, target) in enumerate(told, start=1):
+        event = Event(
+            event_id=EventId(f"e{offset}"),
+            at_ms=_NOW_MS - HOUR_MS,
+            kind=kind,
+            user_id=_ME,
+            item_id=None if item is None else ItemId(item),
+            target=target,
+        )
+        state.apply_events([LoggedEvent(log_offset=offset, received_ms=_NOW_MS, event=event)])
+    return state

@@ -83,7 +83,7 @@ def api_server(folder: Path, core: int | None = None) -> Iterator[Server]:
         if core is not None:
             os.sched_setaffinity(process.pid, {core})
         server = Server(port=port, secret=secret, pid=process.pid)
-        wait_until(lambda: is_ready(server), 300, "the API's readiness")
+        wait_until(lambda: is_ready(server), 900, "the API's readiness")
         yield server
 
 

@@ -162,6 +162,7 @@ def measure(report: Report, size: Size, kept: Path | None, callers: int, seconds
                     empty=load.empty,
                     events_written=load.written,
                     memory_mb=server.memory_mb(),
+                    private_mb=server.private_mb(),
                     facts=_facts(server),
                     stages_ms=_stages(server),
                     **prepared,

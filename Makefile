@@ -24,6 +24,7 @@ bench: $(VENV)/.develops
 	$(BIN)/python -m benchmarks.ingest --quick
 	$(BIN)/python -m benchmarks.feed --quick
 	$(BIN)/python -m benchmarks.reaction --quick
+	$(BIN)/python -m benchmarks.shedding --quick
 
 format: $(VENV)/.develops
 	$(BIN)/ruff format .

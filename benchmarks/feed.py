@@ -30,6 +30,7 @@ from inhouse.features import checkpoint
 from inhouse.learning.train import train_once
 
 PAGE = 20
+IN_FULL = {"INHOUSE_API_FEED_WAIT_MS": "60000"}  # nothing is left out, however long callers wait
 EVENTS_PER_S, EVENT_BATCH, ITEMS_PER_S = 500, 50, 5
 
 
@@ -144,7 +145,7 @@ def measure(report: Report, size: Size, kept: Path | None, callers: int, seconds
             )
             folder.mkdir(parents=True, exist_ok=True)
             prepared = _prepare(folder, size)
-        with api_server(folder, core=0) as server:
+        with api_server(folder, core=0, settings=IN_FULL) as server:
             floor = asyncio.run(_floor(server, min(3.0, seconds)))
             report.add(
                 what="healthz (floor)", items=size.items, **_figures(floor, min(3.0, seconds))

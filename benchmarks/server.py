@@ -4,10 +4,11 @@ import http.client
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -75,14 +76,20 @@ def make_key(folder: Path) -> str:
 
 
 @contextmanager
-def api_server(folder: Path, core: int | None = None) -> Iterator[Server]:
-    """One API process on `folder`, pinned to `core` if given; ready when the block starts."""
+def api_server(
+    folder: Path, core: int | None = None, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Server]:
+    """One API process on `folder`, pinned to `core` if given; ready when the block starts.
+
+    settings: environment variables beside those every benchmark's server has.
+    """
     secret, port = make_key(folder), free_port()
     environment = {
         "INHOUSE_STORE_FOLDER": str(folder),
         "INHOUSE_API_PORT": str(port),
         "INHOUSE_APP_CLOCK": "log",
         "INHOUSE_APP_LOG_LEVEL": "warning",
+        **settings,
     }
     with program(["-m", "inhouse.api"], environment) as process:
         if core is not None:

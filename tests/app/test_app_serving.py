@@ -1,12 +1,16 @@
 """A serving process takes up what is published while it runs."""
 
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from inhouse.app.build import Services
+from inhouse.app.serving import FeedRequest
 from inhouse.app.settings import load_settings
-from inhouse.core.ids import ItemId, SnapshotId
+from inhouse.core.ids import ItemId, SnapshotId, UserId
 from inhouse.learning.deltas import Delta, DeltaFacts
 from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot
 from inhouse.learning.train_taste import TasteTrainer, TasteTraining
@@ -38,3 +42,118 @@ def test_a_delta_is_taken_up_on_top_of_the_snapshot_that_serves(tmp_path: Path) 
     assert feeds.feed.snapshot_id == name
     assert feeds._model is not None
     assert (feeds._model.sequence, feeds._model.taste.item_ids) == (1, ("a",))
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[Services]:
+    """Of an empty community."""
+    built = Services(load_settings({"INHOUSE_STORE_FOLDER": str(tmp_path)}, tmp_path / "none"))
+    yield built
+    built.close()
+
+
+def _publish(services: Services, name: str) -> Path:
+    """A snapshot of that name; returns its folder."""
+    facts = SnapshotFacts(
+        snapshot_id=SnapshotId(name), created_ms=1, log_offset=1, page_offset=0, watermark_ms=0
+    )
+    weights = TasteTrainer(TasteTraining()).export(())
+    services.snapshots.publish(TasteSnapshot(facts, weights, None))
+    return services.snapshots.folder / name
+
+
+def _corrupt(folder: Path) -> None:
+    path = folder / "taste.safetensors"
+    body = bytearray(path.read_bytes())
+    body[len(body) // 2] ^= 0xFF
+    path.write_bytes(body)
+
+
+def _truncate(folder: Path) -> None:
+    path = folder / "taste.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def _lose_a_file(folder: Path) -> None:
+    (folder / "taste.safetensors").unlink()
+
+
+def _lose_the_manifest(folder: Path) -> None:
+    (folder / "manifest.json").unlink()
+
+
+HARMS = [_corrupt, _truncate, _lose_a_file, _lose_the_manifest, shutil.rmtree]
+
+
+def _serves(services: Services) -> str | None:
+    """Asks for a page; returns the snapshot that is in use."""
+    page, logged = services.feeds.serve(FeedRequest(user_id=UserId("u")))
+    assert logged.result(10) > 0
+    assert page.items == ()
+    return services.feeds.feed.snapshot_id
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_harmed_newer_snapshot_leaves_the_one_that_serves(
+    services: Services, harm: Callable[[Path], None]
+) -> None:
+    """And the next good one is taken up."""
+    _publish(services, "snap_1")
+    services.feeds.start()
+    harm(_publish(services, "snap_2"))
+    moved = services.feeds.swap_model()
+    during = _serves(services)
+    _publish(services, "snap_3")
+
+    assert (moved, during) == (False, "snap_1")
+    assert services.feeds.swap_model()
+    assert _serves(services) == "snap_3"
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_snapshot_harmed_while_it_serves_goes_on_serving(
+    services: Services, harm: Callable[[Path], None]
+) -> None:
+    """From memory; nobody goes back to an older one that happens to lie there."""
+    _publish(services, "snap_1")
+    folder = _publish(services, "snap_2")
+    services.feeds.start()
+    harm(folder)
+
+    assert services.feeds.swap_model() is False
+    assert _serves(services) == "snap_2"
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_new_process_starts_from_the_newest_good_snapshot(
+    services: Services, harm: Callable[[Path], None]
+) -> None:
+    """However many are broken above it."""
+    _publish(services, "snap_1")
+    for name in ("snap_2", "snap_3"):
+        harm(_publish(services, name))
+    services.feeds.start()
+
+    assert _serves(services) == "snap_1"
+
+
+def test_a_snapshot_that_breaks_between_two_looks_is_passed_over(
+    services: Services,
+) -> None:
+    """It was good when it was found and torn when it was read: no start fails for that."""
+    _publish(services, "snap_1")
+    folder = _publish(services, "snap_2")
+    found = services.snapshots.current()
+    _truncate(folder)
+    services.feeds.start()
+
+    assert found == "snap_2"
+    assert _serves(services) == "snap_1"
+
+
+def test_without_any_snapshot_there_is_a_feed(services: Services) -> None:
+    """All of them lost is as if none had ever been."""
+    shutil.rmtree(_publish(services, "snap_1").parent)
+    services.feeds.start()
+
+    assert _serves(services) is None

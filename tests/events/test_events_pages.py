@@ -1,14 +1,17 @@
 """Served pages: written whole, read whole, on both databases."""
 
 import threading
+import zlib
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from inhouse.core.errors import StoreError
 from inhouse.core.ids import ItemId, PageId, UserId
 from inhouse.events.pages import PageLog
 from inhouse.events.types import PageItem, RemovedItem, ServedPage
+from inhouse.store import tables
 from inhouse.store.database import Database, StoreSettings, open_database
 
 _PAGE = ServedPage(
@@ -54,6 +57,23 @@ def _store(pages: PageLog, *wanted: ServedPage) -> None:
 
 def _page(name: str, user_id: str = "u") -> ServedPage:
     return replace(_PAGE, page_id=PageId(name), user_id=UserId(user_id))
+
+
+def test_a_page_of_before_there_were_levels_is_read_as_a_full_one(
+    any_database: Database,
+) -> None:
+    """Rows are never rewritten, so what they lack has a meaning of its own."""
+    told = {name: getattr(_PAGE, name) for name in _PAGE.__slots__}
+    old = {name: told[name] for name in told if name not in ("level", "kept_from")}
+    body = zlib.compress(msgspec.msgpack.encode(old))
+    row = {"page_id": "p1", "at_ms": _PAGE.at_ms, "user_id": "u", "surface": "for_you"}
+    any_database.write(
+        lambda connection: (
+            connection.execute(tables.served_pages.insert(), {**row, "body": body}).rowcount
+        )
+    )
+
+    assert PageLog(any_database).page(PageId("p1")) == _PAGE
 
 
 def test_a_page_is_read_as_it_was_written(pages: PageLog) -> None:

@@ -1,6 +1,7 @@
 """Joining: features as they were served, outcomes as they came, and no answer seen in advance."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -275,6 +276,15 @@ def test_pages_of_other_surfaces_teach_the_head_nothing() -> None:
 
     assert len(joined.shown) == 0
     assert joined.wanted.targets.tolist() == [0, 3]
+
+
+@pytest.mark.parametrize(("level", "learned"), [(1, 1), (2, 0), (3, 0)])
+def test_pages_made_without_ranking_teach_the_head_nothing(level: int, learned: int) -> None:
+    """Under load a page may come from a reserve or be the same for all."""
+    page = replace(_page("p", 1, [3]), level=level)
+    events = [_event(1, "click", 0), _event(2, "click", 3, page_id=PageId("p")), _later(3)]
+
+    assert len(_joiner().take(events, [(1, page)]).shown) == learned
 
 
 def test_a_page_logged_after_its_outcome_is_dropped_and_counted() -> None:

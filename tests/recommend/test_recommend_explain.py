@@ -46,6 +46,8 @@ FACTS = {
     "seed": 9,
     "log_offset": 77,
     "profiled": True,
+    "level": 0,
+    "kept_from": None,
 }
 
 

@@ -1,6 +1,6 @@
 """Laws of every page, tried on random communities."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from hypothesis import given, settings
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from recommend_worlds import ME, NOW_MS, World, query
 
 from inhouse.core.clock import MINUTE_MS
-from inhouse.core.ids import ItemId
+from inhouse.core.ids import ItemId, UserId
 from inhouse.events.types import EventKind
 from inhouse.moderation.types import ACTIONS
 from inhouse.recommend.pipeline import Feed, Trace
@@ -99,31 +99,63 @@ def _build(town: Town) -> World:
     return world
 
 
-def _serve(town: Town, surface: str, n: int, seed: int, cap: int = 3) -> tuple[World, Trace]:
-    """A trace, after some pages that the person got before it."""
-    world = _build(town)
+def _serve(
+    town: Town, surface: str, n: int, seed: int, cap: int = 3, level: int = 0
+) -> tuple[World, Trace]:
+    """A trace, after some pages that the person got before it.
+
+    Above level 0 those pages come before anybody forbade anything, so that their reserve and the
+    list that all share are full of what must not be shown.
+    """
+    innocent = replace(town, orders=[], posts=[_allowed(post) for post in town.posts])
+    world = _build(innocent if level else town)
     feed: Feed = world.feed(explore_share=0.3, creator_cap=cap)
     for page in range(town.pages):
         world.show(feed.serve(query(surface="for_you", n=4, seed=page)))
+    if level:
+        feed.serve(query(user_id=UserId("other"), level=3))
+        _forbid(world, town)
     item = ItemId("i0") if surface == "similar" else None
     asked = query(
-        surface=surface, n=n, seed=seed, item_id=item, exclude=(ItemId("i1"), ItemId("i2"))
+        surface=surface,
+        n=n,
+        seed=seed,
+        item_id=item,
+        exclude=(ItemId("i1"), ItemId("i2")),
+        level=level,
     )
     return world, feed.trace(asked)
+
+
+def _allowed(post: Post) -> Post:
+    return replace(post, action="allow", hidden=False, expired=False)
+
+
+def _forbid(world: World, town: Town) -> None:
+    for i, post in enumerate(town.posts):
+        world.board.by_row[i] = post.action
+        world.state.items.hidden[i] = post.hidden
+        if post.expired:
+            world.state.items.expires_ms[i] = NOW_MS
+    for kind, target in town.orders:
+        world.event(kind, target=target)
 
 
 SURFACES = st.sampled_from(["for_you", "following", "latest", "trending", "similar"])
 
 
-@given(TOWNS, SURFACES, st.integers(1, 12), st.integers(0, 3))
-@settings(deadline=None, max_examples=150)
+LEVELS = st.integers(0, 3)
+
+
+@given(TOWNS, SURFACES, st.integers(1, 12), st.integers(0, 3), LEVELS)
+@settings(deadline=None, max_examples=300)
 def test_nothing_is_served_that_somebody_forbade(
-    town: Town, surface: str, n: int, seed: int
+    town: Town, surface: str, n: int, seed: int, level: int
 ) -> None:
-    """Muted, blocked, removed, withdrawn and excluded items are never on a page."""
+    """Muted, blocked, removed, withdrawn and excluded items are never on a page, at no level."""
     if surface == "similar" and not town.posts:
         return
-    world, trace = _serve(town, surface, n, seed)
+    world, trace = _serve(town, surface, n, seed, level=level)
     person = world.state.person(ME)
     ordered = {target for kind, target in town.orders if kind in ("mute", "block")}
     shown = {"allow", "warn"} | ({"age_gate"} if town.born == 1980 else set())
@@ -147,19 +179,23 @@ def test_nothing_is_served_that_somebody_forbade(
             assert f"creator:{post.creator}" in {t for k, t in town.orders if k == "follow"}
 
 
-@given(TOWNS, SURFACES, st.integers(1, 12), st.integers(0, 3), st.integers(1, 3))
-@settings(deadline=None, max_examples=150)
-def test_every_page_is_well_formed(town: Town, surface: str, n: int, seed: int, cap: int) -> None:
+@given(TOWNS, SURFACES, st.integers(1, 12), st.integers(0, 3), st.integers(1, 3), LEVELS)
+@settings(deadline=None, max_examples=300)
+def test_every_page_is_well_formed(
+    town: Town, surface: str, n: int, seed: int, cap: int, level: int
+) -> None:
     """Bounded, numbered, without repeats, with propensities, and every candidate accounted for."""
     if surface == "similar" and not town.posts:
         return
-    world, trace = _serve(town, surface, n, seed, cap)
+    world, trace = _serve(town, surface, n, seed, cap, level)
     page = trace.page
     names = [placed.item_id for placed in page.items]
     assert len(names) == len(set(names)) <= n
     assert list(range(len(names))) == [placed.position for placed in page.items]
     assert all(0 < placed.propensity <= 1 for placed in page.items)
     assert all(placed.propensity == 1 or placed.explored for placed in page.items)
+    assert not (page.level and any(placed.explored for placed in page.items))
+    assert page.level == 0 or surface in ("for_you", "trending", "similar")
     assert len(names) == min(n, len(trace.filtered.kept))
     everything = [
         *names,

@@ -10,6 +10,7 @@ from fastapi import Request
 from inhouse.api.house import House
 from inhouse.api.meters import Meters
 from inhouse.api.middleware import GIVE_BACK
+from inhouse.api.turns import Turns
 from inhouse.app.build import Services
 from inhouse.app.hub import log_as
 from inhouse.app.keys import ApiKey
@@ -23,6 +24,7 @@ class Context:
 
     house: House
     meters: Meters
+    turns: Turns  # for making pages
 
 
 def context_of(request: Request) -> Context:
@@ -46,6 +48,11 @@ async def meters_of(request: Request) -> Meters:
 async def house_of(request: Request) -> House:
     """As a dependency: who is served here. For health, which needs no key."""
     return context_of(request).house
+
+
+async def turns_of(request: Request) -> Turns:
+    """As a dependency: the queue for making pages."""
+    return context_of(request).turns
 
 
 def needs(scope: str) -> Callable[[Request], Awaitable[ApiKey]]:

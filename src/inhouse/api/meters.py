@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from inhouse.events.types import ServedPage
+
 _SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _MILLISECONDS: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
 
@@ -42,8 +44,26 @@ class Meters:
             ("source",),
             registry=self.registry,
         )
+        self._pages = Counter(
+            "inhouse_feed_pages_total",
+            "pages served by surface and by how much was left out under load",
+            ("surface", "level"),
+            registry=self.registry,
+        )
+        self._waits = Histogram(
+            "inhouse_feed_wait_seconds",
+            "from the arrival of a feed request to its turn",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._level = Gauge(
+            "inhouse_feed_level",
+            "how much pages leave out under load: 0 nothing, 3 all but what is trending",
+            registry=self.registry,
+        )
         # Finding a number by its labels takes longer than counting; of these there are few.
         self._stage, self._source = cache(self._stages.labels), cache(self._served.labels)
+        self._page = cache(self._pages.labels)
         self._state = Gauge(
             "inhouse_state", "the state in memory by fact", ("fact",), registry=self.registry
         )
@@ -58,12 +78,18 @@ class Meters:
             if count:
                 self._events.labels(fate).inc(count)
 
-    def page(self, took_ms: dict[str, float], sources: list[str]) -> None:
+    def page(self, page: ServedPage, waited_s: float) -> None:
         """One page served."""
-        for stage, ms in took_ms.items():
+        for stage, ms in page.took_ms.items():
             self._stage(stage).observe(ms)
-        for source, count in Tally(sources).items():
+        for source, count in Tally(shown.source for shown in page.items).items():
             self._source(source).inc(count)
+        self._page(page.surface, str(page.level)).inc()
+        self._waits.observe(waited_s)
+
+    def level(self, level: int) -> None:
+        """At which pages are made, set when asked for."""
+        self._level.set(level)
 
     def state(self, facts: dict[str, float]) -> None:
         """Sizes and offsets, set when asked for."""

@@ -1,4 +1,8 @@
-"""What every request passes through: an id, a bound on its body, a measurement."""
+"""What every request passes through: an id, a bound on its body, a measurement.
+
+Pages that would come too late are refused here, before routing and keys: each refusal is work that
+the pages in front have to wait for.
+"""
 
 import time
 from collections.abc import Callable
@@ -8,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inhouse.api.meters import Meters
+from inhouse.api.turns import Turns
 from inhouse.api.wire import ErrorBody, ErrorFacts, answer
 from inhouse.core.ids import is_valid_id, new_id
 
@@ -41,18 +46,19 @@ class Origins(CORSMiddleware):
 class Gate:
     """Raw ASGI, so that it costs microseconds."""
 
-    def __init__(self, app: ASGIApp, most_body_bytes: int, meters: Meters) -> None:
+    def __init__(self, app: ASGIApp, most_body_bytes: int, meters: Meters, turns: Turns) -> None:
         self._app = app
         self._most = most_body_bytes
         self._meters = meters
+        self._turns = turns
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
         started = time.perf_counter()
+        scope.setdefault("state", {}).update(request_id=request_id, arrived_s=started)
         status = 500
 
         async def sending(message: Message) -> None:
@@ -63,7 +69,11 @@ class Gate:
             await send(message)
 
         try:
-            await self._bounded(scope, receive, sending)
+            retry_after_s = self._turns.retry_after_s() if _is_for_a_page(scope) else None
+            if retry_after_s is None:
+                await self._bounded(scope, receive, sending)
+            else:
+                await self._put_off(retry_after_s, scope, receive, sending)
         finally:
             give_back = scope["state"].get(GIVE_BACK)
             if give_back is not None:
@@ -92,6 +102,19 @@ class Gate:
         except BodyTooLargeError:
             await self._refuse(scope, receive, send)
 
+    async def _put_off(
+        self, retry_after_s: int, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        facts = ErrorFacts(
+            code="busy",
+            message=f"a page would take more than {retry_after_s - 1} s; "
+            "ask again after the seconds in `retry-after`",
+            request_id=scope["state"]["request_id"],
+        )
+        refusal = answer(ErrorBody(error=facts), 503)
+        refusal.headers["retry-after"] = str(retry_after_s)
+        await refusal(scope, receive, send)
+
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         facts = ErrorFacts(
             code="too_large",
@@ -100,6 +123,15 @@ class Gate:
             request_id=scope["state"]["request_id"],
         )
         await answer(ErrorBody(error=facts), 413)(scope, receive, send)
+
+
+_PAGES: Final = "/v1/feed/"
+
+
+def _is_for_a_page(scope: Scope) -> bool:
+    """`/v1/feed/USER`, and nothing behind it."""
+    path: str = scope["path"]
+    return path.startswith(_PAGES) and "/" not in path[len(_PAGES) :]
 
 
 _HEADER: Final = b"x-request-id"

@@ -1,6 +1,7 @@
 """The HTTP server: routes, errors, documentation."""
 
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -29,9 +30,11 @@ from inhouse.api.routes import (
     users,
     verdicts,
 )
+from inhouse.api.turns import Turns
 from inhouse.api.wire import definitions
 from inhouse.app.build import Services
 from inhouse.app.hub import Hub
+from inhouse.app.shedding import Shedder
 
 # Those that are asked most come first: a request tries them in this order.
 _ROUTES = (
@@ -61,14 +64,15 @@ def create_app(services: Services | Hub) -> FastAPI:
     hub = services if isinstance(services, Hub) else Hub(services)
     meters, house = Meters(), House(hub)
     app = FastAPI(title="inhouse", version=__version__, description=_ABOUT, lifespan=_lifespan)
-    app.state.context = Context(house=house, meters=meters)
+    turns = Turns(Shedder(hub.home.settings.api.feed_wait_ms / 1_000, time.perf_counter))
+    app.state.context = Context(house=house, meters=meters, turns=turns)
     errors.install(app)
     for module in _ROUTES:
         app.include_router(module.router)
     app.add_middleware(Lane, fast={**feed.FAST, **events.FAST})
     app.add_middleware(Origins, origins=house.origins)
     most_bytes = hub.home.settings.api.most_body_bytes
-    app.add_middleware(Gate, most_body_bytes=most_bytes, meters=meters)
+    app.add_middleware(Gate, most_body_bytes=most_bytes, meters=meters, turns=turns)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
 

@@ -51,7 +51,7 @@ _MEANINGS: Final = {
     404: "no such thing",
     409: "its state forbids this",
     413: "the body is too large",
-    503: "the store refused; nothing was half-written, try again",
+    503: "the store refused, or too many ask at once; nothing was half-written, try again",
 }
 
 
@@ -125,6 +125,7 @@ class FeedAnswer:
     arms: dict[str, str] = field(default_factory=dict)  # experiment -> arm
     snapshot_id: str | None = None  # the model that ranked it, if one did
     profiled: bool = True  # whether what the person did was used
+    level: int = 0  # 0 full; less was done under load: 1 fewer candidates, 2 a reserve, 3 trending
     next: str | None = None  # on `latest`: give it as `after` for the page behind this one
 
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from inhouse.app.rehearsal import rehearse
 from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId, UserId
 from inhouse.core.logs import logger
@@ -14,6 +13,7 @@ from inhouse.events.pages import PageLog
 from inhouse.events.types import ServedPage
 from inhouse.features.follow import Follower
 from inhouse.learning.snapshot import SnapshotStore, TasteSnapshot
+from inhouse.recommend.levels import FULL, Level
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.retrieval.spaces import Prepared
 from inhouse.recommend.surfaces import Surface
@@ -69,12 +69,11 @@ class FeedService:
         """Load state and model; afterwards the service answers. Twice is once."""
         if self._started:
             return
-        rehearse()
         self.follower.rebuild()
         self.swap_model()
         self._started = True
 
-    def serve(self, request: FeedRequest) -> tuple[ServedPage, "Future[int]"]:
+    def serve(self, request: FeedRequest, level: Level = FULL) -> tuple[ServedPage, "Future[int]"]:
         """A page, and the future of its offset in the log. Tell the follower of both then."""
         # Which arm somebody is in is a fact about them too.
         paused = self.follower.state.person(request.user_id).paused
@@ -91,6 +90,7 @@ class FeedService:
             item_id=request.item_id,
             after=request.after,
             seed=_seed(request.user_id, self.follower.state.page_offset, now_ms),
+            level=level,
         )
         page = self.feed.serve(query)
         self._experiments.expose(request.user_id, arms, now_ms)
@@ -117,10 +117,9 @@ class FeedService:
 
         It takes seconds for a million items, and touches nothing that serves: call it on a thread.
         """
-        current = self._snapshots.current()
-        if current is None or (self._model is not None and current == self._model.snapshot_id):
+        model = self._snapshots.load_newer(None if self._model is None else self._model.snapshot_id)
+        if model is None:
             return None
-        model = self._snapshots.load(current)
         self._snapshots.bring_up(model)
         model.warm_up()
         return Fresh(model=model, prepared=self.feed.prepare(model))

@@ -61,6 +61,13 @@ class ApiSettings:
     most_rows: int = setting(
         10_000, unit="rows", help="largest batch of items, users or events", least=1, most=1_000_000
     )
+    feed_wait_ms: int = setting(
+        50,
+        unit="ms",
+        help="wait of feed requests above which pages are made with less work (decision 16)",
+        least=1,
+        most=60_000,
+    )
     public_origin: str = setting(
         "", unit="URL", help="origin of a browser app that may call the API; empty allows none"
     )

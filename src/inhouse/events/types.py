@@ -141,3 +141,5 @@ class ServedPage:
     log_offset: int = 0  # of the events the state had seen
     took_ms: dict[str, float] = field(default_factory=dict)  # stage -> time
     profiled: bool = True  # whether what the person did was used
+    level: int = 0  # what was left out under load: see `recommend.levels`; 0 nothing
+    kept_from: PageId | None = None  # at level 2: the earlier page whose reserve it came from

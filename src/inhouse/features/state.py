@@ -25,6 +25,7 @@ from inhouse.events.types import (
 from inhouse.features.items import ItemTable
 from inhouse.features.outcomes import KIND_CODES, STRENGTH, is_positive
 from inhouse.features.people import EMPTY, RELATIONS, SERVED_KEPT, Action, Person
+from inhouse.features.reserves import Reserves
 from inhouse.features.rows import Latest
 from inhouse.features.shelves import Shelves
 
@@ -44,6 +45,7 @@ class LiveState:
         self.items = ItemTable()
         self.shelves = Shelves(self.items)
         self.people: dict[UserId, Person] = {}
+        self.reserves = Reserves()
         self.log_offset = 0
         self.change_offset = 0
         self.page_offset = 0
@@ -92,6 +94,7 @@ class LiveState:
         person.last_page_items = tuple(shown.item_id for shown in page.items)
         rows = (self.items.index.get(shown.item_id) for shown in page.items)
         person.served.extend(row for row in rows if row is not None)
+        self.reserves.hear(page, self.items)
 
     def forget(self, user_id: UserId) -> None:
         """Know nothing of somebody any more: not what they did, asked for or posted.
@@ -100,6 +103,7 @@ class LiveState:
         from the log counts without it.
         """
         self.people.pop(user_id, None)
+        self.reserves.drop(user_id)
         code = self.items.creators.find(user_id)
         if code < 0:
             return
@@ -129,6 +133,7 @@ class LiveState:
             self._apply_to_target(person, event.kind, event.target)
         elif event.kind == "reset":
             person.recent.clear()
+            self.reserves.drop(person.user_id)  # it was chosen by what is forgotten now
         elif event.kind in ("pause", "resume"):
             person.paused = event.kind == "pause"
         elif event.kind == "link" and event.target is not None:
@@ -187,6 +192,7 @@ class LiveState:
     def _link(self, person: Person, session_id: UserId) -> None:
         """What an anonymous session did was done by this person; the session is no more."""
         session = self.people.pop(session_id, None)
+        self.reserves.drop(session_id)
         if session is None or session is person:
             return
         if not person.paused:

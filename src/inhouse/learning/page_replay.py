@@ -28,8 +28,10 @@ Look = Callable[[ServedPage, Rows, Rows], NDArray[np.float32]]
 # Hears of an event on an item, and of the item's row, before the event is folded in.
 Before = Callable[[LoggedEvent, int], None]
 
-# Pages that the head ranks; on the others people choose from other orders.
+# Pages that the head ranks; on the others people choose from other orders. Under load a page may be
+# made without ranking: from this level on.
 RANKED_SURFACES: Final = frozenset(("for_you",))
+_UNRANKED_LEVEL: Final = 2
 
 
 class KeptReplay(msgspec.Struct):
@@ -193,7 +195,8 @@ class PageReplay:
 
     def _is_ranked_anew(self, page: ServedPage) -> bool:
         is_new = page.at_ms + self._wait_ms > self._known_until_ms
-        return page.surface in RANKED_SURFACES and page.profiled and is_new
+        is_ranked = page.surface in RANKED_SURFACES and page.level < _UNRANKED_LEVEL
+        return is_ranked and page.profiled and is_new
 
     def _wait_for(self, page: ServedPage) -> None:
         index = self.state.items.index

@@ -257,12 +257,23 @@ class SnapshotStore:
 
     def load_current(self) -> TasteSnapshot | None:
         """The newest one that can be loaded, with its deltas."""
-        current = self.current()
-        if current is None:
-            return None
-        snapshot = self.load(current)
-        self.bring_up(snapshot)
+        snapshot = self.load_newer(None)
+        if snapshot is not None:
+            self.bring_up(snapshot)
         return snapshot
+
+    def load_newer(self, than: SnapshotId | None) -> TasteSnapshot | None:
+        """The newest one that can be loaded, without its deltas; None where none is newer.
+
+        Whoever serves from one keeps it in memory when it is deleted or altered, rather than go
+        back to an older one. One that breaks while it is read is passed over.
+        """
+        while (current := self.current()) is not None and (than is None or current > than):
+            try:
+                return self.load(current)
+            except SnapshotError as error:
+                self._refuse(current, error)
+        return None
 
     def bring_up(self, snapshot: TasteSnapshot) -> NDArray[np.int32]:
         """Apply the deltas that the snapshot has not yet, in their order; rows whose vectors moved.
@@ -385,11 +396,15 @@ class SnapshotStore:
         try:
             self.load(snapshot_id)
         except SnapshotError as error:
-            self._bad.add(snapshot_id)
-            _LOG.error("snapshot_refused", snapshot=snapshot_id, reason=str(error))
+            self._refuse(snapshot_id, error)
             return False
         self._good.add(snapshot_id)
         return True
+
+    def _refuse(self, snapshot_id: SnapshotId, error: SnapshotError) -> None:
+        self._good.discard(snapshot_id)
+        self._bad.add(snapshot_id)
+        _LOG.error("snapshot_refused", snapshot=snapshot_id, reason=str(error))
 
     def _manifest(self, snapshot_id: SnapshotId) -> tuple[SnapshotFacts, dict[str, str]]:
         path = self.folder / snapshot_id / _MANIFEST

@@ -29,6 +29,7 @@ SOURCE_WORDS: Final[Mapping[str, str]] = {
     "fresh": "It is new.",
     "explore": "Few people have seen it yet.",
     "popular": "It is popular with everybody.",
+    "reserve": "It was chosen for you and left over from an earlier page.",
     "ordered": "The people who run this community asked for it to be shown.",
 }
 _SURFACE_WORDS: Final[Mapping[str, str]] = {
@@ -59,6 +60,12 @@ REMOVED_WORDS: Final[Mapping[str, str]] = {
     "seen": "You have seen it already.",
     "served_lately": "One of your last pages showed it.",
     "creator_cap": "Its creator has enough places on this page and the ones before it.",
+}
+# What a page made under load says of itself; see `levels`.
+_LEVEL_WORDS: Final[Mapping[int, str]] = {
+    1: "Many people asked at once, so fewer posts than usual were considered for this page.",
+    2: "Many people asked at once, so this page shows what an earlier one had left over for you.",
+    3: "Many people asked at once, so this page shows what is trending.",
 }
 _HELD_WORDS: Final[Mapping[str, str]] = {
     "creator_neighbour": "the post above it was by the same creator",
@@ -117,6 +124,8 @@ def _why(page: ServedPage, sentences: Sequence[str], detail: dict[str, object]) 
         "seed": page.seed,
         "log_offset": page.log_offset,
         "profiled": page.profiled,
+        "level": page.level,
+        "kept_from": page.kept_from,
     }
     return Why(
         shown=detail["outcome"] == "shown",
@@ -149,6 +158,7 @@ def _shown_sentences(
         sentence
         for sentence in (
             _surface_words(page),
+            _LEVEL_WORDS.get(page.level, ""),
             *_source_sentences(shown, titles),
             *_rule_sentences(notes, rules),
             _expected(shown.predicted),
@@ -240,6 +250,8 @@ def _reserved(page: ServedPage, item_id: ItemId) -> Why:
 
 
 def _never(page: ServedPage) -> str:
+    if page.level:
+        return f"It was not among the candidates for this page. {_LEVEL_WORDS[page.level]}"
     if page.surface in ("following", "latest", "trending", "similar"):
         return f"It was not among the candidates for this page. {_SURFACE_WORDS[page.surface]}"
     return (

@@ -1,7 +1,7 @@
 """Everything the stages may look at, read once at the start of a request."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -14,14 +14,17 @@ from inhouse.features.history import history_arrays
 from inhouse.features.items import ItemTable
 from inhouse.features.nearness import ANCHORS, latest_positives
 from inhouse.features.people import Person
+from inhouse.features.reserves import Reserve
 from inhouse.features.rows import distinct
 from inhouse.features.state import LiveState
 from inhouse.moderation.types import Viewer
-from inhouse.recommend.plans import Plan, plan_for
+from inhouse.recommend.levels import level_for
+from inhouse.recommend.plans import Plan, lighter, plan_for
 from inhouse.recommend.ports import Decisions, TasteModel
 from inhouse.recommend.retrieval.space import Space
 from inhouse.recommend.retrieval.spaces import Spaces
 from inhouse.recommend.rules.orders import Orders, named_by, orders_for
+from inhouse.recommend.shared import SharedTrending
 from inhouse.recommend.tuning import Tuning
 from inhouse.recommend.types import FeedQuery, Floats, Mask, Rows
 from inhouse.recommend.viewers import shown_codes, viewer_of
@@ -29,6 +32,7 @@ from inhouse.recommend.worth import ANY_REGION, NEVER, Bars, among, on_topic, wo
 
 # What may go wrong inside one source or model without taking the page down.
 PART_FAULTS: Final = (InhouseError, ArithmeticError, LookupError, ValueError, OSError)
+_NOBODYS: Final = np.empty(0, dtype=np.int32)
 _INTERESTS_FROM: Final = 12  # latest positives whose topics count as interests
 _LOG = logger("feed")
 
@@ -55,6 +59,7 @@ class World:
     board: Decisions
     model: TasteModel | None  # None before the first snapshot
     spaces: Spaces
+    trending: SharedTrending = field(default_factory=SharedTrending)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +83,8 @@ class Moment:
     served_rows: Rows  # sorted: on one of the last pages
     excluded_rows: Rows  # sorted: named by the request; for `similar` also the item asked about
     bars: Bars  # what speaks against an item
+    reserve: Reserve | None  # of the person's page before, where the plan may use it
+    trending: SharedTrending
 
     @property
     def table(self) -> ItemTable:
@@ -113,6 +120,11 @@ class Moment:
             good &= ~named_by(self.table, self.orders.blocks, rows)
         return good
 
+    def shared_trending(self, k: int) -> tuple[Rows, Floats]:
+        """The first k of what trends in the person's region, the same for all of the region."""
+        region = self.person.region if self.plan.regional else None
+        return self.trending.first(self.state, region, self.query.now_ms, k)
+
     def by_creators(self, rows: Rows, creators: Collection[int]) -> Mask:
         """bool[n]: which of the items are by one of the creators."""
         if not creators:
@@ -137,9 +149,13 @@ def read_moment(world: World, query: FeedQuery, tuning: Tuning) -> Moment:
     state, table = world.state, world.state.items
     known = state.person(query.user_id)
     plan = plan_for(query.surface, tuning.ranker, paused=known.paused)
+    reserve = state.reserves.of(query.user_id) if plan.profiled else None
+    level = level_for(query.surface, query.level, has_reserve=reserve is not None)
+    query = replace(query, level=level)
+    plan = lighter(plan, query)
     person = known if plan.profiled else unprofiled(known)
-    positives = latest_positives(table, person, _INTERESTS_FROM)
-    usable, taste = _taste(world, person, query.now_ms)
+    positives = latest_positives(table, person, _INTERESTS_FROM) if plan.tastes else _NOBODYS
+    usable, taste = _taste(world, person, query.now_ms) if plan.tastes else (None, None)
     served, excluded = np.sort(person.served.rows()), _excluded(table, query)
     seen = () if plan.repeats else (person.seen.rows(), served)
     return Moment(
@@ -160,6 +176,8 @@ def read_moment(world: World, query: FeedQuery, tuning: Tuning) -> Moment:
         served_rows=served,
         excluded_rows=excluded,
         bars=_bars(table, query, plan, person, np.sort(np.concatenate([excluded, *seen]))),
+        reserve=reserve,
+        trending=world.trending,
     )
 
 

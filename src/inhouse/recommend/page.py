@@ -10,6 +10,7 @@ from inhouse.core.ids import ItemId, PageId, new_id
 from inhouse.events.types import PageItem, RemovedItem, ServedPage
 from inhouse.recommend.arrange import Arranged, Placed
 from inhouse.recommend.because import reasons_for
+from inhouse.recommend.levels import KEPT
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.types import SOURCE_NAMES, Candidates, Predictions, Removal
 
@@ -39,6 +40,8 @@ def written(
         seed=query.seed,
         log_offset=moment.state.log_offset,
         profiled=moment.plan.profiled,
+        level=query.level,
+        kept_from=moment.reserve.page_id if query.level == KEPT and moment.reserve else None,
     )
 
 
@@ -46,13 +49,13 @@ def _page_items(
     moment: Moment, ranked: Candidates, places: Sequence[Placed]
 ) -> tuple[PageItem, ...]:
     ids, rows = moment.table.ids, np.array([placed.choice.row for placed in places], dtype=np.intp)
-    items = ranked.items[rows]
+    items, told = ranked.items[rows], moment.plan.tastes
     columns = zip(
         items.tolist(),
         ranked.sources[rows].tolist(),
         [0.0] * len(rows) if ranked.value is None else ranked.value[rows].tolist(),
         _predicted(ranked.predictions, rows),
-        reasons_for(moment, items, ranked.causes[rows]),
+        reasons_for(moment, items, ranked.causes[rows]) if told else [()] * len(rows),
         strict=True,
     )
     return tuple(

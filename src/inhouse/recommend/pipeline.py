@@ -11,14 +11,16 @@ from inhouse.core.ids import ItemId
 from inhouse.core.logs import logger
 from inhouse.events.types import ServedPage
 from inhouse.features.state import LiveState
-from inhouse.recommend.arrange import Arranged, arrange
+from inhouse.recommend.arrange import Arranged, arrange, as_ranked
 from inhouse.recommend.filters import FILTERS, Filter, Filtered, run
+from inhouse.recommend.levels import FULL, KEPT, Level
 from inhouse.recommend.moment import PART_FAULTS, Moment, World, read_moment
 from inhouse.recommend.page import written
 from inhouse.recommend.ports import Decisions, RulesInForce, TasteModel
-from inhouse.recommend.rank import rank
+from inhouse.recommend.rank import rank, unranked
 from inhouse.recommend.retrieval.spaces import Prepared, Spaces
 from inhouse.recommend.settings import RecommendSettings
+from inhouse.recommend.shared import SharedTrending
 from inhouse.recommend.sources import SOURCES, Source
 from inhouse.recommend.sources.merge import merge
 from inhouse.recommend.tuning import tuning_of
@@ -58,6 +60,7 @@ class Feed:
         self._sources = sources
         self._filters = filters
         self._spaces = Spaces(patient=patient)
+        self._trending = SharedTrending()
         self._rules: RulesInForce | None = None
         self._model: TasteModel | None = None
 
@@ -95,24 +98,41 @@ class Feed:
     def serve(self, query: FeedQuery) -> ServedPage:
         """A page. The same state and query give the same page but for its id and times.
 
-        An empty catalogue gives an empty page. One source or model that fails is logged and left
-        out; only where every source that was asked fails is its error raised. Raises UnknownError
-        for `similar` to an unknown item.
+        An empty catalogue gives an empty page. What fails of sources, model, ranking or arranging
+        is logged and done without; a filter that fails is never done without. Where sources fail
+        and none offers anything, those of other levels are asked; only where every source has
+        failed is the first's error raised. Raises UnknownError for `similar` to an unknown item.
         """
         return self.trace(query).page
 
     def trace(self, query: FeedQuery) -> Trace:
         """As `serve`, with what each stage handed to the next."""
+        failed: _NoOfferError | None = None
+        levels: tuple[Level, ...] = (query.level, KEPT, FULL)
+        for level in dict.fromkeys(levels):
+            try:
+                return self._made(dataclasses.replace(query, level=level))
+            except _NoOfferError as error:
+                failed = failed or error
+        assert failed is not None
+        if failed.everybody:
+            raise failed.fault
+        return self._made(query, empty_will_do=True)
+
+    def _made(self, query: FeedQuery, *, empty_will_do: bool = False) -> Trace:
         watch = Stopwatch()
         moment = self._moment(query)
         watch.lap("read")
-        candidates = merge(self._offers(moment, watch))
+        offers, faults = self._offers(moment, watch)
+        if faults and not offers and not empty_will_do:
+            raise _NoOfferError(faults[0], everybody=len(faults) == len(self._asked(moment)))
+        candidates = merge(offers)
         watch.lap("merge")
         filtered = run(self._filters, moment, candidates)
         watch.lap("filter")
-        ranked = rank(moment, filtered.kept)
+        ranked = _ranked(moment, filtered.kept)
         watch.lap("rank")
-        arranged = arrange(moment, ranked)
+        arranged = _arranged(moment, ranked)
         watch.lap("arrange")
         page = written(moment, ranked, arranged, filtered.removed, self._settings.removed_logged)
         watch.lap("write")
@@ -142,15 +162,25 @@ class Feed:
         if self._rules is not None:
             query = dataclasses.replace(query, rules=tuple(self._rules.in_force(query.now_ms)))
         tuning = tuning_of(self._settings, query.settings)
-        world = World(state=self._state, board=self._board, model=self._model, spaces=self._spaces)
+        world = World(
+            state=self._state,
+            board=self._board,
+            model=self._model,
+            spaces=self._spaces,
+            trending=self._trending,
+        )
         return read_moment(world, query, tuning)
 
-    def _offers(self, moment: Moment, watch: "Stopwatch") -> dict[str, Offer]:
-        """What each source of the plan offers; those that fail are left out."""
+    def _asked(self, moment: Moment) -> list[Source]:
+        return [source for source in self._sources if source.name in moment.plan.quotas]
+
+    def _offers(
+        self, moment: Moment, watch: "Stopwatch"
+    ) -> tuple[dict[str, Offer], list[Exception]]:
+        """What each source of the plan offers, and why those that are left out failed."""
         offers: dict[str, Offer] = {}
         faults: list[Exception] = []
-        asked = [source for source in self._sources if source.name in moment.plan.quotas]
-        for source in asked:
+        for source in self._asked(moment):
             try:
                 offer = source.offer(moment, moment.plan.quotas[source.name])
             except PART_FAULTS as fault:
@@ -160,9 +190,32 @@ class Feed:
             if offer is not None:
                 offers[source.name] = offer
             watch.lap(f"source_{source.name}")
-        if faults and len(faults) == len(asked):
-            raise faults[0]
-        return offers
+        return offers, faults
+
+
+class _NoOfferError(Exception):
+    """Of the sources that were asked some have failed and none has offered anything."""
+
+    def __init__(self, fault: Exception, *, everybody: bool) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+        self.everybody = everybody  # whether all have failed
+
+
+def _ranked(moment: Moment, kept: Candidates) -> Candidates:
+    try:
+        return rank(moment, kept)
+    except PART_FAULTS:
+        _LOG.warning("rank_failed", exc_info=True)
+        return unranked(kept)
+
+
+def _arranged(moment: Moment, ranked: Candidates) -> Arranged:
+    try:
+        return arrange(moment, ranked)
+    except PART_FAULTS:
+        _LOG.warning("arrange_failed", exc_info=True)
+        return as_ranked(moment, ranked)
 
 
 class Stopwatch:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from inhouse.core.errors import InputError
 from inhouse.core.ids import ItemId, PageId, UserId
+from inhouse.recommend.levels import Level
 from inhouse.recommend.rule import Rule
 from inhouse.recommend.surfaces import SURFACES, Surface
 
@@ -16,7 +17,15 @@ MOST_ITEMS: Final = 100
 
 # In this order: bit b of `Candidates.sources` and column b of `Candidates.offered`.
 SourceName = Literal[
-    "taste", "similar", "following", "trending", "fresh", "explore", "popular", "ordered"
+    "taste",
+    "similar",
+    "following",
+    "trending",
+    "fresh",
+    "explore",
+    "popular",
+    "ordered",
+    "reserve",
 ]
 SOURCE_NAMES: Final[tuple[SourceName, ...]] = get_args(SourceName)
 SOURCE_BIT: Final[Mapping[str, int]] = {name: bit for bit, name in enumerate(SOURCE_NAMES)}
@@ -41,6 +50,7 @@ class FeedQuery:
     after: tuple[int, ItemId] | None = None  # on `latest`: go on behind this post of that time
     seed: int = 0  # of everything random in this page
     rules: tuple[Rule, ...] = ()  # of operators, in force now, for any surface and audience
+    level: Level = 0  # how much to leave out, since more ask than can be served in full
 
     def __post_init__(self) -> None:
         if self.surface not in SURFACES:

@@ -6,9 +6,10 @@ from typing import Annotated, Final, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from inhouse.api.context import admit, meters_of, needs, services_of
+from inhouse.api.context import admit, meters_of, needs, services_of, turns_of
 from inhouse.api.lane import Fast
 from inhouse.api.meters import Meters
+from inhouse.api.turns import Turns
 from inhouse.api.wire import FeedAnswer, FeedItem, answer, documented
 from inhouse.app.build import Services
 from inhouse.app.rules import reasons_of
@@ -29,31 +30,53 @@ _MS_DIGITS = 17
 _YES_OR_NO: Final = {"true": True, "false": False}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """What a request for a page may say."""
+    """What a request for a page says."""
 
-    surface: Annotated[Surface, Query(description="which feed")] = "for_you"
-    n: Annotated[int, Query(ge=1, le=MOST_ITEMS, description="how many items")] = 20
-    exclude: Annotated[str, Query(description="item ids never to show, joined by commas")] = ""
-    detail: Annotated[bool, Query(description="with the items' own facts")] = False
-    item: Annotated[str | None, Query(description="for `similar`: to which item")] = None
-    after: Annotated[str, Query(description="on `latest`: the `next` of the page before")] = ""
+    surface: Surface
+    n: int
+    exclude: str
+    detail: bool
+    item: str | None
+    after: str
+
+
+async def asked_of(
+    surface: Annotated[Surface, Query(description="which feed")] = "for_you",
+    n: Annotated[int, Query(ge=1, le=MOST_ITEMS, description="how many items")] = 20,
+    exclude: Annotated[str, Query(description="item ids never to show, joined by commas")] = "",
+    detail: Annotated[bool, Query(description="with the items' own facts")] = False,
+    item: Annotated[str | None, Query(description="for `similar`: to which item")] = None,
+    after: Annotated[str, Query(description="on `latest`: the `next` of the page before")] = "",
+) -> Asked:
+    """As a dependency. A class would be called on another thread, which costs as much as a page."""
+    return Asked(surface=surface, n=n, exclude=exclude, detail=detail, item=item, after=after)
 
 
 @router.get("/{user_id}", responses=documented(FeedAnswer))
 async def get_feed(
     user_id: Annotated[str, Path(description="whose feed; a stranger gets a cold start")],
-    asked: Annotated[Asked, Depends()],
+    request: Request,
+    asked: Annotated[Asked, Depends(asked_of)],
     use: Use,
     meters: Annotated[Meters, Depends(meters_of)],
+    turns: Annotated[Turns, Depends(turns_of)],
 ) -> Response:
-    """A page. It is in the log before it is answered, so it can be explained later."""
-    page, logged = use.feeds.serve(_request(user_id, asked))
+    """A page. It is in the log before it is answered, so it can be explained later.
+
+    While more people ask than can be served in full, pages are made with less work, and say so:
+    `level`, also in the header `x-feed-level`.
+    """
+    wanted = _request(user_id, asked)
+    async with turns.next(request.state.arrived_s) as turn:
+        page, logged = use.feeds.serve(wanted, turn.level)
     offset = await asyncio.wrap_future(logged)
     use.feeds.follower.shown(page, offset)  # what it shows is not on the next one
-    meters.page(page.took_ms, [shown.source for shown in page.items])
-    return answer(_answer(page, use, detail=asked.detail))
+    meters.page(page, turn.waited_s)
+    response = answer(_answer(page, use, detail=asked.detail))
+    response.headers["x-feed-level"] = str(page.level)
+    return response
 
 
 async def get_feed_fast(request: Request) -> Response | None:
@@ -63,8 +86,12 @@ async def get_feed_fast(request: Request) -> Response | None:
     if asked is None:
         return None
     await admit(request, "feed")
-    use, meters = await services_of(request), await meters_of(request)
-    return await get_feed(user_id, asked, use, meters)
+    use, meters, turns = (
+        await services_of(request),
+        await meters_of(request),
+        await turns_of(request),
+    )
+    return await get_feed(user_id, request, asked, use, meters, turns)
 
 
 FAST: Final = {("GET", "/v1/feed/{}"): Fast(path="/v1/feed/{user_id}", handle=get_feed_fast)}
@@ -180,6 +207,7 @@ def _answer(page: ServedPage, use: Services, *, detail: bool) -> FeedAnswer:
         arms=page.arms,
         snapshot_id=page.snapshot_id,
         profiled=page.profiled,
+        level=page.level,
         next=_next(page, use),
     )
 

@@ -9,9 +9,10 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Response
 
-from inhouse.api.context import house_of, meters_of, needs, services_of
+from inhouse.api.context import house_of, meters_of, needs, services_of, turns_of
 from inhouse.api.house import House
 from inhouse.api.meters import Meters
+from inhouse.api.turns import Turns
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
 from inhouse.core.errors import StoreError
@@ -96,11 +97,14 @@ async def get_state(use: Annotated[Services, Depends(services_of)]) -> Response:
 @router.get("/metrics", include_in_schema=False)
 @router.get("/v1/metrics", response_class=Response)
 async def metrics(
-    house: Annotated[House, Depends(house_of)], meters: Annotated[Meters, Depends(meters_of)]
+    house: Annotated[House, Depends(house_of)],
+    meters: Annotated[Meters, Depends(meters_of)],
+    turns: Annotated[Turns, Depends(turns_of)],
 ) -> Response:
     """Prometheus metrics of this process. Requests, events and pages are those of all communities
     together; the state is that of the one without a name. None carries a community's name."""
     meters.state({"communities": len(house), "communities_failing": house.failing})
+    meters.level(turns.shedder.level)
     if house.home:
         _measure(house.home, meters)
     return Response(content=meters.text(), media_type=EXPOSITION)

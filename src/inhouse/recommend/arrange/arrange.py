@@ -9,6 +9,7 @@ from inhouse.recommend.arrange.base import HELD, Arranged, Choice, Placed
 from inhouse.recommend.arrange.chance import lottery_of
 from inhouse.recommend.arrange.creators import creators_of, each_its_own
 from inhouse.recommend.arrange.kernels import (
+    BY_VALUE,
     CAP,
     EXPLORED,
     NEWCOMER,
@@ -47,6 +48,22 @@ def arrange(moment: Moment, ranked: Candidates) -> Arranged:
         places=_places(moment, ranked, filled, pins),
         reserve=ranked.items[filled.left & (filled.held != CAP)],
         removed=_capped(ranked, filled.left & (filled.held == CAP)),
+    )
+
+
+def as_ranked(moment: Moment, ranked: Candidates) -> Arranged:
+    """The best first, whatever the rules of arranging say: for when they fail."""
+    length, n = min(moment.query.n, len(ranked)), len(ranked)
+    filled = Filled(
+        rows=np.arange(length),
+        how=np.full(length, BY_VALUE, dtype=np.uint8),
+        told=np.zeros(length, dtype=np.int64),
+        propensities=np.ones(length),
+        held=np.zeros(n, dtype=np.uint8),
+        left=np.arange(n) >= length,
+    )
+    return Arranged(
+        places=_places(moment, ranked, filled, []), reserve=ranked.items[length:], removed=()
     )
 
 

@@ -1,5 +1,5 @@
 """Ranking: features, predictions, value."""
 
-from inhouse.recommend.rank.rank import rank
+from inhouse.recommend.rank.rank import rank, unranked
 
-__all__ = ["rank"]
+__all__ = ["rank", "unranked"]

@@ -9,7 +9,7 @@ from inhouse.recommend.moment import PART_FAULTS, Moment
 from inhouse.recommend.rank.prior import prior_predictions
 from inhouse.recommend.rank.value import order, sinking, values
 from inhouse.recommend.rules.orders import boosted, factors
-from inhouse.recommend.types import Candidates, Floats, Predictions
+from inhouse.recommend.types import SOURCE_BIT, Candidates, Floats, Predictions
 
 _LOG = logger("feed")
 
@@ -23,6 +23,8 @@ def rank(moment: Moment, candidates: Candidates) -> Candidates:
         candidates = candidates.with_predictions(features, predictions)
     elif moment.plan.order == "newest":
         value = moment.table.created_ms[candidates.items].astype(np.float64)
+    elif moment.plan.order == "kept":  # boosts had their say when the reserve was ranked
+        return _kept_first(candidates)
     else:
         value = sinking(np.fmax.reduce(candidates.offered, axis=1).astype(np.float64))
     if moment.orders.boosts:
@@ -30,6 +32,27 @@ def rank(moment: Moment, candidates: Candidates) -> Candidates:
         value = boosted(value, factor)
     best_first = order(value, candidates.items)
     return candidates.with_value(value).take(best_first)
+
+
+def _kept_first(candidates: Candidates) -> Candidates:
+    """Those of the reserve in its order, then the others, best first."""
+    kept = candidates.offered[:, SOURCE_BIT["reserve"]]
+    others = np.isnan(kept)
+    best = np.where(others, np.fmax.reduce(candidates.offered, axis=1), kept)
+    value = sinking(best.astype(np.float64))
+    return candidates.with_value(value).take(np.lexsort((candidates.items, -value, others)))
+
+
+def unranked(candidates: Candidates) -> Candidates:
+    """In the order in which their sources offered them, where ranking itself has failed.
+
+    The value is the place in the best source's offer, below 0.
+    """
+    scores = np.where(np.isnan(candidates.offered), -np.inf, candidates.offered)
+    places = np.argsort(np.argsort(-scores, axis=0, kind="stable"), axis=0).astype(np.float64)
+    places[np.isnan(candidates.offered)] = np.inf
+    value = sinking(-places.min(axis=1))
+    return candidates.with_value(value).take(order(value, candidates.items))
 
 
 def _features(moment: Moment, candidates: Candidates) -> Floats:

@@ -8,6 +8,7 @@ from inhouse.recommend.sources.following import FollowingSource
 from inhouse.recommend.sources.fresh import FreshSource
 from inhouse.recommend.sources.ordered import OrderedSource
 from inhouse.recommend.sources.popular import PopularSource
+from inhouse.recommend.sources.reserve import ReserveSource
 from inhouse.recommend.sources.similar import SimilarSource
 from inhouse.recommend.sources.taste import TasteSource
 from inhouse.recommend.sources.trending import TrendingSource
@@ -34,4 +35,5 @@ SOURCES: Final[tuple[Source, ...]] = (
     ExploreSource(),
     PopularSource(),
     OrderedSource(),
+    ReserveSource(),
 )

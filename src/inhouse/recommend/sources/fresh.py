@@ -16,8 +16,8 @@ class FreshSource:
     name = "fresh"
 
     def offer(self, moment: Moment, quota: int) -> Offer | None:
-        """The newest of everything for somebody without topics."""
-        if not len(moment.interests):
+        """The newest of everything for somebody without topics, and under load."""
+        if not len(moment.interests) or not moment.plan.tastes:
             return pick(moment, lambda k: _newest(moment, k), quota)
         newest, _ = _newest(moment, quota * _LOOKED_THROUGH)
         newest = newest[moment.on_topic(newest, moment.interests)]

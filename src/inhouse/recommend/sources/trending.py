@@ -5,7 +5,7 @@ import numpy as np
 from inhouse.core.clock import DAY_MS
 from inhouse.recommend.best import top
 from inhouse.recommend.moment import Moment
-from inhouse.recommend.picking import NEAR_MISSES
+from inhouse.recommend.picking import NEAR_MISSES, pick
 from inhouse.recommend.types import Mask, Offer
 
 _WANTED_WITHIN_MS = 3 * DAY_MS  # six half-lives of heat: what is older is below two per cent
@@ -15,13 +15,17 @@ _POOL = 1_000  # the hottest, from which each part takes its share
 class TrendingSource:
     """The hottest by decayed wanted events: a third everywhere, by topic and by region each.
 
-    A part that has nothing to go by leaves its share to the hottest everywhere.
+    A part that has nothing to go by leaves its share to the hottest everywhere. Under load it is
+    the list that all share (`shared.py`).
     """
 
     name = "trending"
 
     def offer(self, moment: Moment, quota: int) -> Offer | None:
         """Nothing where nobody wanted anything lately."""
+        if moment.plan.shared:
+            offer = pick(moment, moment.shared_trending, quota)
+            return offer if len(offer.items) else None
         table, now_ms = moment.table, moment.query.now_ms
         rows = moment.state.shelves.hot.first(_POOL)
         rows = rows[table.heat_ms[rows] > now_ms - _WANTED_WITHIN_MS]

@@ -1,0 +1,55 @@
+"""What the last pages left over, for pages that must cost little."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from inhouse.core.ids import PageId, UserId
+from inhouse.events.types import ServedPage
+from inhouse.features.items import ItemTable
+from inhouse.features.rows import Rows
+
+KEPT_FOR: Final = 20_000  # people
+_SURFACE: Final = "for_you"  # the one page that no list shared by all could stand in for
+_MOST_LEVEL: Final = 1  # a page made of an earlier reserve leaves none of its own
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reserve:
+    """What one page ranked and did not show."""
+
+    page_id: PageId  # which page
+    rows: Rows  # [k] items, best first
+
+
+class Reserves:
+    """Of each of the last 20,000 people the reserve of their latest ranked page.
+
+    It is folded from the log of pages like all else, so other processes' pages count too; a
+    checkpoint does not hold it.
+    """
+
+    def __init__(self, most: int = KEPT_FOR) -> None:
+        self._most = most
+        self._kept: OrderedDict[UserId, Reserve] = OrderedDict()
+
+    def of(self, user_id: UserId) -> Reserve | None:
+        """None where nothing is remembered."""
+        return self._kept.get(user_id)
+
+    def hear(self, page: ServedPage, items: ItemTable) -> None:
+        """Remember what a page left over; whoever was served longest ago is let go."""
+        if page.surface != _SURFACE or page.level > _MOST_LEVEL:
+            return
+        known = (items.index.get(item_id) for item_id in page.reserve)
+        rows = np.array([row for row in known if row is not None], dtype=np.int32)
+        self._kept[page.user_id] = Reserve(page_id=page.page_id, rows=rows)
+        self._kept.move_to_end(page.user_id)
+        if len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+
+    def drop(self, user_id: UserId) -> None:
+        """What was ranked for this person no longer is."""
+        self._kept.pop(user_id, None)

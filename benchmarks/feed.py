@@ -3,6 +3,10 @@
 One API process pinned to one core; callers, writers and this program on the other. Feeds ask for a
 page of 20 for people drawn by Zipf's law. Beside the server stands its floor: the same server's
 /v1/healthz, which is HTTP and routing without a feed.
+
+`cpu_ms` is the server's processor time a request, whatever else the machine does meanwhile; with
+writers it has their requests in it. Callers ask again as soon as they are answered, so times grow
+with their number. A store that takes long to build is kept with `--folder` and used again.
 """
 
 import argparse
@@ -22,31 +26,37 @@ from benchmarks.community import NOW_MS, Size, build, item
 from benchmarks.server import Server, api_server
 from inhouse.app.build import open_services
 from inhouse.app.settings import load_settings
+from inhouse.features import checkpoint
 from inhouse.learning.train import train_once
 
-CALLERS, PAGE = 4, 20
+PAGE = 20
+IN_FULL = {"INHOUSE_API_FEED_WAIT_MS": "60000"}  # nothing is left out, however long callers wait
 EVENTS_PER_S, EVENT_BATCH, ITEMS_PER_S = 500, 50, 5
 
 
 class Load:
     """Callers and writers against one server for a while."""
 
-    def __init__(self, server: Server, size: Size, seconds: float) -> None:
+    def __init__(self, server: Server, size: Size, callers: int, seconds: float) -> None:
         self._server, self._size, self._seconds = server, size, seconds
+        self._callers = callers
         self._dice = np.random.default_rng(7)
         self._end = 0.0
         self.took: list[float] = []
         self.empty = 0
         self.written = 0
+        self.cpu_s = 0.0
 
     async def run(self, *, writing: bool) -> None:
-        """Ask with `CALLERS` callers until the time is over."""
+        """Ask with all callers until the time is over."""
         self._end = time.perf_counter() + self._seconds
+        before_s = self._server.cpu_s()
         async with aiohttp.ClientSession(headers=self._server.headers) as session:
-            work = [self._ask(session) for _ in range(CALLERS)]
+            work = [self._ask(session) for _ in range(self._callers)]
             if writing:
                 work += [self._act(session), self._post(session)]
             await asyncio.gather(*work)
+        self.cpu_s = self._server.cpu_s() - before_s
 
     async def _ask(self, session: aiohttp.ClientSession) -> None:
         while (started := time.perf_counter()) < self._end:
@@ -118,33 +128,43 @@ def _prepare(folder: Path, size: Size) -> dict[str, float]:
         build(services.database, size)
         built = time.perf_counter()
         train_once(services.logs, services.snapshots, services.clock, settings.learning)
-        return {"build_s": built - started, "train_s": time.perf_counter() - built}
+        trained = time.perf_counter()
+        services.feeds.follower.rebuild()
+        checkpoint.save(services.state, services.checkpoint_path)  # as a learner leaves one
+        return {"build_s": built - started, "train_s": trained - built}
 
 
-def measure(report: Report, size: Size, seconds: float) -> None:
+def measure(report: Report, size: Size, kept: Path | None, callers: int, seconds: float) -> None:
     """One size: with and without writers."""
     with tempfile.TemporaryDirectory(prefix="inhouse-bench-") as name:
-        folder = Path(name)
-        console.print(
-            f"building {size.items:,} items, {size.people:,} people, {size.events:,} events"
-        )
-        prepared = _prepare(folder, size)
-        with api_server(folder, core=0) as server:
+        folder = Path(name) if kept is None else kept / f"items-{size.items}"
+        prepared: dict[str, float] = {}
+        if not folder.is_dir() or not any(folder.iterdir()):
+            console.print(
+                f"building {size.items:,} items, {size.people:,} people, {size.events:,} events"
+            )
+            folder.mkdir(parents=True, exist_ok=True)
+            prepared = _prepare(folder, size)
+        with api_server(folder, core=0, settings=IN_FULL) as server:
             floor = asyncio.run(_floor(server, min(3.0, seconds)))
             report.add(
                 what="healthz (floor)", items=size.items, **_figures(floor, min(3.0, seconds))
             )
             for writing in (False, True):
-                load = Load(server, size, seconds)
+                load = Load(server, size, callers, seconds)
                 asyncio.run(load.run(writing=writing))
                 report.add(
                     what="feed + 500 events/s + 5 posts/s" if writing else "feed",
                     items=size.items,
                     people=size.people,
+                    callers=callers,
                     **_figures(load.took, seconds),
+                    cpu_ms=1e3 * load.cpu_s / len(load.took),
                     empty=load.empty,
                     events_written=load.written,
                     memory_mb=server.memory_mb(),
+                    private_mb=server.private_mb(),
+                    facts=_facts(server),
                     stages_ms=_stages(server),
                     **prepared,
                 )
@@ -152,6 +172,15 @@ def measure(report: Report, size: Size, seconds: float) -> None:
 
 def _figures(took: list[float], seconds: float) -> dict[str, float]:
     return {"req_per_s": len(took) / seconds, **quantiles_ms(took)}
+
+
+def _facts(server: Server) -> dict[str, float]:
+    """Sizes, offsets and the recall of retrieval, from the server's own metrics."""
+    lines = server.text("/v1/metrics").splitlines()
+    told = [line for line in lines if line.startswith("inhouse_state{")]
+    return {
+        line.partition('"')[2].partition('"')[0]: float(line.rpartition(" ")[2]) for line in told
+    }
 
 
 def _stages(server: Server) -> dict[str, float]:
@@ -176,17 +205,30 @@ def main() -> None:
         parser.add_argument("--users", type=int, default=10_000)
         parser.add_argument("--events", type=int, default=200_000)
         parser.add_argument("--seconds", type=float, default=20.0)
+        parser.add_argument("--callers", type=int, default=4)
+        parser.add_argument("--folder", type=Path, help="keep the stores here, or use them again")
 
     options = arguments(__doc__ or "", extra)
     report = Report(
         "feed",
-        ("what", "items", "req_per_s", "p50_ms", "p95_ms", "p99_ms", "memory_mb", "empty"),
+        (
+            "what",
+            "items",
+            "req_per_s",
+            "cpu_ms",
+            "p50_ms",
+            "p95_ms",
+            "p99_ms",
+            "memory_mb",
+            "empty",
+        ),
     )
     for items in [2_000] if options.quick else options.items:
         people = 500 if options.quick else options.users
         events = 10_000 if options.quick else options.events
         seconds = 5.0 if options.quick else options.seconds
-        measure(report, Size(items=items, people=people, events=events), seconds)
+        size = Size(items=items, people=people, events=events)
+        measure(report, size, options.folder, options.callers, seconds)
     for row in report.rows:
         if "stages_ms" in row:
             console.print(f"{row['what']} at {row['items']:,}: {row['stages_ms']}")

@@ -10,9 +10,12 @@ import torch
 from inhouse.core.errors import SnapshotError
 from inhouse.core.ids import ItemId
 from inhouse.core.random import stream
+from inhouse.events.types import LEARNED_KINDS
+from inhouse.learning.encoding import AGE_CODES, DWELL_CODES, Histories
 from inhouse.learning.examples import NextItems
 from inhouse.learning.model import Dropout, TasteModel
 from inhouse.learning.taste import (
+    HIGHEST_LOGIT,
     TasteShape,
     TasteWeights,
     aligned,
@@ -61,6 +64,54 @@ def test_torch_and_numpy_give_the_same_vectors(checkerboard: Make) -> None:
     np.testing.assert_allclose(
         person_vectors(weights, served, asked.histories), people.numpy(), atol=1e-5
     )
+
+
+def test_the_compiled_vectors_are_those_of_the_formula() -> None:
+    """Every person's, padded places and items without a vector passed over, by plain numpy."""
+    dice = stream(4, "people")
+    n, length, h, d, kinds = 30, 12, 3, 8, len(LEARNED_KINDS)
+
+    def normal(*shape: int) -> np.ndarray:
+        return dice.normal(size=shape).astype(np.float32)
+
+    weights = TasteWeights(
+        item_ids=(),
+        id_part=normal(0, d),
+        content_map=normal(64, d),
+        place=normal(h, length),
+        kind=9 * normal(h, kinds),  # some beyond the highest weight
+        age=normal(h, AGE_CODES),
+        dwell=normal(h, DWELL_CODES),
+        gain=normal(h, kinds),
+        mix=normal(h, d, d),
+        start=normal(d),
+    )
+    vectors = normal(ITEMS, d)
+    histories = Histories(
+        items=dice.integers(-5, ITEMS + 5, (n, length)).astype(np.int32),
+        kinds=dice.integers(0, kinds, (n, length)).astype(np.uint8),
+        ages=dice.integers(0, AGE_CODES, (n, length)).astype(np.uint8),
+        dwells=dice.integers(0, DWELL_CODES, (n, length)).astype(np.uint8),
+    )
+    histories.items[0] = -1  # did nothing
+
+    there = (histories.items >= 0) & (histories.items < ITEMS)
+    logits = (
+        weights.place[:, None, :]
+        + weights.kind[:, histories.kinds]
+        + weights.age[:, histories.ages]
+        + weights.dwell[:, histories.dwells]
+    )
+    e = np.exp(np.minimum(logits, HIGHEST_LOGIT)) * there
+    shares = e * weights.gain[:, histories.kinds] / np.sqrt(1 + e.sum(axis=2, keepdims=True))
+    pooled = np.einsum("hnl,nld->hnd", shares, vectors[np.where(there, histories.items, 0)])
+    expected = np.matmul(pooled, weights.mix).sum(axis=0) + weights.start
+
+    people = person_vectors(weights, vectors, histories)
+
+    assert people.dtype == np.float32
+    np.testing.assert_allclose(people, expected, rtol=1e-3, atol=1e-3)
+    assert people[0].tolist() == weights.start.tolist()
 
 
 def test_the_checkerboard_is_learned(checkerboard: Make) -> None:

@@ -7,6 +7,7 @@ from inhouse.core.random import stream
 from inhouse.recommend.best import top
 from inhouse.recommend.retrieval import space as module
 from inhouse.recommend.retrieval.clusters import cluster
+from inhouse.recommend.retrieval.kernels import scan
 from inhouse.recommend.retrieval.space import Space
 
 DIMS = 16
@@ -30,6 +31,7 @@ def space(monkeypatch: pytest.MonkeyPatch) -> Space:
     monkeypatch.setattr(module, "EXACT_UP_TO", 1_000)
     space = Space(patient=True)
     space.refresh(_vectors(4_000))
+    space.build()
     return space
 
 
@@ -100,6 +102,37 @@ def test_neighbours_are_remembered_and_stay_up_to_date(space: Space) -> None:
     space.refresh(np.concatenate([space.vectors, 2 * space.vectors[20][None]]))
     later, _ = space.neighbours(20, 10)
     assert later.tolist() == [4_000, *first.tolist()[:9]]
+    assert space.neighbours(20, 10)[0].tolist() == later.tolist()
+    assert space.neighbours(20, 4_001)[0].tolist()[:10] == later.tolist()  # more than is remembered
+
+
+def test_neighbours_that_are_remembered_for_long_are_looked_for_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A vector that moved is not met while few items are new, and is when more are."""
+    monkeypatch.setattr(module, "_ADDED_SINCE", 10)
+    space, vectors = Space(), _vectors(500)
+    space.refresh(vectors)
+    assert 7 not in space.neighbours(20, 10)[0]
+    vectors[7] = 3 * vectors[20]
+
+    met = []
+    for _ in range(11):
+        space.refresh(np.concatenate([space.vectors, -vectors[20][None]]))
+        met.append(7 in space.neighbours(20, 10)[0])
+
+    assert met == [False] * 10 + [True]
+
+
+def test_only_what_is_searched_is_indexed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors that are only looked at cost no index; the first search has one made."""
+    monkeypatch.setattr(module, "EXACT_UP_TO", 1_000)
+    space, vectors = Space(patient=True), _vectors(4_000)
+    space.refresh(vectors)
+    assert space._builder is None
+    space.nearest(vectors[3], 5)
+    assert space._clusters is not None
+    assert space._clusters.count == 4_000
 
 
 def test_an_impatient_space_answers_while_the_index_is_made(
@@ -113,3 +146,21 @@ def test_an_impatient_space_answers_while_the_index_is_made(
     assert space._builder is not None
     space._builder.join()
     assert rows.tolist() == _exact(vectors, vectors[3], 5)
+
+
+@pytest.mark.parametrize("dims", [1, 7, 64, 100])
+def test_the_scan_is_the_product_of_small_integers(dims: int) -> None:
+    """Exact sums for any length and for the largest numbers there are, in the order of ranges."""
+    dice = stream(3, "scan")
+    codes = dice.integers(-127, 128, (60, dims)).astype(np.int8)
+    codes[:2], codes[2:4] = 127, -127
+    scales = dice.random(60).astype(np.float32)
+    ranges = np.array([[40, 55], [0, 9], [9, 9]])
+    expected_slots = [*range(40, 55), *range(9)]
+
+    for query in (codes[0], codes[2], codes[50]):
+        slots, scores = scan(codes, scales, ranges, query)
+
+        products = codes[expected_slots].astype(np.int64) @ query.astype(np.int64)
+        assert slots.tolist() == expected_slots
+        assert np.array_equal(scores, scales[expected_slots] * products.astype(np.float32))

@@ -69,7 +69,7 @@ def create_app(services: Services | Hub) -> FastAPI:
     errors.install(app)
     for module in _ROUTES:
         app.include_router(module.router)
-    app.add_middleware(Lane, fast=events.FAST)
+    app.add_middleware(Lane, fast={**feed.FAST, **events.FAST})
     app.add_middleware(Origins, origins=house.origins)
     most_bytes = hub.home.settings.api.most_body_bytes
     app.add_middleware(Gate, most_body_bytes=most_bytes, meters=meters, turns=turns)

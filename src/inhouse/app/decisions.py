@@ -1,11 +1,15 @@
 """Keeps the board of moderation's decisions beside the item table of a state."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeVar
 
 from inhouse.core.ids import ItemId
 from inhouse.features.items import ItemTable
 from inhouse.moderation.board import DecisionBoard
 from inhouse.moderation.verdicts import Verdicts
+
+T = TypeVar("T")
+_AT_ONCE: Final = 20_000
 
 
 class BoardKeeper:
@@ -18,13 +22,19 @@ class BoardKeeper:
 
     def items_changed(self, rows: Sequence[int]) -> None:
         """Tell the board which text each of these items has now."""
-        if len(rows):
-            self._board.expect(rows, [f"{self._items.text_key[row]:015x}" for row in rows])
+        for part in _parts(rows):
+            self._board.expect(part, [f"{self._items.text_key[row]:015x}" for row in part])
 
     def verdicts_changed(self, items: Sequence[ItemId]) -> None:
         """Take in the latest verdicts of those items that the table knows."""
-        latest = self._verdicts.latest(items)
-        known = [item for item in latest if item in self._items.index]
-        if known:
-            rows = [self._items.index[item] for item in known]
-            self._board.update(rows, [latest[item] for item in known])
+        for part in _parts(items):
+            latest = self._verdicts.latest(part)
+            known = [item for item in latest if item in self._items.index]
+            if known:
+                rows = [self._items.index[item] for item in known]
+                self._board.update(rows, [latest[item] for item in known])
+
+
+def _parts(whole: Sequence[T]) -> Iterator[Sequence[T]]:
+    """So few at once that a start with a million items needs little memory for their verdicts."""
+    return (whole[start : start + _AT_ONCE] for start in range(0, len(whole), _AT_ONCE))

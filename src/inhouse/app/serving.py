@@ -121,6 +121,7 @@ class FeedService:
         if model is None:
             return None
         self._snapshots.bring_up(model)
+        model.warm_up()
         return Fresh(model=model, prepared=self.feed.prepare(model))
 
     def adopt(self, fresh: Fresh) -> None:

@@ -30,7 +30,7 @@ from inhouse.learning.deltas import (
     packed_names,
     unpacked_names,
 )
-from inhouse.learning.encoding import encode_history
+from inhouse.learning.encoding import empty_histories, encode_history
 from inhouse.learning.head import HeadWeights, Predictions, predict
 from inhouse.learning.taste import Floats, TasteWeights, item_vectors, person_vectors
 
@@ -40,6 +40,8 @@ _TASTE: Final = "taste.safetensors"
 _HEAD: Final = "head.safetensors"
 _MEMORY: Final = "memory.safetensors"
 _PART: Final = ".part-"
+_ROOM: Final = 4  # a part of what there is
+_AT_ONCE: Final = 65_536  # items placed in one product, so that a million need little beside them
 _LOG = logger("snapshots")
 
 
@@ -113,10 +115,14 @@ class TasteSnapshot:
         """Compute the vectors of the rows added to the table since the last call."""
         start, stop = self._count, items.count
         if stop > len(self._vectors):
-            grown = np.zeros((max(stop, 2 * len(self._vectors)), self.dims), dtype=np.float32)
+            # Room from the start, so that the first post that comes copies nothing: untouched rows
+            # take no memory, and a million vectors half a second.
+            grown = np.zeros((stop + stop // _ROOM + 1_024, self.dims), dtype=np.float32)
             grown[:start] = self._vectors[:start]
             self._vectors = grown
-        self._vectors[start:stop] = self._placed(items.ids[start:stop], items.content[start:stop])
+        for first in range(start, stop, _AT_ONCE):
+            part = slice(first, min(first + _AT_ONCE, stop))
+            self._vectors[part] = self._placed(items.ids[part], items.content[part])
         self._count = stop
 
     def apply(self, delta: Delta) -> NDArray[np.int32]:
@@ -178,6 +184,11 @@ class TasteSnapshot:
             id_part=self._ids[rows[held]],
         )
         return item_vectors(part, own, content)
+
+    def warm_up(self) -> None:
+        """Have what a person's vector needs compiled before somebody waits for one."""
+        nobody = empty_histories(1, self._dense.shape.length)
+        person_vectors(self._dense, self._vectors[: self._count], nobody)
 
     def user_vector(self, history: HistoryArrays) -> Floats:
         """float32[d]. Actions on items that `item_vectors` has not met yet are passed over."""

@@ -29,6 +29,7 @@ from inhouse.events.types import LEARNED_KINDS, NEGATIVE_KINDS
 from inhouse.features.content import CONTENT_DIMS
 from inhouse.features.history import HistoryArrays
 from inhouse.learning.encoding import AGE_CODES, DWELL_CODES, Histories, encode_history
+from inhouse.learning.taste_kernels import people_of
 
 Floats = NDArray[np.float32]
 KIND_COUNT: Final = len(LEARNED_KINDS)
@@ -126,17 +127,12 @@ def item_vectors(weights: TasteWeights, rows: NDArray[np.int64], content: Floats
 
 def person_vectors(weights: TasteWeights, vectors: Floats, histories: Histories) -> Floats:
     """float32[n, d]. vectors: float32[items, d]; actions on items beyond it are passed over."""
-    there = (histories.items >= 0) & (histories.items < len(vectors))  # [n, L]
-    actions = vectors[np.where(there, histories.items, 0)]  # [n, L, d]
-    logits = (
-        weights.place[:, None, :]
-        + weights.kind[:, histories.kinds]
-        + weights.age[:, histories.ages]
-        + weights.dwell[:, histories.dwells]
-    )  # [H, n, L]
-    e = np.exp(np.minimum(logits, HIGHEST_LOGIT)) * there  # [H, n, L]
-    shares = e * weights.gain[:, histories.kinds] / np.sqrt(1 + e.sum(axis=2, keepdims=True))
-    pooled = np.einsum("hnl,nld->hnd", shares, actions)  # [H, n, d]
-    mixed = np.matmul(pooled, weights.mix).sum(axis=0)  # [H, n, d] @ [H, d, d] -> [n, d]
-    people: Floats = (mixed + weights.start).astype(np.float32)
+    w = weights
+    people: Floats = people_of(
+        (w.place, w.kind, w.age, w.dwell, w.gain, w.mix, w.start),
+        HIGHEST_LOGIT,
+        vectors,
+        histories.items,
+        (histories.kinds, histories.ages, histories.dwells),
+    )
     return people

@@ -2,11 +2,12 @@
 
 import asyncio
 import dataclasses
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from inhouse.api.context import meters_of, needs, services_of, turns_of
+from inhouse.api.context import admit, meters_of, needs, services_of, turns_of
+from inhouse.api.lane import Fast
 from inhouse.api.meters import Meters
 from inhouse.api.turns import Turns
 from inhouse.api.wire import FeedAnswer, FeedItem, answer, documented
@@ -17,7 +18,7 @@ from inhouse.core.errors import InputError, UnknownError
 from inhouse.core.ids import ID_RULE, ItemId, PageId, UserId, is_valid_id
 from inhouse.events.types import PageItem, ServedPage
 from inhouse.recommend.explain import Why, explain, explained_now
-from inhouse.recommend.surfaces import Surface
+from inhouse.recommend.surfaces import SURFACES, Surface
 from inhouse.recommend.types import FeedQuery
 
 router = APIRouter(prefix="/v1/feed", tags=["feed"], dependencies=[Depends(needs("feed"))])
@@ -26,6 +27,7 @@ MOST_ITEMS = 100
 MOST_EXCLUDED = 1_000
 PAGES_SEARCHED = 200
 _MS_DIGITS = 17
+_YES_OR_NO: Final = {"true": True, "false": False}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +77,46 @@ async def get_feed(
     response = answer(_answer(page, use, detail=asked.detail))
     response.headers["x-feed-level"] = str(page.level)
     return response
+
+
+async def get_feed_fast(request: Request) -> Response | None:
+    """`get_feed` past the framework; None where its question is not one of the plain ones."""
+    user_id = str(request.scope["path"]).rpartition("/")[2]
+    asked = _plainly_asked(request.query_params.multi_items()) if user_id else None
+    if asked is None:
+        return None
+    await admit(request, "feed")
+    use, meters, turns = (
+        await services_of(request),
+        await meters_of(request),
+        await turns_of(request),
+    )
+    return await get_feed(user_id, request, asked, use, meters, turns)
+
+
+FAST: Final = {("GET", "/v1/feed/{}"): Fast(path="/v1/feed/{user_id}", handle=get_feed_fast)}
+
+
+def _plainly_asked(given: list[tuple[str, str]]) -> Asked | None:
+    """What `Asked` says; None where the framework has to read it, or to say what is wrong."""
+    named = dict(given)
+    n, surface, detail = named.get("n", "20"), named.get("surface", "for_you"), named.get("detail")
+    plain = (
+        len(named) == len(given)
+        and (n.isascii() and n.isdecimal() and len(n) <= 3 and 1 <= int(n) <= MOST_ITEMS)
+        and surface in SURFACES
+        and (detail is None or detail in _YES_OR_NO)
+    )
+    if not plain:
+        return None
+    return Asked(
+        surface=cast("Surface", surface),
+        n=int(n),
+        exclude=named.get("exclude", ""),
+        detail=detail == "true",
+        item=named.get("item"),
+        after=named.get("after", ""),
+    )
 
 
 @router.get("/{user_id}/why/{item_id}", responses=documented(Why))
@@ -183,8 +225,10 @@ def _place(after: str) -> tuple[int, ItemId] | None:
 
 def _next(page: ServedPage, use: Services) -> str | None:
     """Where the page behind this one begins; None where it is the last, or in no order of time."""
+    if page.surface != "latest":
+        return None
     timely = [shown for shown in page.items if not _is_pinned(shown)]
-    if page.surface != "latest" or not timely:
+    if not timely:
         return None
     table, last = use.state.items, timely[-1].item_id
     return f"{table.created_ms[table.index[last]]}.{last}"

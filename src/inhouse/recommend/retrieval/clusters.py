@@ -21,7 +21,7 @@ from inhouse.recommend.types import Floats, Rows
 _MOST_CLUSTERS: Final = 4_096
 _SAMPLED: Final = 64  # vectors a cluster that find the centroids
 _ITERATIONS: Final = 5
-_AT_ONCE: Final = 16_384  # vectors assigned in one product
+_AT_ONCE: Final = 16_384  # vectors assigned in one product, or made small together
 _SPARE: Final = 64  # more than asked for are preselected by the small integers, and a quarter
 
 
@@ -62,7 +62,11 @@ def cluster(vectors: Floats, seed: int = 0) -> Clusters:
     slot_of = np.empty(count, dtype=np.int32)
     slot_of[rows] = np.arange(count, dtype=np.int32)
     sizes = np.bincount(nearest, minlength=len(centroids))
-    codes, scales = _small(vectors[rows])
+    codes = np.empty(vectors.shape, dtype=np.int8)
+    scales = np.empty(count, dtype=np.float32)
+    for start in range(0, count, _AT_ONCE):  # at once it would take the vectors' memory four times
+        part = slice(start, start + _AT_ONCE)
+        codes[part], scales[part] = _small(vectors[rows[part]])
     scan(codes[:1], scales[:1], np.zeros((1, 2), dtype=np.int64), codes[0])  # compiles it
     return Clusters(
         count=count,

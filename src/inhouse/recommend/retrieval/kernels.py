@@ -5,7 +5,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 
-@njit(nogil=True)
+@njit(nogil=True, cache=True)
 def scan(
     codes: NDArray[np.int8],
     scales: NDArray[np.float32],
@@ -15,7 +15,11 @@ def scan(
     """Score ranges of slots: slots and scores[i] = scales[slot] * sum_j codes[slot, j] query[j].
 
     codes: [slots, d], scales: [slots], ranges: [k, 2] from and up to, query: [d].
+
+    The sum is kept in 32 bits and one factor in 16, for which processors have an instruction of
+    their own; left to itself the compiler sums in 64, at a third of the speed.
     """
+    wide = query.astype(np.int16)
     size = 0
     for k in range(len(ranges)):
         size += ranges[k, 1] - ranges[k, 0]
@@ -26,7 +30,7 @@ def scan(
         for slot in range(ranges[k, 0], ranges[k, 1]):
             total = np.int32(0)
             for j in range(codes.shape[1]):
-                total += np.int32(codes[slot, j]) * np.int32(query[j])
+                total = np.int32(total + np.int32(codes[slot, j]) * wide[j])
             slots[found] = slot
             scores[found] = scales[slot] * np.float32(total)
             found += 1

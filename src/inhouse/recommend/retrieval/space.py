@@ -29,7 +29,8 @@ class _Near:
 
     rows: Rows  # best first
     scores: Floats  # of each
-    count: int  # items there were
+    count: int  # items that were compared
+    searched: int  # items there were when they were looked for
 
 
 class Space:
@@ -55,14 +56,6 @@ class Space:
     def refresh(self, vectors: Floats) -> None:
         """Hear of the vectors as they are now: [count, d], rows only added since the last call."""
         self.vectors = vectors
-        known = 0 if self._clusters is None else self._clusters.count
-        if len(vectors) - known <= max(EXACT_UP_TO, int(_REBUILT_AFTER * known)):
-            return
-        if self._builder is None or not self._builder.is_alive():
-            self._builder = threading.Thread(target=self.build, name="clusters", daemon=True)
-            self._builder.start()
-        if self._patient:
-            self._builder.join()
 
     def build(self) -> None:
         """Make the clusters anew from the vectors there are."""
@@ -80,6 +73,7 @@ class Space:
 
     def nearest(self, vector: Floats, k: int) -> tuple[Rows, Floats]:
         """int32[at most k] and float32: rows by dot product with float32[d], best first."""
+        self._keep_up()
         clusters = self._clusters
         if clusters is None:
             return self._exact(vector, k)
@@ -93,25 +87,43 @@ class Space:
         """int32[at most k] and float32: rows by dot product with that row's vector, best first.
 
         The nearest are remembered, so that a vector that moved is met again only when they are
-        looked for anew; items added since are compared one by one.
+        looked for anew; items added since are compared one by one, each once.
         """
-        known = self._known.get(row)
+        count, known = len(self.vectors), self._known.get(row)
         if known is None or len(known.rows) < min(k, known.count) or self._is_old(known):
             rows, scores = self.nearest(self.vectors[row], k)
-            known = _Near(rows=rows, scores=scores, count=len(self.vectors))
-            self._known[row] = known
-            if len(self._known) > _REMEMBERED:
+            known = _Near(rows=rows, scores=scores, count=count, searched=count)
+            if len(self._known) >= _REMEMBERED:
                 self._known.pop(next(iter(self._known)))
-        if known.count == len(self.vectors):
-            return known.rows[:k], known.scores[:k]
-        newer = np.arange(known.count, len(self.vectors), dtype=np.int32)
-        rows = np.concatenate([known.rows, newer])
-        scores = self.vectors[rows] @ self.vectors[row]
+            self._known[row] = known
+        elif known.count < count:
+            most = max(k, len(known.rows))
+            rows, scores = self._with_newer(known.rows, known.count, self.vectors[row], most)
+            known = _Near(rows=rows, scores=scores, count=count, searched=known.searched)
+            self._known[row] = known
+        return known.rows[:k], known.scores[:k]
+
+    def _keep_up(self) -> None:
+        """Have an index made where one is due: only of what is searched, since it takes seconds."""
+        known = 0 if self._clusters is None else self._clusters.count
+        if len(self.vectors) - known <= max(EXACT_UP_TO, int(_REBUILT_AFTER * known)):
+            return
+        if self._builder is None or not self._builder.is_alive():
+            self._builder = threading.Thread(target=self.build, name="clusters", daemon=True)
+            self._builder.start()
+        if self._patient:
+            self._builder.join()
+
+    def _is_old(self, known: _Near) -> bool:
+        return len(self.vectors) - known.searched > _ADDED_SINCE
+
+    def _with_newer(self, found: Rows, count: int, vector: Floats, k: int) -> tuple[Rows, Floats]:
+        """The best of those found among the first `count` items and of all that came after."""
+        newer = np.arange(count, len(self.vectors), dtype=np.int32)
+        rows = np.concatenate([found, newer])
+        scores = np.concatenate([self.vectors[found] @ vector, self.vectors[count:] @ vector])
         best = top(scores, k)
         return rows[best], scores[best]
-
-    def _is_old(self, known: "_Near") -> bool:
-        return len(self.vectors) - known.count > _ADDED_SINCE
 
     def _exact(self, vector: Floats, k: int) -> tuple[Rows, Floats]:
         scores = self.vectors @ vector
@@ -120,11 +132,8 @@ class Space:
 
     def _by_clusters(self, clusters: Clusters, vector: Floats, k: int) -> tuple[Rows, Floats]:
         probes = max(_FEWEST_PROBES, int(self._share * len(clusters.centroids)))
-        newer = np.arange(clusters.count, len(self.vectors), dtype=np.int32)
-        rows = np.concatenate([clusters.preselect(vector, k, probes), newer])
-        scores = self.vectors[rows] @ vector
-        best = top(scores, k)
-        return rows[best], scores[best]
+        found = clusters.preselect(vector, k, probes)
+        return self._with_newer(found, clusters.count, vector, k)
 
     def _check(self, clusters: Clusters, vector: Floats) -> None:
         exact, _ = self._exact(vector, _CHECKED_AT)

@@ -90,7 +90,7 @@ class HistoryModelTests:
         found = scores_of(self.model, content)(from_lists([[1, 2], [3]]))
 
         wanted = vectors @ self.model.person(vectors, plain_history(np.array([1, 2])))
-        np.testing.assert_allclose(found[0], wanted, atol=1e-4)
+        np.testing.assert_allclose(found[0], wanted, rtol=1e-5, atol=1e-4)
         assert found.shape == (2, ITEMS)
 
 

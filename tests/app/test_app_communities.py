@@ -21,9 +21,9 @@ from inhouse.app.communities import (
 )
 from inhouse.app.erasure import Eraser
 from inhouse.app.hub import Hub
+from inhouse.app.rounds import Rounds
 from inhouse.app.settings import SECTIONS, Settings, load_settings
 from inhouse.app.standby import Standbys
-from inhouse.app.turns import Turns
 from inhouse.catalog.types import Item
 from inhouse.core.errors import (
     AccessError,
@@ -300,22 +300,22 @@ class _Duty:
         self._told.setdefault("closed", []).append(self._name)
 
 
-def _turns(home: Settings, told: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Turns:
-    monkeypatch.setattr("inhouse.app.turns.LOOK_EVERY_S", 0.0)
-    return Turns("worker", Hub(Services(home)), lambda services: _Duty(services, told))
+def _rounds(home: Settings, told: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Rounds:
+    monkeypatch.setattr("inhouse.app.rounds.LOOK_EVERY_S", 0.0)
+    return Rounds("worker", Hub(Services(home)), lambda services: _Duty(services, told))
 
 
 def test_every_community_has_its_turn(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """In order, those added while it runs too; a removed one is closed."""
     told: dict[str, Any] = {}
     add(home, "tea")
-    turns = _turns(home, told, monkeypatch)
-    turns.step()
+    rounds = _rounds(home, told, monkeypatch)
+    rounds.step()
     add(home, "coffee")
-    turns.step()
+    rounds.step()
     remove(home, "tea")
-    turns.step()
-    turns.close()
+    rounds.step()
+    rounds.close()
 
     assert told["steps"] == ["", "tea", "", "tea", "coffee", "", "coffee"]
     assert told["closed"] == ["tea", "", "coffee"]
@@ -328,12 +328,12 @@ def test_one_communitys_fault_costs_the_others_nothing(
     """It rests; the others have their turns. After a crash its parts are made anew."""
     told: dict[str, Any] = {"faults": {"tea": fault}}
     add(home, "coffee"), add(home, "tea")
-    turns = _turns(home, told, monkeypatch)
+    rounds = _rounds(home, told, monkeypatch)
     for _ in range(3):
-        turns.step()
-    monkeypatch.setattr("inhouse.app.turns.time.monotonic", lambda: float("1e12"))
-    turns.step()
-    turns.close()
+        rounds.step()
+    monkeypatch.setattr("inhouse.app.rounds.time.monotonic", lambda: float("1e12"))
+    rounds.step()
+    rounds.close()
 
     assert [told["steps"].count(name) for name in ("", "coffee", "tea")] == [4, 4, 2]
     assert told["made"].count("tea") == (1 if isinstance(fault, StoreError) else 2)
@@ -341,10 +341,10 @@ def test_one_communitys_fault_costs_the_others_nothing(
 
 def test_alone_a_crash_ends_the_process(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then the supervisor starts a fresh one, as ever."""
-    turns = _turns(home, {"faults": {"": ZeroDivisionError("a bug")}}, monkeypatch)
+    rounds = _rounds(home, {"faults": {"": ZeroDivisionError("a bug")}}, monkeypatch)
     with pytest.raises(ZeroDivisionError):
-        turns.step()
-    turns.close()
+        rounds.step()
+    rounds.close()
 
 
 def test_a_standby_holds_every_community(home: Settings) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from inhouse.app.imports.movielens import open_movielens
 from inhouse.app.imports.tabular import open_table
-from inhouse.app.replay import ORDER, PAGE, Permissive, replay
+from inhouse.app.replay import ORDER, PAGE, replay
 from inhouse.app.replay_recording import Recording, recorded_by, recorded_in
 from inhouse.app.replay_types import ReplayProgress, ReplayReport, ReplaySettings, Standing
 from inhouse.catalog.catalog import Catalog
@@ -19,6 +19,7 @@ from inhouse.core.random import stream
 from inhouse.events.log import EventLog
 from inhouse.events.types import Event, EventKind, LoggedEvent
 from inhouse.learning.settings import LearningSettings
+from inhouse.recommend.permissive import Permissive
 from inhouse.recommend.settings import RecommendSettings
 from inhouse.stats.types import Interval
 from inhouse.store.database import Database

@@ -6,8 +6,8 @@ from typing import Final
 from inhouse.app.build import Services
 from inhouse.app.hub import Hub
 from inhouse.app.loops import run_loop
+from inhouse.app.rounds import Rounds
 from inhouse.app.settings import load_settings
-from inhouse.app.turns import Turns
 from inhouse.core.logs import configure_logs, logger
 from inhouse.learning.learner import Learner
 
@@ -55,11 +55,11 @@ def main() -> None:
     """The role `learner`: learn from each community's log and publish until told to stop."""
     settings = load_settings()
     configure_logs(role="learner", level=settings.app.log_level)
-    turns = Turns("learner", Hub(Services(settings)), LearnerProcess)
+    rounds = Rounds("learner", Hub(Services(settings)), LearnerProcess)
     try:
-        run_loop("learner", turns.step, settings.app.learn_every_s)
+        run_loop("learner", rounds.step, settings.app.learn_every_s)
     finally:
-        turns.close()
+        rounds.close()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from inhouse.app.permissive import Permissive
 from inhouse.app.replay_recording import Recording
 from inhouse.app.replay_report import Answers, standings_of
 from inhouse.app.replay_types import ReplayProgress, ReplayReport, ReplaySettings
@@ -30,6 +29,7 @@ from inhouse.features.state import LiveState
 from inhouse.learning.baselines import ItemNeighbours, RecentPopularity
 from inhouse.learning.course import Course
 from inhouse.learning.evaluate import Recommender
+from inhouse.recommend.permissive import Permissive
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.types import FeedQuery
 from inhouse.stats.ranking import target_ranks

@@ -8,8 +8,8 @@ from inhouse.app.build import Services
 from inhouse.app.erasure import Eraser
 from inhouse.app.hub import Hub
 from inhouse.app.loops import run_loop
+from inhouse.app.rounds import Rounds
 from inhouse.app.settings import load_settings
-from inhouse.app.turns import Turns
 from inhouse.core.clock import SystemClock
 from inhouse.core.logs import configure_logs, logger
 from inhouse.events.sessions import Sessions
@@ -85,11 +85,11 @@ def main() -> None:
     """The role `worker`: judge what is posted and look after the models until told to stop."""
     settings = load_settings()
     configure_logs(role="worker", level=settings.app.log_level)
-    turns = Turns("worker", Hub(Services(settings)), Worker)
+    rounds = Rounds("worker", Hub(Services(settings)), Worker)
     try:
-        run_loop("worker", turns.step, settings.app.worker_pause_ms / 1_000)
+        run_loop("worker", rounds.step, settings.app.worker_pause_ms / 1_000)
     finally:
-        turns.close()
+        rounds.close()
 
 
 if __name__ == "__main__":

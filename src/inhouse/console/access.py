@@ -103,9 +103,8 @@ class Door:
     """The rules."""
 
     password: str  # empty lets in only this machine
-    cookie: str = (
-        COOKIE  # browsers keep one for all ports of a machine, so each console has its own
-    )
+    # Browsers keep one for all ports of a machine, so each console has its own.
+    cookie: str = COOKIE
     listens_on: str  # the host of the settings; a name the console may be called by
     sessions: Sessions
 

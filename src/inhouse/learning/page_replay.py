@@ -57,9 +57,8 @@ class PageReplay:
         self.watermark_ms = 0  # pages whose waiting ended by then were given out
         self._wait_ms = wait_ms
         self._look = look
-        self._queue: deque[tuple[int, ServedPage]] = (
-            deque()
-        )  # pages whose events are not all in yet
+        # Pages with events before them that are not all in yet.
+        self._queue: deque[tuple[int, ServedPage]] = deque()
         self._waiting: dict[PageId, Waiting] = {}
         self._pages_of: dict[UserId, deque[PageId]] = {}
         self._last_offset: dict[UserId, int] = {}  # of each person's latest event in the state

@@ -7,15 +7,12 @@ yet, as after an installation: seconds that no request should wait for.
 from functools import cache
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from inhouse.catalog.types import Item, User
 from inhouse.core.clock import HOUR_MS
 from inhouse.core.ids import EventId, ItemId, UserId
 from inhouse.events.types import Event, EventKind, LoggedEvent
 from inhouse.features.state import LiveState
-from inhouse.moderation.types import Surface, Viewer
+from inhouse.recommend.permissive import Permissive
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.surfaces import SURFACES
 from inhouse.recommend.types import FeedQuery
@@ -25,25 +22,10 @@ _ME: Final = UserId("warm")
 _ITEMS: Final = 2_400  # so many that lists are cut short as in life
 
 
-class _Allowed:
-    """Decisions of a community in which everything is allowed."""
-
-    version = "warm"
-
-    @property
-    def policy(self) -> "_Allowed":
-        return self
-
-    def actions(
-        self, items: NDArray[np.int32], surface: Surface, viewer: Viewer
-    ) -> NDArray[np.uint8]:
-        return np.zeros(len(items), dtype=np.uint8)
-
-
 @cache
 def warm_up() -> None:
     """Serve every surface of an invented community once; again in this process it does nothing."""
-    feed = Feed(_state(), _Allowed())
+    feed = Feed(_state(), Permissive())
     for surface in SURFACES:
         item_id = ItemId("i1") if surface == "similar" else None
         feed.serve(FeedQuery(user_id=_ME, now_ms=_NOW_MS, surface=surface, item_id=item_id))

@@ -27,7 +27,7 @@ MOST_ITEMS = 100
 MOST_EXCLUDED = 1_000
 PAGES_SEARCHED = 200
 _MS_DIGITS = 17
-_YES_OR_NO: Final = {"true": True, "false": False}
+_YES_OR_NO: Final[dict[str | None, bool]] = {None: False, "true": True, "false": False}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,7 +105,7 @@ def _plainly_asked(given: list[tuple[str, str]]) -> Asked | None:
         len(named) == len(given)
         and (n.isascii() and n.isdecimal() and len(n) <= 3 and 1 <= int(n) <= MOST_ITEMS)
         and surface in SURFACES
-        and (detail is None or detail in _YES_OR_NO)
+        and detail in _YES_OR_NO
     )
     if not plain:
         return None
@@ -113,7 +113,7 @@ def _plainly_asked(given: list[tuple[str, str]]) -> Asked | None:
         surface=cast("Surface", surface),
         n=int(n),
         exclude=named.get("exclude", ""),
-        detail=detail == "true",
+        detail=_YES_OR_NO[detail],
         item=named.get("item"),
         after=named.get("after", ""),
     )

@@ -21,9 +21,7 @@ def merit_of(moment: Moment, ranked: Candidates) -> Merit:
     the knob `diversity`.
     """
     d = float(moment.tuning.diversity) if moment.plan.varied else 0.0
-    by_rank = -np.arange(
-        len(ranked), dtype=np.float64
-    )  # the order kept by a plan without arranging
+    by_rank = -np.arange(len(ranked), dtype=np.float64)  # kept by a plan without arranging
     return Merit(
         worth=(1 - d) * _scaled(ranked, moment.query.n) if moment.plan.arranged else by_rank,
         diversity=d,

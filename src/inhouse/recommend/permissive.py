@@ -1,4 +1,4 @@
-"""A board on which everything is allowed: for recorded posts, and for rehearsals."""
+"""A board on which everything is allowed: for recorded posts, and for an invented community."""
 
 from dataclasses import dataclass
 

@@ -35,7 +35,7 @@ class _Turn:
     not_before_s: float = 0.0
 
 
-class Turns:
+class Rounds:
     """Gives every community its step, in order, again and again."""
 
     def __init__(self, role: str, hub: Hub, make: Callable[[Services], Duty]) -> None:

@@ -200,6 +200,21 @@ def test_a_community_that_cannot_be_opened_leaves_the_others_whole(tmp_path: Pat
     assert then == {"": 200, "tea": 200, "chess": 401}
 
 
+def test_health_invents_nothing_of_a_home_that_cannot_be_opened(tmp_path: Path) -> None:
+    """What is not known is null, and the others are served."""
+    with tenants_world.world(tmp_path, ["", "tea"]) as made:
+        live(made, "tea", QUIET)
+        home, keys = made.home, made.keys
+    (home.folder / "inhouse.db").write_bytes(b"not a database" * 1_000)
+    with TestClient(create_app(Services(home)), raise_server_exceptions=False) as client:
+        health = client.get("/readyz").json()
+        served = World(home=home, client=client, keys=keys).ask("tea", "GET", "/v1/feed/ana")
+
+    unknown = dict.fromkeys(("items", "people", "log_offset", "snapshot_id"))
+    assert health == {"ok": True, "communities": 2, "failing": 1, **unknown}
+    assert served.status_code == 200
+
+
 def test_communities_come_and_go_while_the_server_runs(two: World) -> None:
     """An added one is served and a removed one unknown within seconds; restored, all is there."""
     coffee = communities.add(two.home, "coffee")

@@ -34,13 +34,13 @@ class State:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Health:
     """Whether the process can do its work. What is told of a state is the community's without a
-    name, zero while that cannot be served."""
+    name, null while that cannot be served."""
 
     ok: bool
-    items: int
-    people: int
-    log_offset: int  # how much of the log is in the state
-    snapshot_id: str | None  # the model in use
+    items: int | None
+    people: int | None
+    log_offset: int | None  # how much of the log is in the state
+    snapshot_id: str | None  # the model in use; null where there is none yet, too
     communities: int  # served here, the one without a name too
     failing: int  # of these cannot be served at the moment
 
@@ -56,14 +56,13 @@ def _state(use: Services) -> State:
 
 
 def _health(house: House) -> Health:
-    home = house.home
-    state = _state(home) if home else State(items=0, people=0, log_offset=0, snapshot_id=None)
+    state = _state(house.home) if house.home else None
     return Health(
         ok=True,
-        items=state.items,
-        people=state.people,
-        log_offset=state.log_offset,
-        snapshot_id=state.snapshot_id,
+        items=None if state is None else state.items,
+        people=None if state is None else state.people,
+        log_offset=None if state is None else state.log_offset,
+        snapshot_id=None if state is None else state.snapshot_id,
         communities=len(house),
         failing=house.failing,
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from benchmarks.common import Report, arguments
 from inhouse.core.ids import EventId, ItemId, PageId, UserId
@@ -210,8 +211,9 @@ def main() -> None:
         options.turns, options.ids = options.turns // 2, options.ids // 10
     columns = ("what", "examples_per_s", "by_wall", "join_us", "learn_us", "publish_us")
     report = Report("learning", (*columns, "rows", "table_mb", "grown_mb"))
-    bounded(report, options)
-    joined_and_learned(report, options)
+    with threadpool_limits(1):  # as every role runs, and the target is one core's
+        bounded(report, options)
+        joined_and_learned(report, options)
     report.finish(options)
 
 

@@ -112,7 +112,8 @@ def test_a_page_of_last_month_explains_itself(community: TestClient, services: S
 
     assert now["detail"] == then["detail"]
     assert (now["shown"], now["page_id"]) == (True, page["page_id"])
-    assert set(now["detail"]["predicted"]) == {"p_click", "p_like", "p_hide", "dwell_ms"}
+    expected = {"p_click", "p_like", "p_hide", "dwell_ms", "dwell_even_ms"}
+    assert set(now["detail"]["predicted"]) == expected
     assert set(now["detail"]["because"]) <= {"i0", "i2", "i4", "i6"}
     assert now["detail"]["because"]
     assert "weighed most for it" in " ".join(now["sentences"])

@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from inhouse.core.errors import SnapshotError
 from inhouse.features.candidates import FEATURE_NAMES
 from inhouse.learning.examples import Impressions
-from inhouse.learning.head import HeadWeights, head_logits, predict
+from inhouse.learning.head import HeadWeights, head_logits, length_codes, predict
 from inhouse.learning.train import train_head
 from inhouse.learning.train_head import (
     HeadModel,
@@ -19,6 +20,7 @@ from inhouse.learning.train_head import (
     judge_head,
     judge_rates,
     standardised_anew,
+    stretch_of,
 )
 
 Planted = Callable[..., Impressions]
@@ -32,6 +34,62 @@ def trained(planted: Planted) -> HeadWeights:
     trainer.remember(planted(4_000))
     trainer.learn(300)
     return trainer.export()
+
+
+def _of_lengths(numbers: np.random.Generator, n: int) -> tuple[Impressions, NDArray[np.bool_]]:
+    """Clips of 10 s and films of 200 s, of which a tenth is watched, and twice that if liked."""
+    features = np.zeros((n, len(FEATURE_NAMES)), dtype=np.float32)
+    long, liked = numbers.random(n) < 0.5, numbers.random(n) < 0.5
+    seconds = np.where(long, 200.0, 10.0)
+    features[:, FEATURE_NAMES.index("duration_log")] = np.log1p(seconds)
+    features[:, FEATURE_NAMES.index("taste")] = liked
+    dwell_ms = 100 * seconds * np.where(liked, 2.0, 1.0) * numbers.gamma(5, 0.2, n)
+    nobody = np.zeros(n, dtype=np.bool_)
+    return Impressions(
+        features=features,
+        clicked=liked,
+        liked=nobody,
+        hidden=nobody,
+        dwell_ms=dwell_ms.astype(np.float32),
+        propensity=np.ones(n, dtype=np.float32),
+        position=np.zeros(n, dtype=np.int32),
+        at_ms=np.arange(n, dtype=np.int64),
+    ), long
+
+
+def test_length_is_no_merit() -> None:
+    """Dwell as if all were equally long tells what is liked, not what is long."""
+    numbers = np.random.default_rng(5)
+    trainer = HeadTrainer(HeadTraining(hidden=8, batch=256, rate=1e-2))
+    trainer.remember(_of_lengths(numbers, 4_000)[0])
+    trainer.learn(600)
+    unseen, long = _of_lengths(numbers, 2_000)
+
+    told = predict(trainer.export(), unseen.features)
+
+    def mean(values: NDArray[np.float32], *which: NDArray[np.bool_]) -> float:
+        return float(values[np.logical_and.reduce(which)].mean())
+
+    liked = unseen.clicked
+    for same in (liked, ~liked):
+        assert mean(told.dwell_ms, long, same) > 10 * mean(told.dwell_ms, ~long, same)
+        evened = mean(told.dwell_even_ms, long, same) / mean(told.dwell_even_ms, ~long, same)
+        assert evened == pytest.approx(1, abs=0.35)
+    assert mean(told.dwell_even_ms, liked) > 1.6 * mean(told.dwell_even_ms, ~liked)
+    assert float(told.dwell_even_ms.mean()) == pytest.approx(float(told.dwell_ms.mean()), rel=0.1)
+
+
+def test_a_length_nobody_met_is_not_corrected() -> None:
+    """Nor is anything before there are impressions, or by a head from before there was this."""
+    numbers = np.random.default_rng(5)
+    known, _ = _of_lengths(numbers, 1_000)
+
+    stretch = stretch_of(known)
+
+    met = np.unique(length_codes(known.features))
+    assert met.tolist() == [4, 8]
+    assert np.delete(stretch, met).tolist() == [1.0] * (len(stretch) - 2)
+    assert stretch_of(known.slice(0, 0)).tolist() == [1.0] * len(stretch)
 
 
 def test_torch_and_numpy_give_the_same_logits(trained: HeadWeights, planted: Planted) -> None:

@@ -62,6 +62,7 @@ class Head:
     p_like: NDArray[np.float32]
     p_hide: NDArray[np.float32]
     dwell_ms: NDArray[np.float32]
+    dwell_even_ms: NDArray[np.float32]
 
 
 @dataclass
@@ -95,7 +96,13 @@ class ColourModel:
         p_click = (0.05 + 0.5 * np.clip(taste, 0, 1)).astype(np.float32)
         p_click[list(self.nan_rows)] = np.nan
         flat = np.full(len(features), 0.01, dtype=np.float32)
-        return Head(p_click=p_click, p_like=flat, p_hide=flat, dwell_ms=flat * 1_000)
+        return Head(
+            p_click=p_click,
+            p_like=flat,
+            p_hide=flat,
+            dwell_ms=flat * 1_000,
+            dwell_even_ms=flat * 1_000,
+        )
 
 
 class World:

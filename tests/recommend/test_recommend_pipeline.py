@@ -270,7 +270,8 @@ def test_the_page_names_all_that_it_came_from() -> None:
     )
     assert {"read", "filter", "rank", "arrange", "write", "merge"} <= page.took_ms.keys()
     shown = page.items[0]
-    assert {"p_click", "p_like", "p_hide", "dwell_ms"} == shown.predicted.keys()
+    expected = {"p_click", "p_like", "p_hide", "dwell_ms", "dwell_even_ms"}
+    assert expected == shown.predicted.keys()
     assert shown.source == shown.sources[0]
     mine = {f"i{i}" for i in world.state.person(UserId("p0")).seen}
     assert set(shown.because) <= mine

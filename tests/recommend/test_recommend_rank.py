@@ -67,14 +67,19 @@ def test_a_learned_taste_is_not_counted_twice(columns: dict[str, float], s: floa
 
 
 def _predictions(*rows: tuple[float, float, float, float]) -> Predictions:
+    """Clicks, likes, hides and the dwell that counts; how long they are looked at says nothing."""
     columns = np.array(rows, dtype=np.float32).T
     return Predictions(
-        p_click=columns[0], p_like=columns[1], p_hide=columns[2], dwell_ms=columns[3]
+        p_click=columns[0],
+        p_like=columns[1],
+        p_hide=columns[2],
+        dwell_ms=np.full_like(columns[3], 77_000),
+        dwell_even_ms=columns[3],
     )
 
 
 def test_the_value_is_the_weighted_sum_of_what_is_expected() -> None:
-    """Dwell counts in seconds, up to a minute."""
+    """Dwell as if all were equally long counts, in seconds, up to a minute."""
     weights = ValueWeights(p_click=1, p_like=4, p_hide=-15, dwell_s=0.03)
     found = values(_predictions((0.5, 0.25, 0.125, 10_000), (0, 0, 0, 600_000)), weights)
     assert found.tolist() == pytest.approx([0.5 + 1.0 - 1.875 + 0.3, 1.8], rel=1e-6)

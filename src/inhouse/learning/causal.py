@@ -7,6 +7,7 @@ Where an action stands is told by a learned bias of each head and distance (T5: 
 same with numpy.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,19 +70,25 @@ class CausalBlock(nn.Module):
         return x + dropout(thought) * torch.sigmoid(self.gate_think(h))
 
 
+Block = Callable[[CausalShape], nn.Module]  # what reads and thinks, called as `CausalBlock` is
+
+
 class CausalEncoder(nn.Module):
     """From item vectors and codes to what is wanted next, at every place."""
 
     distance: Tensor
     later: Tensor
 
-    def __init__(self, shape: CausalShape, generator: torch.Generator) -> None:
+    def __init__(
+        self, shape: CausalShape, generator: torch.Generator, block: Block = CausalBlock
+    ) -> None:
+        """block: another than ours is for comparison, `causal_serving.py` knows ours alone."""
         super().__init__()
         d = shape.dims
         self.kind = nn.Parameter(torch.zeros(KIND_COUNT, d))
         self.gap = nn.Parameter(torch.zeros(AGE_CODES, d))
         self.dwell = nn.Parameter(torch.zeros(DWELL_CODES, d))
-        self.blocks = nn.ModuleList(CausalBlock(shape) for _ in range(shape.blocks))
+        self.blocks = nn.ModuleList(block(shape) for _ in range(shape.blocks))
         self.norm = nn.LayerNorm(d)
         back = torch.arange(shape.length)
         self.register_buffer("distance", (back[:, None] - back).clamp(min=0), persistent=False)

@@ -6,7 +6,7 @@ it says the average until it has learned better.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -18,13 +18,23 @@ from torch.nn import functional
 from inhouse.core.random import stream
 from inhouse.features.candidates import FEATURE_NAMES
 from inhouse.learning.examples import Impressions, Judgement
-from inhouse.learning.head import CLIP, LONGEST_S, TASKS, HeadWeights, head_logits
+from inhouse.learning.head import (
+    CLIP,
+    LENGTH_CODES,
+    LONGEST_S,
+    TASKS,
+    HeadWeights,
+    head_logits,
+    length_codes,
+)
 from inhouse.learning.memory import ImpressionMemory
 from inhouse.learning.train_state import below, numbers_array, restore_numbers, under
 
 _LEAST_SPREAD: Final = 1e-6
 _LEAST_RATE: Final = 1e-4
 _DWELL_WEIGHT: Final = 0.05  # seconds are larger than nats
+_IMAGINED: Final = 50  # impressions of average dwell that each length starts with
+_LEAST_DWELL_S: Final = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +122,7 @@ class HeadTrainer:
             optimiser.step()
             total += float(loss.detach())
             progress(step + 1)
-        self._weights = model.export()
+        self._weights = replace(model.export(), stretch=stretch_of(known))
         return total / max(steps, 1)
 
 
@@ -144,7 +154,18 @@ def first_weights(known: Impressions, hidden: int, dice: torch.Generator) -> Hea
         inward_bias=np.zeros(hidden, dtype=np.float32),
         outward=np.zeros((hidden, tasks), dtype=np.float32),
         bias=bias.astype(np.float32),
+        stretch=stretch_of(known),
     )
+
+
+def stretch_of(known: Impressions) -> NDArray[np.float32]:
+    """float32[LENGTH_CODES]: mean dwell on posts of each length, in means of all."""
+    dwell_s = np.minimum(known.dwell_ms / 1_000, LONGEST_S)
+    usual = max(float(dwell_s.mean()) if len(known) else 0.0, _LEAST_DWELL_S)
+    codes = length_codes(known.features)
+    times = np.bincount(codes, minlength=LENGTH_CODES) + _IMAGINED
+    sums = np.bincount(codes, weights=dwell_s / usual, minlength=LENGTH_CODES) + _IMAGINED
+    return (sums / times).astype(np.float32)
 
 
 def standardised_anew(weights: HeadWeights, features: NDArray[np.float32]) -> HeadWeights:
@@ -160,6 +181,7 @@ def standardised_anew(weights: HeadWeights, features: NDArray[np.float32]) -> He
         inward_bias=weights.inward_bias + shift @ weights.inward,
         outward=weights.outward,
         bias=weights.bias + shift @ weights.straight,
+        stretch=weights.stretch,
     )
 
 

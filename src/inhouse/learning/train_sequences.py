@@ -14,7 +14,7 @@ take an nth of a step's rows and add up their gradients do what one would do.
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -28,7 +28,7 @@ from torch.nn import functional
 
 from inhouse.core.random import stream
 from inhouse.features.content import CONTENT_DIMS
-from inhouse.learning.causal import CausalEncoder, Rows
+from inhouse.learning.causal import Block, CausalBlock, CausalEncoder, Rows
 from inhouse.learning.causal_serving import CausalShape, CausalWeights
 from inhouse.learning.factors import item_factors
 from inhouse.learning.id_rows import IdRows
@@ -59,11 +59,23 @@ class SequenceTraining:
     seed: int = 0  # of everything random
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """What a model is made of and taught by; others than ours are for comparison alone."""
+
+    block: Block = CausalBlock
+    loss: Callable[[Tensor, Tensor, Softmax], Tensor] = mean_loss  # as `mean_loss` is called
+
+
 class SequenceTrainer:
     """A causal model that is being trained. The same seed and calls give the same weights."""
 
     def __init__(
-        self, sequences: Sequences, catalogue: Catalogue, training: SequenceTraining
+        self,
+        sequences: Sequences,
+        catalogue: Catalogue,
+        training: SequenceTraining,
+        parts: Parts = Parts(),
     ) -> None:
         torch.set_num_threads(training.threads)
         self.training = training
@@ -71,7 +83,8 @@ class SequenceTrainer:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._dtype = _fast_type(self._device)
         dice = torch.Generator().manual_seed(training.seed)
-        self._dense = _Dense(training.shape, dice).to(self._device)
+        self._loss = parts.loss
+        self._dense = _Dense(training.shape, dice, parts.block).to(self._device)
         encoder = self._dense.encoder
         self._encode = torch.compile(encoder) if self._device.type == "cuda" else encoder
         count, d = len(catalogue.item_ids), training.shape.dims
@@ -122,14 +135,19 @@ class SequenceTrainer:
 
     def weights(self) -> CausalWeights:
         """The moving average of what was learned."""
-        dense = {name: _array(part) for name, part in self._dense.averages.items()}
+        id_part, dense = self.averages()
         return CausalWeights(
             item_ids=self._catalogue.item_ids,
             shape=self.training.shape,
-            id_part=_array(self._ids.averages()),
+            id_part=id_part,
             content_map=dense.pop("content_map"),
             encoder={name.removeprefix("encoder."): part for name, part in dense.items()},
         )
+
+    def averages(self) -> tuple[Floats, dict[str, Floats]]:
+        """Moving averages of the id parts, float32[items, d], and of all else by name."""
+        dense = {name: _array(part) for name, part in self._dense.averages.items()}
+        return _array(self._ids.averages()), dense
 
     def arrays(self) -> Arrays:
         """Everything that `restore` needs to go on with the same losses."""
@@ -185,7 +203,7 @@ class SequenceTrainer:
         people = self._people(vectors, needed, mine, dropout)  # [m, d], of places with an answer
         columns = torch.from_numpy(np.searchsorted(needed, choices)).to(self._device)
         softmax = _softmax(mine, choices, correction).on(self._device, self._dtype)
-        loss = mean_loss(people, vectors[columns], softmax)
+        loss = self._loss(people, vectors[columns], softmax)
         share = len(people) / int((packed.targets >= 0).sum())
         self._optimiser.zero_grad()
         (loss * share).backward()  # type: ignore[no-untyped-call]
@@ -234,11 +252,11 @@ class SequenceTrainer:
 class _Dense(nn.Module):
     """What is not a table: the content map and the encoder, with their moving averages."""
 
-    def __init__(self, shape: CausalShape, dice: torch.Generator) -> None:
+    def __init__(self, shape: CausalShape, dice: torch.Generator, block: Block) -> None:
         super().__init__()
         noise = torch.randn(CONTENT_DIMS, shape.dims, generator=dice)
         self.content_map = nn.Parameter(noise * 0.05)
-        self.encoder = CausalEncoder(shape, dice)
+        self.encoder = CausalEncoder(shape, dice, block)
         self.averages = {name: part.detach().clone() for name, part in self.named_parameters()}
 
     def items(self, id_part: Tensor, content: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
 """Writing down what was served, so that it can be explained and learned from."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from inhouse.recommend.moment import Moment
 from inhouse.recommend.types import SOURCE_NAMES, Candidates, Predictions, Removal
 
 _RESERVE_LOGGED = 60
+_PREDICTED: Final = tuple(field.name for field in fields(Predictions))
 
 
 def written(
@@ -87,12 +90,8 @@ def _predicted(predictions: Predictions | None, rows: NDArray[np.intp]) -> list[
     """Empty where the order of the page needed no predictions."""
     if predictions is None:
         return [{} for _ in rows]
-    columns = (predictions.p_click, predictions.p_like, predictions.p_hide, predictions.dwell_ms)
-    lists = (column[rows].tolist() for column in columns)
-    return [
-        {"p_click": p_click, "p_like": p_like, "p_hide": p_hide, "dwell_ms": dwell_ms}
-        for p_click, p_like, p_hide, dwell_ms in zip(*lists, strict=True)
-    ]
+    lists = (getattr(predictions, name)[rows].tolist() for name in _PREDICTED)
+    return [dict(zip(_PREDICTED, row, strict=True)) for row in zip(*lists, strict=True)]
 
 
 def _removed(moment: Moment, removals: Sequence[Removal], most: int) -> tuple[RemovedItem, ...]:

@@ -31,7 +31,7 @@ class ValueWeights:
     p_click: float = 1.0  # opens it
     p_like: float = 4.0  # likes, comments, shares or saves it
     p_hide: float = -15.0  # hides or reports it
-    dwell_s: float = 0.03  # each second expected on it, up to `rank.value.MOST_DWELL_S`
+    dwell_s: float = 0.03  # each second expected on it if all were equally long, up to a minute
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

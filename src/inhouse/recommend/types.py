@@ -82,6 +82,7 @@ class Predictions:
     p_like: Floats  # [n] likes, comments, shares, saves
     p_hide: Floats  # [n] hides or reports it
     dwell_ms: Floats  # [n] time spent on it
+    dwell_even_ms: Floats  # [n] the same if all posts were equally long
 
     def take(self, rows: NDArray[np.intp]) -> "Predictions":
         """Those of some candidates, in the order given."""
@@ -90,6 +91,7 @@ class Predictions:
             p_like=self.p_like[rows],
             p_hide=self.p_hide[rows],
             dwell_ms=self.dwell_ms[rows],
+            dwell_even_ms=self.dwell_even_ms[rows],
         )
 
 

@@ -8,10 +8,11 @@ Without a learned taste, with c = 2 content_match + 1.5 similar + topic_affinity
     p_click  = sigmoid(logit(click_rate) + s)
     p_like   = sigmoid(logit(like_rate) + s)
     p_hide   = sigmoid(logit(hide_rate) - s)
-    dwell_ms = mean dwell of the item x exp(clip(s, -4, 4) / 4)
+    dwell_ms = mean dwell of the item x exp(clip(s, -4, 4) / 4)     dwell_even_ms likewise
 
-The rates are the item's own, smoothed towards the community's (`features.candidates`). Every term
-is 0 for a stranger without topics, whose expectation is therefore the item's own record.
+What people usually do with posts of one length is not known yet. The rates are the item's own,
+smoothed towards the community's (`features.candidates`). Every term is 0 for a stranger without
+topics, whose expectation is therefore the item's own record.
 
 With a learned taste t, which is the log of how much likelier than others the item is to be wanted
 next, the item's record and the person's actions are in t already. So c counts a tenth, what many
@@ -67,11 +68,13 @@ def prior_predictions(features: Floats) -> Predictions:
     click_rate = _TYPICAL_CLICK_RATE if learned else _column(features, "click_rate")
     like_rate = _TYPICAL_LIKE_RATE if learned else _column(features, "like_rate")
     dwell_ms = np.expm1(_column(features, "dwell_log")) * np.float32(1_000)
+    dwell_ms = dwell_ms * np.exp(np.clip(s, -_MOST, _MOST) / 4)
     return Predictions(
         p_click=_shifted(click_rate, s),
         p_like=_shifted(like_rate, s),
         p_hide=_shifted(_column(features, "hide_rate"), -s),
-        dwell_ms=dwell_ms * np.exp(np.clip(s, -_MOST, _MOST) / 4),
+        dwell_ms=dwell_ms,
+        dwell_even_ms=dwell_ms,
     )
 
 

@@ -77,5 +77,9 @@ def _predictions(moment: Moment, features: Floats) -> Predictions:
         _LOG.warning("head_failed", snapshot=model.snapshot_id, exc_info=True)
         return prior_predictions(features)
     return Predictions(
-        p_click=found.p_click, p_like=found.p_like, p_hide=found.p_hide, dwell_ms=found.dwell_ms
+        p_click=found.p_click,
+        p_like=found.p_like,
+        p_hide=found.p_hide,
+        dwell_ms=found.dwell_ms,
+        dwell_even_ms=found.dwell_even_ms,
     )

@@ -1,8 +1,9 @@
 """What a candidate is worth: the weighted sum of what is expected of it.
 
-    value = w_click p_click + w_like p_like + w_hide p_hide + w_dwell min(dwell, 60 s)
+    value = w_click p_click + w_like p_like + w_hide p_hide + w_dwell min(dwell_even, 60 s)
 
-The weights are the table `tuning.ValueWeights`.
+Dwell counts as if all posts were equally long, so that length is no merit by itself. The weights
+are the table `tuning.ValueWeights`.
 """
 
 from typing import Final
@@ -19,7 +20,7 @@ MOST_DWELL_S: Final = 60.0
 def values(predictions: Predictions, weights: ValueWeights) -> NDArray[np.float64]:
     """float64[n]; what is not finite becomes -inf and sinks to the end."""
     with np.errstate(invalid="ignore", over="ignore"):
-        dwell_s = np.minimum(predictions.dwell_ms / 1_000, MOST_DWELL_S)
+        dwell_s = np.minimum(predictions.dwell_even_ms / 1_000, MOST_DWELL_S)
         value = (
             weights.p_click * predictions.p_click.astype(np.float64)
             + weights.p_like * predictions.p_like

@@ -108,9 +108,7 @@ class PageLog:
 
 def append_pages(connection: sa.Connection, pages: Sequence[ServedPage]) -> list[int]:
     """Insert pages in their order, in the caller's transaction; the offset of each."""
-    rows = [
-        (page.page_id, page.at_ms, page.user_id, page.surface, _encode(page)) for page in pages
-    ]
+    rows = [(page.page_id, page.at_ms, page.user_id, page.surface, _encode(page)) for page in pages]
     if connection.dialect.name == "sqlite":
         if len(rows) == 1:
             return [connection.exec_driver_sql(_INSERT_SQLITE, rows[0]).lastrowid]

@@ -47,10 +47,15 @@ def _picked(good: Mask, quota: int, misses: int) -> NDArray[np.int64]:
 
 def look_through(moment: Moment, ordered: Ordered, quota: int) -> tuple[Rows, Floats, Mask]:
     """So much of the order that `quota` worthwhile items are in it, or all of it; and which are."""
-    k = 2 * quota + _SLACK
+    k = looked_at(quota)
     while True:
         rows, scores = ordered(k)
         good = moment.worthwhile(rows)
         if len(rows) < k or int(np.count_nonzero(good)) >= quota:
             return rows, scores, good
         k *= 4
+
+
+def looked_at(quota: int) -> int:
+    """How many of an order are asked for first where `quota` of them are to be worthwhile."""
+    return 2 * quota + _SLACK

@@ -58,4 +58,4 @@ def look_through(moment: Moment, ordered: Ordered, quota: int) -> tuple[Rows, Fl
 
 def looked_at(quota: int) -> int:
     """How many of an order are asked for first where `quota` of them are to be worthwhile."""
-    return 2 * quota + _SLACK
+    return quota + quota // 2 + _SLACK

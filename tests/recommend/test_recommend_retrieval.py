@@ -40,7 +40,7 @@ def _exact(vectors: np.ndarray, vector: np.ndarray, k: int) -> list[int]:
 def space(monkeypatch: pytest.MonkeyPatch) -> Space:
     """Over 4,000 items, with an index from 1,000 on."""
     monkeypatch.setattr(module, "EXACT_UP_TO", 1_000)
-    space = Space(patient=True)
+    space = Space(patient=True, indexed_beyond=1_000)
     space.refresh(_vectors(4_000))
     space.build()
     return space
@@ -89,6 +89,19 @@ def test_the_odd_ones_among_many_are_found() -> None:
     assert np.mean(found) / 20 > 0.97
 
 
+def test_an_index_over_not_so_many_is_exact() -> None:
+    """Up to a size no search stops before it is sure: the answer is one product's over all."""
+    space = Space(patient=True, indexed_beyond=1_000)
+    noise = stream(6, "noise").normal(size=(3_000, DIMS)).astype(np.float32)
+    for vectors in (_vectors(3_000), noise):
+        space.refresh(vectors)
+        space.build()
+        for row in range(0, 3_000, 150):
+            for k in (5, 300):
+                found, _ = space.nearest(vectors[row], k)
+                assert found.tolist() == _exact(vectors, vectors[row], k)
+
+
 def test_what_came_after_the_index_is_found_at_once(space: Space) -> None:
     """New rows are compared one by one until the next build."""
     newest = 3 * space.vectors[7]
@@ -120,7 +133,7 @@ def test_too_low_a_recall_widens_the_search(space: Space, monkeypatch: pytest.Mo
     """Vectors without any structure defeat clusters: more are looked through until it suffices."""
     monkeypatch.setattr(module, "_CHECKED_EVERY", 1)
     dice = stream(2, "noise")
-    noise = Space(patient=True)
+    noise = Space(patient=True, indexed_beyond=1_000)
     noise.refresh(dice.normal(size=(4_000, DIMS)).astype(np.float32))
     noise._few.value = 0.1
     for _ in range(120):
@@ -146,7 +159,7 @@ def test_equals_are_as_good_as_each_other(monkeypatch: pytest.MonkeyPatch) -> No
     """Of a thousand posts that lie in one place any hundred are the best hundred."""
     monkeypatch.setattr(module, "EXACT_UP_TO", 1_000)
     monkeypatch.setattr(module, "_CHECKED_EVERY", 1)
-    space = Space(patient=True)
+    space = Space(patient=True, indexed_beyond=1_000)
     space.refresh(np.repeat(_vectors(4), 1_000, axis=0))
     for row in range(0, 4_000, 100):
         space.nearest(space.vectors[row], 100)
@@ -183,10 +196,9 @@ def test_neighbours_that_are_remembered_for_long_are_looked_for_anew(
     assert met == [False] * 10 + [True]
 
 
-def test_only_what_is_searched_is_indexed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_is_searched_is_indexed() -> None:
     """Vectors that are only looked at cost no index; the first search has one made."""
-    monkeypatch.setattr(module, "EXACT_UP_TO", 1_000)
-    space, vectors = Space(patient=True), _vectors(4_000)
+    space, vectors = Space(patient=True, indexed_beyond=1_000), _vectors(4_000)
     space.refresh(vectors)
     assert space._builder is None
     space.nearest(vectors[3], 5)
@@ -194,12 +206,9 @@ def test_only_what_is_searched_is_indexed(monkeypatch: pytest.MonkeyPatch) -> No
     assert space._clusters.count == 4_000
 
 
-def test_an_impatient_space_answers_while_the_index_is_made(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_impatient_space_answers_while_the_index_is_made() -> None:
     """A server never waits: until the clusters are there, everything is compared."""
-    monkeypatch.setattr(module, "EXACT_UP_TO", 1_000)
-    space, vectors = Space(), _vectors(4_000)
+    space, vectors = Space(indexed_beyond=1_000), _vectors(4_000)
     space.refresh(vectors)
     rows, _ = space.nearest(vectors[3], 5)
     assert space._builder is not None

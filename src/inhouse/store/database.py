@@ -75,6 +75,7 @@ class Database:
         self._queue: queue.SimpleQueue[_Waiting[Any] | None] = queue.SimpleQueue()
         self._closed = False
         self._held: Connection | None = None  # by the writer's thread alone
+        self._pool = engine.pool  # that it came from
         self._gate = threading.Lock()
         self._writer = threading.Thread(
             target=self._write_forever, name="store-writer", daemon=True
@@ -147,14 +148,17 @@ class Database:
         """The writer's connection.
 
         With SQLite it is kept from commit to commit, since taking one and giving it back costs as
-        much as inserting a page; after any fault it is another one. A server's may have died since.
+        much as inserting a page; after any fault, and when the engine let go of all of its own, it
+        is another one. A server's may have died since it was used.
         """
         if self.dialect != "sqlite":
             with self.engine.connect() as connection:
                 yield connection
             return
+        if self._pool is not self.engine.pool:
+            self._let_go()
         if self._held is None:
-            self._held = self.engine.connect()
+            self._held, self._pool = self.engine.connect(), self.engine.pool
         try:
             yield self._held
         except BaseException:

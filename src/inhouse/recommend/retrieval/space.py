@@ -13,13 +13,15 @@ from inhouse.recommend.retrieval.clusters import EVERYTHING, Clusters, cluster
 from inhouse.recommend.retrieval.kernels import products
 from inhouse.recommend.types import Floats, Rows
 
-EXACT_UP_TO: Final = 50_000  # items: below, one product over all is as fast as an index
+INDEXED_BEYOND: Final = 5_000  # items: below, one product over all is as fast as an index
+EXACT_UP_TO: Final = 50_000  # items: below, no search stops before it is sure
 _MANY: Final = 200  # asked for at once: the best hundred are then found with less of a reach
 _LEAST_REACH: Final = 0.1
 _STEP: Final = (
     1.0  # by how much reach grows, as a power of e, where all that it should find is missed
 )
 _REBUILT_AFTER: Final = 0.03  # of the items are new: they are looked through one by one
+_FEWEST_NEW: Final = 2_000  # items, before an index is made anew
 _CHECKED_EVERY: Final = 500  # searches: then one is compared with the exact answer
 _CHECKED_AT: Final = 100  # best items
 _ROUNDING: Final = 1e-5  # of a score: two ways of adding up may differ by so much
@@ -63,17 +65,19 @@ class Reach:
 class Space:
     """Not thread-safe but for building, which a thread of its own does.
 
-    Beyond `EXACT_UP_TO` items the search looks through clusters and, one by one, whatever came
-    after they were made. Every 500th search for few, and for many, is also done exactly: `recall`
-    is the mean share of the best hundred that was found. By each of these answers such searches
-    reach somewhat farther or less far from then on, so that the mean comes to stand at
-    `WANTED_RECALL`.
+    Beyond so many items the search looks through clusters and, one by one, whatever came after they
+    were made. Up to `EXACT_UP_TO` it goes on until nothing better can be left. Beyond, every 500th
+    search for few, and for many, is also done exactly: `recall` is the mean share of the best
+    hundred that was found. By each of these answers such searches reach somewhat farther or less
+    far from then on, so that the mean comes to stand at `WANTED_RECALL`.
     """
 
-    def __init__(self, *, patient: bool = False) -> None:
-        """patient: wait for an index where one is due, as replays do; a server never waits."""
+    def __init__(self, *, patient: bool = False, indexed_beyond: int = INDEXED_BEYOND) -> None:
+        """patient: wait for an index where one is due, as replays do; a server never waits.
+        indexed_beyond: how many items there may be without one."""
         self.vectors: Floats = np.empty((0, 1), dtype=np.float32)
         self._patient = patient
+        self._indexed_beyond = indexed_beyond
         self._clusters: Clusters | None = None
         self._few, self._many = Reach(0.65), Reach(0.5)
         self._known: dict[int, _Near] = {}
@@ -91,7 +95,7 @@ class Space:
     def build(self) -> None:
         """Make the clusters anew from the vectors there are."""
         vectors = self.vectors
-        if len(vectors) > EXACT_UP_TO:
+        if len(vectors) > self._indexed_beyond:
             self._clusters = cluster(vectors)
             _LOG.info("clusters_built", items=len(vectors))
 
@@ -108,6 +112,9 @@ class Space:
         clusters = self._clusters
         if clusters is None:
             return self._exact(vector, k)
+        if clusters.count <= EXACT_UP_TO:
+            found = clusters.preselect(vector, k, EVERYTHING)
+            return self._with_newer(found, clusters.count, vector, k)
         reach = self._many if k >= _MANY else self._few
         found = clusters.preselect(vector, k, reach.value)
         rows, scores = self._with_newer(found, clusters.count, vector, k)
@@ -140,7 +147,8 @@ class Space:
     def _keep_up(self) -> None:
         """Have an index made where one is due: only of what is searched, since it takes seconds."""
         known = 0 if self._clusters is None else self._clusters.count
-        if len(self.vectors) - known <= max(EXACT_UP_TO, int(_REBUILT_AFTER * known)):
+        least = max(_FEWEST_NEW, int(_REBUILT_AFTER * known)) if known else self._indexed_beyond
+        if len(self.vectors) - known <= least:
             return
         if self._builder is None or not self._builder.is_alive():
             self._builder = threading.Thread(target=self.build, name="clusters", daemon=True)

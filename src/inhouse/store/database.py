@@ -74,8 +74,6 @@ class Database:
         self.dialect = engine.dialect.name
         self._queue: queue.SimpleQueue[_Waiting[Any] | None] = queue.SimpleQueue()
         self._closed = False
-        self._held: Connection | None = None  # by the writer's thread alone
-        self._pool = engine.pool  # that it came from
         self._gate = threading.Lock()
         self._writer = threading.Thread(
             target=self._write_forever, name="store-writer", daemon=True
@@ -140,35 +138,7 @@ class Database:
             batch, ended = self._take(first)
             self._commit(batch)
             if ended:
-                break
-        self._let_go()
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """The writer's connection.
-
-        With SQLite it is kept from commit to commit, since taking one and giving it back costs as
-        much as inserting a page; after any fault, and when the engine let go of all of its own, it
-        is another one. A server's may have died since it was used.
-        """
-        if self.dialect != "sqlite":
-            with self.engine.connect() as connection:
-                yield connection
-            return
-        if self._pool is not self.engine.pool:
-            self._let_go()
-        if self._held is None:
-            self._held, self._pool = self.engine.connect(), self.engine.pool
-        try:
-            yield self._held
-        except BaseException:
-            self._let_go()
-            raise
-
-    def _let_go(self) -> None:
-        held, self._held = self._held, None
-        if held is not None:
-            held.close()
+                return
 
     def _take(self, first: _Waiting[Any]) -> tuple[list[_Waiting[Any]], bool]:
         batch = [first]
@@ -189,7 +159,7 @@ class Database:
             return
         done: list[tuple[Future[Any], Any]] = []
         try:
-            with _as_store_error(), self._writing() as connection, begin(connection):
+            with _as_store_error(), self.engine.connect() as connection, begin(connection):
                 for waiting in batch:
                     if waiting.answer.set_running_or_notify_cancel():
                         _run_one(connection, waiting, done)
@@ -206,7 +176,7 @@ class Database:
         if not waiting.answer.set_running_or_notify_cancel():
             return
         try:
-            with _as_store_error(), self._writing() as connection, begin(connection):
+            with _as_store_error(), self.engine.connect() as connection, begin(connection):
                 value = waiting.write(connection)
         except Exception as error:  # noqa: BLE001 - handed to the caller whose function raised it
             waiting.answer.set_exception(error)

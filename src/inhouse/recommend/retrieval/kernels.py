@@ -1,4 +1,8 @@
-"""The search through clusters and the steps of making them, compiled."""
+"""The search through clusters and the steps of making them, compiled.
+
+A search keeps the interpreter to itself: a thread that got it meanwhile would keep it for longer
+than the search takes. Making clusters takes seconds and lets it go.
+"""
 
 from typing import NamedTuple
 
@@ -38,7 +42,7 @@ class Query(NamedTuple):
     step: float
 
 
-@njit(nogil=True, cache=True)
+@njit(cache=True)
 def search(
     centres: Centres, members: Members, asked: Query, k: int, reach: float
 ) -> tuple[Rows, int]:
@@ -88,7 +92,7 @@ def search(
     return slots[slots >= 0], scored
 
 
-@njit(nogil=True, cache=True)
+@njit(cache=True)
 def _sink(promises: Floats, order: Rows, root: int, size: int) -> None:
     """Let what stands at the root of a heap sink below all that promise more (Knuth, 5.2.3)."""
     one = order[root]
@@ -105,7 +109,7 @@ def _sink(promises: Floats, order: Rows, root: int, size: int) -> None:
     order[root] = one
 
 
-@njit(nogil=True, cache=True)
+@njit(cache=True)
 def _replace_worst(best: Floats, slots: Rows, score: float, slot: int) -> None:
     """Put a better one in the place of the worst, which stands at the root of the heap."""
     root = 0
@@ -122,7 +126,7 @@ def _replace_worst(best: Floats, slots: Rows, score: float, slot: int) -> None:
     best[root], slots[root] = score, slot
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+@njit(cache=True, fastmath={"reassoc", "contract"})
 def products(vectors: Floats, rows: Rows, query: Floats) -> Floats:
     """float32[n]: the dot product of each of these rows with the query, without copying them."""
     scores = np.empty(len(rows), dtype=np.float32)

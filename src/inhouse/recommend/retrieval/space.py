@@ -79,7 +79,7 @@ class Space:
         self._patient = patient
         self._indexed_beyond = indexed_beyond
         self._clusters: Clusters | None = None
-        self._few, self._many = Reach(0.65), Reach(0.5)
+        self._few, self._many = Reach(0.7), Reach(0.55)
         self._known: dict[int, _Near] = {}
         self._builder: threading.Thread | None = None
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from learning_community import Community
@@ -150,7 +151,13 @@ def test_every_page_is_accounted_for(logs: Logs) -> None:
     _serve(logs, "latest", [1], surface="latest")
     _serve(logs, "unprofiled", [1], profiled=False)
     bare = _serve(logs, "unseen", [2]).items[0]
-    _serve(logs, "unpredicted", [], items=(replace(bare, predicted={}),), user_id=UserId("v"))
+    _serve(
+        logs,
+        "unpredicted",
+        [],
+        items=(msgspec.structs.replace(bare, predicted={}),),
+        user_id=UserId("v"),
+    )
     _do(logs, "impression", 2, page_id=PageId("unpredicted"), user_id=UserId("v"))
     _serve(logs, "young", [5], at_ms=MUCH_LATER_MS - 1)
 

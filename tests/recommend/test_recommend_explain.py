@@ -56,7 +56,7 @@ def _why(item_id: str, page: ServedPage = PAGE) -> Why:
 
 
 def _with(**changes: object) -> ServedPage:
-    return dataclasses.replace(PAGE, items=(dataclasses.replace(SHOWN, **changes),))  # type: ignore[arg-type]
+    return dataclasses.replace(PAGE, items=(msgspec.structs.replace(SHOWN, **changes),))  # type: ignore[arg-type]
 
 
 def test_a_shown_post_is_explained_from_source_to_place() -> None:

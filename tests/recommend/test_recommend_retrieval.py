@@ -2,12 +2,23 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from inhouse.core.random import stream
 from inhouse.recommend.best import top
 from inhouse.recommend.retrieval import space as module
-from inhouse.recommend.retrieval.clusters import cluster
-from inhouse.recommend.retrieval.kernels import scan
+from inhouse.recommend.retrieval.clusters import EVERYTHING, cluster
+from inhouse.recommend.retrieval.kernels import (
+    Centres,
+    Members,
+    Query,
+    distances,
+    means,
+    products,
+    search,
+)
+from inhouse.recommend.retrieval.partition import partition
 from inhouse.recommend.retrieval.space import Space
 
 DIMS = 16
@@ -29,7 +40,7 @@ def _exact(vectors: np.ndarray, vector: np.ndarray, k: int) -> list[int]:
 def space(monkeypatch: pytest.MonkeyPatch) -> Space:
     """Over 4,000 items, with an index from 1,000 on."""
     monkeypatch.setattr(module, "EXACT_UP_TO", 1_000)
-    space = Space(patient=True)
+    space = Space(patient=True, indexed_beyond=1_000)
     space.refresh(_vectors(4_000))
     space.build()
     return space
@@ -55,13 +66,40 @@ def test_an_index_finds_nearly_all_of_the_best(space: Space) -> None:
     assert np.mean(found) > 0.9
 
 
-def test_all_clusters_together_are_exact_but_for_rounding() -> None:
-    """Looking through everything loses only what a byte a dimension cannot tell apart."""
+def test_the_widest_reach_is_exact_but_for_rounding() -> None:
+    """No member can be better than its cluster then promises: only rounding loses anything."""
     vectors = _vectors(3_000)
     clusters = cluster(vectors)
-    rows = clusters.preselect(vectors[5], 40, len(clusters.centroids))
-    assert set(_exact(vectors, vectors[5], 40)) <= set(rows.tolist())
+    for row in (5, 700, 2_999):
+        rows = clusters.preselect(vectors[row], 40, EVERYTHING)
+        assert set(_exact(vectors, vectors[row], 40)) <= set(rows.tolist())
     assert np.array_equal(clusters.rows[clusters.slot_of], np.arange(3_000))
+
+
+def test_the_odd_ones_among_many_are_found() -> None:
+    """A few long vectors, strewn over all kinds, do not hide in clusters that promise little."""
+    vectors = _vectors(6_000)
+    odd = np.arange(0, 6_000, 60)
+    vectors[odd] += stream(4, "odd").normal(size=(len(odd), DIMS)).astype(np.float32) * 1.5
+    clusters = cluster(vectors)
+    found = [
+        len({*clusters.preselect(vectors[row], 20, 0.65)} & {*_exact(vectors, vectors[row], 20)})
+        for row in odd.tolist()
+    ]
+    assert np.mean(found) / 20 > 0.97
+
+
+def test_an_index_over_not_so_many_is_exact() -> None:
+    """Up to a size no search stops before it is sure: the answer is one product's over all."""
+    space = Space(patient=True, indexed_beyond=1_000)
+    noise = stream(6, "noise").normal(size=(3_000, DIMS)).astype(np.float32)
+    for vectors in (_vectors(3_000), noise):
+        space.refresh(vectors)
+        space.build()
+        for row in range(0, 3_000, 150):
+            for k in (5, 300):
+                found, _ = space.nearest(vectors[row], k)
+                assert found.tolist() == _exact(vectors, vectors[row], k)
 
 
 def test_what_came_after_the_index_is_found_at_once(space: Space) -> None:
@@ -82,16 +120,50 @@ def test_a_vector_that_moved_is_found_where_it_is_now(space: Space) -> None:
     assert rows.tolist() == [row]
 
 
+def test_a_vector_that_moved_far_is_found_from_anywhere(space: Space) -> None:
+    """Its cluster promises more from then on, though it lies where the cluster does not."""
+    wanted = stream(5, "elsewhere").normal(size=DIMS).astype(np.float32)
+    row = int(np.argmin(space.vectors @ wanted))
+    space.vectors[row] = 9 * wanted
+    space.moved(np.array([row], dtype=np.int32))
+    assert space.nearest(wanted, 1)[0].tolist() == [row]
+
+
 def test_too_low_a_recall_widens_the_search(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     """Vectors without any structure defeat clusters: more are looked through until it suffices."""
     monkeypatch.setattr(module, "_CHECKED_EVERY", 1)
     dice = stream(2, "noise")
-    noise = Space(patient=True)
+    noise = Space(patient=True, indexed_beyond=1_000)
     noise.refresh(dice.normal(size=(4_000, DIMS)).astype(np.float32))
+    noise._few.value = 0.1
     for _ in range(120):
         noise.nearest(dice.normal(size=DIMS).astype(np.float32), 100)
     assert noise.recall > 0.95
-    assert noise._share > 10 * space._share
+    assert noise._few.value > 0.3
+    assert noise._many.value == space._many.value  # searches for many are another matter
+
+
+def test_more_recall_than_is_wanted_narrows_the_search(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where little would do a search does not stay wide; it comes to stand at what is wanted."""
+    monkeypatch.setattr(module, "_CHECKED_EVERY", 1)
+    space._few.value = 1.2
+    for row in range(200):
+        space.nearest(space.vectors[row * 17], 100)
+    assert space._few.value < 0.8
+    assert space.recall > 0.97
+
+
+def test_equals_are_as_good_as_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a thousand posts that lie in one place any hundred are the best hundred."""
+    monkeypatch.setattr(module, "EXACT_UP_TO", 1_000)
+    monkeypatch.setattr(module, "_CHECKED_EVERY", 1)
+    space = Space(patient=True, indexed_beyond=1_000)
+    space.refresh(np.repeat(_vectors(4), 1_000, axis=0))
+    for row in range(0, 4_000, 100):
+        space.nearest(space.vectors[row], 100)
+    assert space.recall == 1.0
 
 
 def test_neighbours_are_remembered_and_stay_up_to_date(space: Space) -> None:
@@ -124,10 +196,9 @@ def test_neighbours_that_are_remembered_for_long_are_looked_for_anew(
     assert met == [False] * 10 + [True]
 
 
-def test_only_what_is_searched_is_indexed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_is_searched_is_indexed() -> None:
     """Vectors that are only looked at cost no index; the first search has one made."""
-    monkeypatch.setattr(module, "EXACT_UP_TO", 1_000)
-    space, vectors = Space(patient=True), _vectors(4_000)
+    space, vectors = Space(patient=True, indexed_beyond=1_000), _vectors(4_000)
     space.refresh(vectors)
     assert space._builder is None
     space.nearest(vectors[3], 5)
@@ -135,12 +206,9 @@ def test_only_what_is_searched_is_indexed(monkeypatch: pytest.MonkeyPatch) -> No
     assert space._clusters.count == 4_000
 
 
-def test_an_impatient_space_answers_while_the_index_is_made(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_impatient_space_answers_while_the_index_is_made() -> None:
     """A server never waits: until the clusters are there, everything is compared."""
-    monkeypatch.setattr(module, "EXACT_UP_TO", 1_000)
-    space, vectors = Space(), _vectors(4_000)
+    space, vectors = Space(indexed_beyond=1_000), _vectors(4_000)
     space.refresh(vectors)
     rows, _ = space.nearest(vectors[3], 5)
     assert space._builder is not None
@@ -148,19 +216,106 @@ def test_an_impatient_space_answers_while_the_index_is_made(
     assert rows.tolist() == _exact(vectors, vectors[3], 5)
 
 
-@pytest.mark.parametrize("dims", [1, 7, 64, 100])
-def test_the_scan_is_the_product_of_small_integers(dims: int) -> None:
-    """Exact sums for any length and for the largest numbers there are, in the order of ranges."""
-    dice = stream(3, "scan")
-    codes = dice.integers(-127, 128, (60, dims)).astype(np.int8)
-    codes[:2], codes[2:4] = 127, -127
-    scales = dice.random(60).astype(np.float32)
-    ranges = np.array([[40, 55], [0, 9], [9, 9]])
-    expected_slots = [*range(40, 55), *range(9)]
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**16),
+    dims=st.sampled_from([1, 7, 64, 100]),
+    sizes=st.lists(st.integers(0, 9), min_size=1, max_size=12),
+    k=st.integers(1, 30),
+    reach=st.sampled_from([0.0, 0.4, EVERYTHING]),
+)
+def test_a_search_is_its_plain_definition(
+    seed: int, dims: int, sizes: list[int], k: int, reach: float
+) -> None:
+    """Clusters by what they promise, until none promises more than the k-th best found so far."""
+    dice = np.random.default_rng(seed)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    centres = Centres(
+        dice.normal(size=(len(sizes), dims)).astype(np.float32),
+        dice.integers(-127, 128, (len(sizes), dims)).astype(np.int8),
+        dice.random(len(sizes)).astype(np.float32),
+        dice.random(len(sizes)).astype(np.float32),
+    )
+    members = Members(
+        starts,
+        dice.integers(-127, 128, (starts[-1], dims)).astype(np.int8),
+        dice.random(starts[-1]).astype(np.float32),
+    )
+    wide = dice.integers(-4_095, 4_096, dims).astype(np.int16)
+    query = (wide * 0.25).astype(np.float32)
 
-    for query in (codes[0], codes[2], codes[50]):
-        slots, scores = scan(codes, scales, ranges, query)
+    slots, scored = search(centres, members, Query(query, wide, 0.25), k, reach)
 
-        products = codes[expected_slots].astype(np.int64) @ query.astype(np.int64)
-        assert slots.tolist() == expected_slots
-        assert np.array_equal(scores, scales[expected_slots] * products.astype(np.float32))
+    about = query.astype(np.float64)
+    promises = (centres.codes @ about) * centres.scales
+    promises += centres.radii * reach * np.linalg.norm(about)
+    best: list[float] = []
+    looked = 0
+    for c in np.argsort(-promises, kind="stable").tolist():
+        if len(best) >= k and promises[c] < sorted(best)[-k]:
+            break
+        part = slice(int(starts[c]), int(starts[c + 1]))
+        base = centres.exact[c].astype(np.float64) @ about
+        best += (base + (members.codes[part] @ about) * members.scales[part]).tolist()
+        looked += sizes[c]
+    at = dict(zip(_slots_in_order(promises, starts, looked), best, strict=True))
+    assert scored == looked
+    assert len(slots) == len(set(slots.tolist())) == min(k, looked)
+    assert sorted(at[slot] for slot in slots.tolist()) == pytest.approx(
+        sorted(best)[-k:], rel=1e-4, abs=1.0
+    )
+
+
+def _slots_in_order(promises: np.ndarray, starts: np.ndarray, most: int) -> list[int]:
+    order = np.argsort(-promises, kind="stable").tolist()
+    return [s for c in order for s in range(int(starts[c]), int(starts[c + 1]))][:most]
+
+
+def test_sums_of_the_largest_numbers_do_not_overflow() -> None:
+    """127 times the widest query, over more dimensions than any model has, is still exact."""
+    dims = 1_024
+    centres = Centres(
+        np.zeros((1, dims), dtype=np.float32),
+        np.zeros((1, dims), dtype=np.int8),
+        np.ones(1, dtype=np.float32),
+        np.ones(1, dtype=np.float32),
+    )
+    codes = np.full((2, dims), 127, dtype=np.int8)
+    codes[0] = -127
+    members = Members(np.array([0, 2]), codes, np.ones(2, dtype=np.float32))
+    wide = np.full(dims, 4_095, dtype=np.int16)
+    slots, _ = search(centres, members, Query(wide.astype(np.float32), wide, 1.0), 1, 1.0)
+    assert slots.tolist() == [1]
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**16), count=st.integers(1, 60), clusters=st.integers(1, 9))
+def test_products_means_and_distances_are_what_they_say(
+    seed: int, count: int, clusters: int
+) -> None:
+    """As numpy has them, with clusters that nobody belongs to."""
+    dice = np.random.default_rng(seed)
+    vectors = dice.normal(size=(80, 5)).astype(np.float32)
+    rows = dice.integers(0, 80, count).astype(np.int32)
+    nearest = dice.integers(0, clusters, count).astype(np.int32)
+    centres = dice.normal(size=(clusters, 5)).astype(np.float32)
+
+    assert products(vectors, rows, centres[0]) == pytest.approx(
+        vectors[rows] @ centres[0], abs=1e-5
+    )
+    far = np.linalg.norm(vectors[rows] - centres[nearest], axis=1)
+    assert distances(vectors, rows, nearest, centres) == pytest.approx(far, abs=1e-5)
+    expected = [
+        vectors[rows[nearest == c]].mean(axis=0) if (nearest == c).any() else centres[c]
+        for c in range(clusters)
+    ]
+    assert means(vectors, rows, nearest, centres) == pytest.approx(np.array(expected), abs=1e-5)
+
+
+def test_nobody_is_farther_from_the_centre_than_the_radius_says() -> None:
+    """The promise of a cluster rests on it."""
+    vectors = _vectors(5_000)
+    vectors[::500] *= 8
+    parts = partition(vectors)
+    far = np.linalg.norm(vectors - parts.centres[parts.nearest], axis=1)
+    assert (far <= EVERYTHING * parts.radii[parts.nearest] * 1.0001).all()

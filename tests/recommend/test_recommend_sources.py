@@ -4,6 +4,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from recommend_worlds import NOW_MS, ColourModel, World, checkerboard, ids, query
 
 from inhouse.core.clock import DAY_MS, MINUTE_MS
@@ -12,6 +14,7 @@ from inhouse.recommend.because import reasons_for
 from inhouse.recommend.ports import TasteModel
 from inhouse.recommend.sources import SOURCES
 from inhouse.recommend.sources.merge import merge
+from inhouse.recommend.sources.similar import nearest_anchor
 from inhouse.recommend.tuning import Tuning
 from inhouse.recommend.types import SOURCE_NAMES, FeedQuery, Offer
 from inhouse.recommend.viewers import viewer_of
@@ -207,3 +210,24 @@ def test_only_a_year_of_birth_that_leaves_no_doubt_makes_an_adult(
 ) -> None:
     """In 2025 somebody born in 2007 may still be seventeen."""
     assert viewer_of(born, NOW_MS) == expected
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**16), count=st.integers(1, 12), anchors=st.integers(1, 4))
+def test_the_nearest_anchor_is_that_of_the_highest_mean_cosine(
+    seed: int, count: int, anchors: int
+) -> None:
+    """Over one space and over two, with vectors of nothing among them."""
+    dice = np.random.default_rng(seed)
+    spaces = tuple(dice.normal(size=(20, dims)).astype(np.float32) for dims in (3, 5))
+    for vectors in spaces:
+        vectors[dice.integers(0, 20, 4)] = 0
+    rows, of = (dice.integers(0, 20, n).astype(np.int32) for n in (count, anchors))
+    for used in (spaces, spaces[:1]):
+        scores, which = nearest_anchor(used, rows, of)
+        cosines = np.zeros((count, anchors))
+        for vectors in used:
+            units = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+            cosines += units[rows] @ units[of].T / len(used)
+        assert scores == pytest.approx(cosines.max(axis=1), abs=1e-5)
+        assert cosines[np.arange(count), which] == pytest.approx(cosines.max(axis=1), abs=1e-5)

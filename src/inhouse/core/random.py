@@ -1,6 +1,7 @@
 """Randomness: one independent stream per purpose, so that a new draw changes no other."""
 
 import hashlib
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,6 +12,11 @@ def stream(seed: int, *purpose: str | int) -> np.random.Generator:
     >>> bool(stream(1, "taste").random() == stream(1, "taste").random())
     True
     """
+    seed_of = np.random.SeedSequence(entropy=seed, spawn_key=_words(purpose))
+    return np.random.Generator(np.random.PCG64(seed_of))
+
+
+@lru_cache(maxsize=256)
+def _words(purpose: tuple[str | int, ...]) -> tuple[int, ...]:
     digest = hashlib.blake2b("\x1f".join(map(str, purpose)).encode(), digest_size=16).digest()
-    words = [int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4)]
-    return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=tuple(words)))
+    return tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))

@@ -1,7 +1,12 @@
-"""The nouns of the log."""
+"""The nouns of the log.
+
+A page holds a hundred small ones. Those are structs, which take a fifth of the time to make.
+"""
 
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
+
+import msgspec
 
 from inhouse.core.ids import EventId, ItemId, PageId, UserId
 
@@ -98,8 +103,7 @@ class Appended:
     last_offset: int  # of the log after the batch
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PageItem:
+class PageItem(msgspec.Struct, frozen=True, kw_only=True):
     """One place on a served page, and why it is there."""
 
     item_id: ItemId  # what was shown
@@ -114,8 +118,7 @@ class PageItem:
     notes: tuple[str, ...] = ()  # what arranging did: moved down for its creator, label, …
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RemovedItem:
+class RemovedItem(msgspec.Struct, frozen=True, kw_only=True):
     """A candidate that was not shown, and the stage and reason that took it out."""
 
     item_id: ItemId  # which candidate

@@ -8,7 +8,7 @@ from numba import njit
 from inhouse.recommend.types import Floats, Mask, Rows
 
 _SAMPLE: Final = 1_024
-_FEW: Final = 128  # scores: a heap sorts them as fast as anything
+_FEW: Final = 2_048  # scores: a heap has them sorted before numpy is under way
 _NOBODY: Final = np.empty(0, dtype=np.int32)
 
 
@@ -20,7 +20,7 @@ def top(scores: Floats, k: int, among: Mask | None = None) -> Rows:
     """
     if k <= 0 or not len(scores):
         return _NOBODY
-    if len(scores) <= _FEW or (len(scores) <= 2 * _SAMPLE and k * 8 <= len(scores)):
+    if len(scores) <= _FEW:
         return _heaped(scores, k, among)
     return _sorted(scores, k, among)
 

@@ -16,13 +16,13 @@ _SLACK: Final = 64
 NEAR_MISSES: Final = 12
 
 
-def pick(moment: Moment, ordered: Ordered, quota: int) -> Offer:
+def pick(moment: Moment, ordered: Ordered, quota: int, met: int = 0) -> Offer:
     """The `quota` best worthwhile items, and the near misses that outrank the last of them.
 
     Near misses are what the source would have brought if nothing spoke against it: they go through
     the filters like all others, which remove them and log why.
     """
-    rows, scores, good = look_through(moment, ordered, quota)
+    rows, scores, good = look_through(moment, ordered, quota, met)
     kept = _picked(good, quota, NEAR_MISSES)
     return Offer(items=rows[kept], scores=scores[kept])
 
@@ -45,12 +45,22 @@ def _picked(good: Mask, quota: int, misses: int) -> NDArray[np.int64]:
     return chosen[: found + lost]
 
 
-def look_through(moment: Moment, ordered: Ordered, quota: int) -> tuple[Rows, Floats, Mask]:
+def look_through(
+    moment: Moment, ordered: Ordered, quota: int, met: int = 0
+) -> tuple[Rows, Floats, Mask]:
     """So much of the order that `quota` worthwhile items are in it, or all of it; and which are."""
-    k = 2 * quota + _SLACK
+    k = looked_at(quota, met)
     while True:
         rows, scores = ordered(k)
         good = moment.worthwhile(rows)
         if len(rows) < k or int(np.count_nonzero(good)) >= quota:
             return rows, scores, good
         k *= 4
+
+
+def looked_at(quota: int, met: int = 0) -> int:
+    """How many of an order are asked for first where `quota` of them are to be worthwhile.
+
+    met: how many that are barred are likely to stand among them.
+    """
+    return quota + quota // 2 + _SLACK + met

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from inhouse.recommend.types import Removal, Rows
 
 # Why a candidate was passed over when its turn had come by value, by code of `kernels`.
 HELD: Final = ("", "creator_neighbour", "creator_cap", "creator_spread", "like_those_above")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """Who stands on a place."""
 
     row: int
@@ -19,8 +20,7 @@ class Choice:
     note: str = ""  # how, where it was not by value
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """A place of the page."""
 
     choice: Choice

@@ -9,25 +9,41 @@ are the table `tuning.ValueWeights`.
 from typing import Final
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from inhouse.recommend.tuning import ValueWeights
-from inhouse.recommend.types import Predictions
+from inhouse.recommend.types import Floats, Predictions
 
 MOST_DWELL_S: Final = 60.0
 
 
 def values(predictions: Predictions, weights: ValueWeights) -> NDArray[np.float64]:
     """float64[n]; what is not finite becomes -inf and sinks to the end."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        dwell_s = np.minimum(predictions.dwell_even_ms / 1_000, MOST_DWELL_S)
-        value = (
-            weights.p_click * predictions.p_click.astype(np.float64)
-            + weights.p_like * predictions.p_like
-            + weights.p_hide * predictions.p_hide
-            + weights.dwell_s * dwell_s
-        )
-    return sinking(value)
+    return _weighed(
+        (weights.p_click, weights.p_like, weights.p_hide, weights.dwell_s),
+        predictions.p_click,
+        predictions.p_like,
+        predictions.p_hide,
+        predictions.dwell_even_ms,
+    )
+
+
+@njit(cache=True)
+def _weighed(
+    weights: tuple[float, float, float, float],
+    p_click: Floats,
+    p_like: Floats,
+    p_hide: Floats,
+    dwell_ms: Floats,
+) -> NDArray[np.float64]:
+    click, like, hide, dwell = weights
+    value = np.empty(len(p_click))
+    for i in range(len(value)):
+        one = click * p_click[i] + like * p_like[i] + hide * p_hide[i]
+        one += dwell * np.minimum(dwell_ms[i] / 1_000, MOST_DWELL_S)
+        value[i] = one if np.isfinite(one) else -np.inf
+    return value
 
 
 def sinking(value: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,8 +3,10 @@
     Jegou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search", 2011, section IV,
     with one byte a dimension and a scale a vector in the place of product codes.
 
-Centroids come from Lloyd's iterations over a sample. A vector stands in the cluster whose centroid
-is nearest; vectors of a cluster lie side by side, so that a look at it is one stretch of memory.
+What is kept of a vector is its difference from its cluster's centre, which is small, so that a byte
+says much of it. Vectors of a cluster lie side by side: a look at it is one stretch of memory. Which
+clusters are looked through is decided by the highest dot product that one of their members may
+have, and the search ends where that is no better than what was found.
 """
 
 from dataclasses import dataclass
@@ -13,16 +15,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inhouse.core.random import stream
-from inhouse.recommend.best import top
-from inhouse.recommend.retrieval.kernels import scan
+from inhouse.recommend.retrieval.kernels import Centres, Members, Query, products, search
+from inhouse.recommend.retrieval.partition import FAR, partition
 from inhouse.recommend.types import Floats, Rows
 
-_MOST_CLUSTERS: Final = 4_096
-_SAMPLED: Final = 64  # vectors a cluster that find the centroids
-_ITERATIONS: Final = 5
-_AT_ONCE: Final = 16_384  # vectors assigned in one product, or made small together
-_SPARE: Final = 64  # more than asked for are preselected by the small integers, and a quarter
+EVERYTHING: Final = FAR  # as reach: no member can have more than its cluster promises
+_AT_ONCE: Final = 16_384  # vectors made small together
+_SPARE: Final = 16  # more than asked for are found by the small integers, and an eighth
+_WIDE: Final = 4_095  # the largest number of a query: 127 times it fits 32 bits 4,000 times
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,81 +30,59 @@ class Clusters:
     """An index over the first `count` vectors. Immutable but for `overwrite`."""
 
     count: int  # vectors
-    centroids: Floats  # [C, d]
-    starts: NDArray[np.int64]  # [C + 1] cluster c lies in slots starts[c] to starts[c + 1]
+    centres: Centres
+    members: Members
     rows: Rows  # [count] of each slot
     slot_of: Rows  # [count] of each row
-    codes: NDArray[np.int8]  # [count, d] by slot
-    scales: Floats  # [count] by slot
 
-    def preselect(self, vector: Floats, k: int, probes: int) -> Rows:
-        """int32[m]: rows of the best by their small integers, somewhat more than k, among `probes`
-        clusters."""
-        order = top(self.centroids @ vector, probes)
-        ranges = np.stack([self.starts[order], self.starts[order + 1]], axis=1)
-        slots, scores = scan(self.codes, self.scales, ranges, _small(vector[None])[0][0])
-        found: Rows = self.rows[slots[top(scores, k + k // 4 + _SPARE)]]
+    def preselect(self, vector: Floats, k: int, reach: float) -> Rows:
+        """int32[m]: rows of the best by their small integers, somewhat more than k, in no order.
+
+        reach: the highest cosine to reckon with between the vector and what lies between a centre
+        and a member; at `EVERYTHING` nothing is missed but for rounding.
+        """
+        step = max(float(np.abs(vector).max()) / _WIDE, 1e-30)
+        asked = Query(vector, np.rint(vector / np.float32(step)).astype(np.int16), step)
+        most = min(k + k // 8 + _SPARE, self.count)
+        slots, _ = search(self.centres, self.members, asked, most, reach)
+        found: Rows = self.rows[slots]
         return found
 
     def overwrite(self, rows: Rows, vectors: Floats) -> None:
-        """Take over new vectors of known rows; they stay in their clusters until the next build."""
+        """Take over new vectors of known rows. They stay in their clusters until the next build,
+        which promise as much more as that takes."""
         slots = self.slot_of[rows]
-        self.codes[slots], self.scales[slots] = _small(vectors)
+        at = np.searchsorted(self.members.starts, slots, side="right") - 1
+        off = vectors - self.centres.exact[at]
+        self.members.codes[slots], self.members.scales[slots] = _small(off)
+        far = np.sqrt((off * off).sum(axis=1))
+        np.maximum.at(self.centres.radii, at, far / np.float32(FAR))
 
 
 def cluster(vectors: Floats, seed: int = 0) -> Clusters:
-    """Build an index over float32[count, d]. Takes 5 to 7 s for a million of 64 on one core."""
+    """Build an index over float32[count, d]."""
+    parts = partition(vectors, seed)
     count = len(vectors)
-    wanted = int(np.clip(np.sqrt(count), 16, _MOST_CLUSTERS))
-    centroids = _centroids(vectors, wanted, seed)
-    nearest = _nearest(vectors, centroids)
-    rows = np.argsort(nearest, kind="stable").astype(np.int32)
+    rows = np.argsort(parts.nearest, kind="stable").astype(np.int32)
     slot_of = np.empty(count, dtype=np.int32)
     slot_of[rows] = np.arange(count, dtype=np.int32)
-    sizes = np.bincount(nearest, minlength=len(centroids))
+    sizes = np.bincount(parts.nearest, minlength=len(parts.centres))
     codes = np.empty(vectors.shape, dtype=np.int8)
     scales = np.empty(count, dtype=np.float32)
     for start in range(0, count, _AT_ONCE):  # at once it would take the vectors' memory four times
         part = slice(start, start + _AT_ONCE)
-        codes[part], scales[part] = _small(vectors[rows[part]])
-    scan(codes[:1], scales[:1], np.zeros((1, 2), dtype=np.int64), codes[0])  # compiles it
-    return Clusters(
+        off = vectors[rows[part]] - parts.centres[parts.nearest[rows[part]]]
+        codes[part], scales[part] = _small(off)
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
+    made = Clusters(
         count=count,
-        centroids=centroids,
-        starts=np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)]),
+        centres=Centres(parts.centres, *_small(parts.centres), parts.radii),
+        members=Members(starts, codes, scales),
         rows=rows,
         slot_of=slot_of,
-        codes=codes,
-        scales=scales,
     )
-
-
-def _centroids(vectors: Floats, wanted: int, seed: int) -> Floats:
-    dice = stream(seed, "clusters")
-    size = min(len(vectors), wanted * _SAMPLED)
-    sample = vectors[dice.choice(len(vectors), size, replace=False)]
-    centroids = sample[:wanted].copy()
-    for _ in range(_ITERATIONS):
-        nearest = _nearest(sample, centroids)
-        sizes = np.bincount(nearest, minlength=wanted)
-        order = np.argsort(nearest, kind="stable")
-        filled = np.flatnonzero(sizes)
-        starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)[:-1]])
-        sums = np.add.reduceat(sample[order], starts[filled], axis=0)  # [filled, d]
-        centroids[filled] = sums / sizes[filled, None]
-        empty = np.flatnonzero(sizes == 0)
-        centroids[empty] = sample[dice.integers(0, size, len(empty))]
-    return centroids
-
-
-def _nearest(vectors: Floats, centroids: Floats) -> NDArray[np.int64]:
-    """int64[n]: the centroid with the least distance: argmax of v.c - |c|^2 / 2."""
-    half = (centroids * centroids).sum(axis=1) / 2  # [C]
-    nearest = np.empty(len(vectors), dtype=np.int64)
-    for start in range(0, len(vectors), _AT_ONCE):
-        part = vectors[start : start + _AT_ONCE]
-        nearest[start : start + _AT_ONCE] = (part @ centroids.T - half).argmax(axis=1)
-    return nearest
+    products(vectors, made.preselect(vectors[0], 1, 0.0), vectors[0])  # compiles them
+    return made
 
 
 def _small(vectors: Floats) -> tuple[NDArray[np.int8], Floats]:

@@ -1,5 +1,6 @@
 """All items as vectors, and the nearest of them to a vector."""
 
+import math
 import threading
 from dataclasses import dataclass
 from typing import Final
@@ -8,15 +9,22 @@ import numpy as np
 
 from inhouse.core.logs import logger
 from inhouse.recommend.best import top
-from inhouse.recommend.retrieval.clusters import Clusters, cluster
+from inhouse.recommend.retrieval.clusters import EVERYTHING, Clusters, cluster
+from inhouse.recommend.retrieval.kernels import products
 from inhouse.recommend.types import Floats, Rows
 
-EXACT_UP_TO: Final = 50_000  # items: below, one product over all is as fast as an index
-_FEWEST_PROBES: Final = 8  # clusters
-_LEAST_SHARE: Final = 0.03  # of the clusters
+INDEXED_BEYOND: Final = 5_000  # items: below, one product over all is as fast as an index
+EXACT_UP_TO: Final = 50_000  # items: below, no search stops before it is sure
+_MANY: Final = 200  # asked for at once: the best hundred are then found with less of a reach
+_LEAST_REACH: Final = 0.1
+_STEP: Final = (
+    1.0  # by how much reach grows, as a power of e, where all that it should find is missed
+)
 _REBUILT_AFTER: Final = 0.03  # of the items are new: they are looked through one by one
+_FEWEST_NEW: Final = 2_000  # items, before an index is made anew
 _CHECKED_EVERY: Final = 500  # searches: then one is compared with the exact answer
 _CHECKED_AT: Final = 100  # best items
+_ROUNDING: Final = 1e-5  # of a score: two ways of adding up may differ by so much
 WANTED_RECALL: Final = 0.99
 _REMEMBERED: Final = 20_000  # items whose neighbours are known
 _ADDED_SINCE: Final = 1_000  # items: more, and they are looked for anew
@@ -33,25 +41,52 @@ class _Near:
     searched: int  # items there were when they were looked for
 
 
+class Reach:
+    """How far searches of one kind look, set by what they were seen to find."""
+
+    def __init__(self, value: float) -> None:
+        """value: the highest cosine to reckon with inside a cluster, until more is known."""
+        self.value = value
+        self.recall = 1.0  # a moving mean
+        self._searches = 0
+
+    def is_due(self) -> bool:
+        """Hear of a search; whether it is one of those to compare with the exact answer."""
+        self._searches += 1
+        return self._searches % _CHECKED_EVERY == 0
+
+    def hear(self, share: float) -> None:
+        """Of a search that found this share: a step to where the mean is `WANTED_RECALL`."""
+        self.recall += 0.1 * (share - self.recall)
+        moved = self.value * math.exp(_STEP * (WANTED_RECALL - share))
+        self.value = min(max(moved, _LEAST_REACH), EVERYTHING)
+
+
 class Space:
     """Not thread-safe but for building, which a thread of its own does.
 
-    Beyond `EXACT_UP_TO` items the search looks through clusters and, one by one, whatever came
-    after they were made. Every 500th search is also done exactly: `recall` is the mean share of the
-    best hundred that was found, and where it is below `WANTED_RECALL` more clusters are looked
-    through from then on.
+    Beyond so many items the search looks through clusters and, one by one, whatever came after they
+    were made. Up to `EXACT_UP_TO` it goes on until nothing better can be left. Beyond, every 500th
+    search for few, and for many, is also done exactly: `recall` is the mean share of the best
+    hundred that was found. By each of these answers such searches reach somewhat farther or less
+    far from then on, so that the mean comes to stand at `WANTED_RECALL`.
     """
 
-    def __init__(self, *, patient: bool = False) -> None:
-        """patient: wait for an index where one is due, as replays do; a server never waits."""
+    def __init__(self, *, patient: bool = False, indexed_beyond: int = INDEXED_BEYOND) -> None:
+        """patient: wait for an index where one is due, as replays do; a server never waits.
+        indexed_beyond: how many items there may be without one."""
         self.vectors: Floats = np.empty((0, 1), dtype=np.float32)
-        self.recall = 1.0  # a moving mean
         self._patient = patient
+        self._indexed_beyond = indexed_beyond
         self._clusters: Clusters | None = None
-        self._share = _LEAST_SHARE
-        self._searches = 0
+        self._few, self._many = Reach(0.7), Reach(0.55)
         self._known: dict[int, _Near] = {}
         self._builder: threading.Thread | None = None
+
+    @property
+    def recall(self) -> float:
+        """Of the best hundred the share that is found, of the kind of search that finds less."""
+        return min(self._few.recall, self._many.recall)
 
     def refresh(self, vectors: Floats) -> None:
         """Hear of the vectors as they are now: [count, d], rows only added since the last call."""
@@ -60,7 +95,7 @@ class Space:
     def build(self) -> None:
         """Make the clusters anew from the vectors there are."""
         vectors = self.vectors
-        if len(vectors) > EXACT_UP_TO:
+        if len(vectors) > self._indexed_beyond:
             self._clusters = cluster(vectors)
             _LOG.info("clusters_built", items=len(vectors))
 
@@ -77,10 +112,14 @@ class Space:
         clusters = self._clusters
         if clusters is None:
             return self._exact(vector, k)
-        self._searches += 1
-        rows, scores = self._by_clusters(clusters, vector, k)
-        if self._searches % _CHECKED_EVERY == 0:
-            self._check(clusters, vector)
+        if clusters.count <= EXACT_UP_TO:
+            found = clusters.preselect(vector, k, EVERYTHING)
+            return self._with_newer(found, clusters.count, vector, k)
+        reach = self._many if k >= _MANY else self._few
+        found = clusters.preselect(vector, k, reach.value)
+        rows, scores = self._with_newer(found, clusters.count, vector, k)
+        if reach.is_due():
+            reach.hear(self._share_found(vector, scores[:_CHECKED_AT]))
         return rows, scores
 
     def neighbours(self, row: int, k: int) -> tuple[Rows, Floats]:
@@ -97,8 +136,10 @@ class Space:
                 self._known.pop(next(iter(self._known)))
             self._known[row] = known
         elif known.count < count:
-            most = max(k, len(known.rows))
-            rows, scores = self._with_newer(known.rows, known.count, self.vectors[row], most)
+            rows, scores = known.rows, known.scores
+            newer = self.vectors[known.count :] @ self.vectors[row]
+            if len(rows) < known.count and newer.max() > scores[-1]:
+                rows, scores = self._with_newer(rows, known.count, self.vectors[row], len(rows))
             known = _Near(rows=rows, scores=scores, count=count, searched=known.searched)
             self._known[row] = known
         return known.rows[:k], known.scores[:k]
@@ -106,7 +147,8 @@ class Space:
     def _keep_up(self) -> None:
         """Have an index made where one is due: only of what is searched, since it takes seconds."""
         known = 0 if self._clusters is None else self._clusters.count
-        if len(self.vectors) - known <= max(EXACT_UP_TO, int(_REBUILT_AFTER * known)):
+        least = max(_FEWEST_NEW, int(_REBUILT_AFTER * known)) if known else self._indexed_beyond
+        if len(self.vectors) - known <= least:
             return
         if self._builder is None or not self._builder.is_alive():
             self._builder = threading.Thread(target=self.build, name="clusters", daemon=True)
@@ -119,9 +161,12 @@ class Space:
 
     def _with_newer(self, found: Rows, count: int, vector: Floats, k: int) -> tuple[Rows, Floats]:
         """The best of those found among the first `count` items and of all that came after."""
-        newer = np.arange(count, len(self.vectors), dtype=np.int32)
-        rows = np.concatenate([found, newer])
-        scores = np.concatenate([self.vectors[found] @ vector, self.vectors[count:] @ vector])
+        rows, vectors = found, self.vectors
+        scores = products(vectors, rows, vector)
+        if count < len(vectors):
+            newer = np.arange(count, len(vectors), dtype=np.int32)
+            rows = np.concatenate([found, newer])
+            scores = np.concatenate([scores, vectors[count:] @ vector])
         best = top(scores, k)
         return rows[best], scores[best]
 
@@ -130,15 +175,9 @@ class Space:
         rows = top(scores, k)
         return rows, scores[rows]
 
-    def _by_clusters(self, clusters: Clusters, vector: Floats, k: int) -> tuple[Rows, Floats]:
-        probes = max(_FEWEST_PROBES, int(self._share * len(clusters.centroids)))
-        found = clusters.preselect(vector, k, probes)
-        return self._with_newer(found, clusters.count, vector, k)
-
-    def _check(self, clusters: Clusters, vector: Floats) -> None:
-        exact, _ = self._exact(vector, _CHECKED_AT)
-        found, _ = self._by_clusters(clusters, vector, _CHECKED_AT)
-        share = len(np.intersect1d(exact, found)) / max(1, len(exact))
-        self.recall += 0.1 * (share - self.recall)
-        if self.recall < WANTED_RECALL:
-            self._share = min(1.0, self._share * 1.2)
+    def _share_found(self, vector: Floats, scores: Floats) -> float:
+        """Of the best, judged by their scores: of equals any will do."""
+        _, exact = self._exact(vector, len(scores))
+        if not len(exact):
+            return 1.0
+        return float(np.mean(scores >= exact[-1] - _ROUNDING * abs(exact[-1])))

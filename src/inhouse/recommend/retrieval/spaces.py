@@ -4,7 +4,7 @@ import numpy as np
 
 from inhouse.features.items import ItemTable
 from inhouse.recommend.ports import TasteModel
-from inhouse.recommend.retrieval.space import Space
+from inhouse.recommend.retrieval.space import EXACT_UP_TO, Space
 from inhouse.recommend.types import Rows
 
 
@@ -26,7 +26,8 @@ class Spaces:
     def content(self, table: ItemTable) -> Space:
         """By what posts are about."""
         if self._content is None:
-            self._content = Space(patient=self._patient)
+            # An edit changes content in place, which an index hears of when it is made anew.
+            self._content = Space(patient=self._patient, indexed_beyond=EXACT_UP_TO)
         self._content.refresh(table.content[: table.count])
         return self._content
 

@@ -8,6 +8,7 @@ from inhouse.recommend.picking import pick
 from inhouse.recommend.types import Floats, Offer, Rows
 
 _LOOKED_THROUGH = 20  # times the quota: how far back the topics are looked for
+_AT_ONCE = 8  # times as many as are wanted
 
 
 class FreshSource:
@@ -19,12 +20,27 @@ class FreshSource:
         """The newest of everything for somebody without topics, and under load."""
         if not len(moment.interests) or not moment.plan.tastes:
             return pick(moment, lambda k: _newest(moment, k), quota)
-        newest, _ = _newest(moment, quota * _LOOKED_THROUGH)
-        newest = newest[moment.on_topic(newest, moment.interests)]
-        on_topic = newest[moment.worthwhile(newest)][: quota // 2]
+        on_topic = _on_topic(moment, quota // 2, quota * _LOOKED_THROUGH)
         rest = pick(moment, lambda k: _newest(moment, k), quota - len(on_topic))
         rows = distinct(np.concatenate([on_topic, rest.items]))
         return Offer(items=rows, scores=_scores(moment, rows))
+
+
+def _on_topic(moment: Moment, wanted: int, most: int) -> Rows:
+    """int32[at most wanted]: the newest worthwhile ones of `most` that are on the topics.
+
+    They are looked at in parts, since the first part nearly always holds enough.
+    """
+    newest = moment.state.shelves.newest.first(most)
+    found = np.empty(0, dtype=np.int32)
+    at_once = _AT_ONCE * max(1, wanted)
+    for start in range(0, len(newest), at_once):
+        part = newest[start : start + at_once]
+        part = part[moment.on_topic(part, moment.interests)]
+        found = np.concatenate([found, part[moment.worthwhile(part)]])
+        if len(found) >= wanted:
+            break
+    return found[:wanted]
 
 
 def _newest(moment: Moment, k: int) -> tuple[Rows, Floats]:

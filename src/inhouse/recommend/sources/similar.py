@@ -3,13 +3,14 @@
 from functools import partial
 
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
 from inhouse.features.rows import distinct
 from inhouse.recommend.best import top
 from inhouse.recommend.moment import Moment
-from inhouse.recommend.picking import look_through
+from inhouse.recommend.picking import look_through, looked_at
 from inhouse.recommend.types import Floats, Offer, Rows
-from inhouse.recommend.vectors import unit
 
 
 class SimilarSource:
@@ -29,30 +30,64 @@ class SimilarSource:
         if not len(anchors):
             return None
         found = _nearest(moment, -(-quota // len(anchors)))
-        spaces = [moment.table.content]
-        if moment.taste is not None and moment.taste.learned:
-            spaces.append(moment.space.vectors)
-        cosines = np.mean([_cosines(space, found, anchors) for space in spaces], axis=0)
-        scores, which = cosines.max(axis=1), cosines.argmax(axis=1)
-        best = top(scores.astype(np.float32), quota)
-        return Offer(
-            items=found[best],
-            scores=scores[best].astype(np.float32),
-            causes=anchors[which[best]],
-        )
+        table, learned = moment.table, moment.taste is not None and moment.taste.learned
+        spaces = (table.content, moment.space.vectors) if learned else (table.content,)
+        scores, which = nearest_anchor(spaces, found, anchors)
+        best = top(scores, quota)
+        return Offer(items=found[best], scores=scores[best], causes=anchors[which[best]])
 
 
 def _nearest(moment: Moment, each: int) -> Rows:
     """int32[m], each once: the nearest worthwhile ones to each anchor, by dot product."""
-    rows = []
-    for anchor in moment.anchors.tolist():
-        near, _, good = look_through(moment, partial(moment.space.neighbours, anchor), each)
-        rows.append(near[good][:each])
+    k = looked_at(each)
+    near = [moment.space.neighbours(anchor, k)[0] for anchor in moment.anchors.tolist()]
+    good = moment.worthwhile(np.concatenate(near))  # of all at once
+    rows, start = [], 0
+    for anchor, found in zip(moment.anchors.tolist(), near, strict=True):
+        fine = found[good[start : start + len(found)]]
+        start += len(found)
+        if len(fine) < each and len(found) == k:  # there may be more behind them
+            more, _, fits = look_through(moment, partial(moment.space.neighbours, anchor), each)
+            fine = more[fits]
+        rows.append(fine[:each])
     return distinct(np.concatenate(rows))
 
 
-def _cosines(space: Floats, rows: Rows, anchors: Rows) -> Floats:
-    """float32[n, k]; 0 where either vector is zero."""
-    mine, theirs = unit(space[rows]), unit(space[anchors])
-    cosines: Floats = mine @ theirs.T
-    return cosines
+@njit(cache=True)
+def nearest_anchor(
+    spaces: tuple[Floats, ...], rows: Rows, anchors: Rows
+) -> tuple[Floats, NDArray[np.int64]]:
+    """float32[n] and int64[n]: the highest mean cosine of each row to an anchor, and to which.
+
+    spaces: of one length, [items, d] each; the cosine is 0 where either vector is zero.
+    """
+    cosines = np.zeros((len(rows), len(anchors)), dtype=np.float32)
+    for vectors in spaces:
+        lengths = np.empty(len(anchors), dtype=np.float32)
+        for k in range(len(anchors)):
+            lengths[k] = _length(vectors[anchors[k]])
+        for i in range(len(rows)):
+            length = _length(vectors[rows[i]])
+            for k in range(len(anchors)):
+                cosine = _dot(vectors[rows[i]], vectors[anchors[k]]) / (length * lengths[k])
+                cosines[i, k] += cosine / np.float32(len(spaces))
+    scores, which = np.empty(len(rows), dtype=np.float32), np.empty(len(rows), dtype=np.int64)
+    for i in range(len(rows)):
+        which[i] = np.argmax(cosines[i])
+        scores[i] = cosines[i, which[i]]
+    return scores, which
+
+
+@njit(cache=True)
+def _length(vector: Floats) -> np.float32:
+    """Never nothing, so that one can divide by it."""
+    return max(np.sqrt(_dot(vector, vector)), np.float32(1e-9))
+
+
+@njit(cache=True, fastmath={"reassoc", "contract"})
+def _dot(a: Floats, b: Floats) -> np.float32:
+    """The sum of products, in the order that is fastest; the same for the same numbers."""
+    total = np.float32(0)
+    for j in range(len(a)):
+        total += a[j] * b[j]
+    return total

@@ -18,4 +18,6 @@ class TasteSource:
         if moment.taste is None:
             return None
         taste = moment.taste
-        return pick(moment, lambda k: taste.space.nearest(taste.person, k), quota)
+        # Much of what was seen and served is what the taste says, so about half of it is met again.
+        met = len(moment.bars.barred) // 2
+        return pick(moment, lambda k: taste.space.nearest(taste.person, k), quota, met)

@@ -25,6 +25,7 @@ bench: $(VENV)/.develops
 	$(BIN)/python -m benchmarks.feed --quick
 	$(BIN)/python -m benchmarks.reaction --quick
 	$(BIN)/python -m benchmarks.shedding --quick
+	$(BIN)/python -m benchmarks.closed_loop --quick
 
 format: $(VENV)/.develops
 	$(BIN)/ruff format .

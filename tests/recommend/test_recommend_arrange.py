@@ -113,13 +113,16 @@ def test_the_first_place_is_no_neighbour_of_the_last_page() -> None:
 
 
 def test_the_cap_counts_the_pages_before_and_gives_way_last() -> None:
-    """A creator at the cap stands behind everybody else, and on the page only to fill it."""
+    """A creator at the cap stands behind everybody else, and on the page only to fill it.
+
+    Of four creators and twelve places it is three times one.
+    """
     world = _world("aabcd")
     for i in range(3):
         world.item(f"old{i}", creator="a")
     world.item("last", creator="b")
     world.show(page_of([f"old{i}" for i in range(3)] + ["last"]))
-    tuning = Tuning(diversity=0, explore_share=0, creator_cap=3)
+    tuning = Tuning(diversity=0, explore_share=0, creator_cap=1)
     moment = world.moment(query(n=4), None, tuning)
     ranked = Candidates(
         items=np.arange(5, dtype=np.int32),
@@ -137,11 +140,18 @@ def test_the_cap_counts_the_pages_before_and_gives_way_last() -> None:
 
 
 def test_the_cap_counts_the_page_itself() -> None:
-    """The second and third post by one creator are taken out, with the reason."""
+    """With as many creators as places the second post by one creator is taken out."""
     tuning = Tuning(diversity=0, explore_share=0, creator_cap=1)
-    arranged = _arrange(_world("abacad"), n=4, tuning=tuning)
-    assert _order(arranged) == [0, 1, 3, 5]
+    arranged = _arrange(_world("abacadefghijkl"), n=4, tuning=tuning)
+    assert _letters("abacadefghijkl", arranged) == "abcd"
     assert [gone.items.tolist() for gone in arranged.removed] == [[2, 4]]
+
+
+def test_where_creators_are_few_the_cap_is_that_many_even_shares() -> None:
+    """Of four creators each may have five of eighteen places, not one: order by value stands."""
+    few = "ab" * 3 + "cd"
+    tuning = Tuning(diversity=0, explore_share=0, creator_cap=1)
+    assert _letters(few, _arrange(_world(few), n=6, tuning=tuning)) == "ababab"
 
 
 def test_the_page_before_gives_way_to_the_page_itself() -> None:
@@ -260,15 +270,30 @@ def _known_creators(letters: str) -> World:
 
 
 def test_a_new_creator_gets_a_place_on_the_page() -> None:
-    """The best post of somebody few have met stands in the middle, though its value is the last."""
+    """The best post of somebody few have met stands in the middle, though its value is too low."""
     tuning = Tuning(diversity=0, explore_share=0)
-    arranged = _arrange(_known_creators("abcdefghijklmn"), n=10, tuning=tuning)
+    arranged = _arrange(_known_creators("abcdefghijklmnopq"), n=10, tuning=tuning)
     assert _order(arranged) == [0, 1, 2, 3, 13, 4, 5, 6, 7, 8]
     assert arranged.places[4].notes == ("new_creator", "value_rank:14")
+
+
+@pytest.mark.parametrize(("impressions", "lifted"), [(80, True), (200, False)])
+def test_a_new_creator_is_lifted_until_shown_like_the_posts_beside(
+    impressions: int, lifted: bool
+) -> None:
+    """Others have four posts of a hundred impressions each; more than that needs no help."""
+    before, after = "abcdefghijklm" * 3, "abcdefghijklm"
+    letters, new = before + "n" + after, len(before)
+    world = _world(letters)
+    world.state.items.impressions[: len(letters)] = 100
+    world.state.items.impressions[new] = impressions
+    world.state.shelves.rebuild()
+    arranged = _arrange(world, n=10, tuning=Tuning(diversity=0, explore_share=0))
+    assert (new in _order(arranged)) is lifted
 
 
 def test_no_second_new_creator_is_lifted() -> None:
     """Where one stands above by value, the place is for whoever is best."""
     tuning = Tuning(diversity=0, explore_share=0)
-    arranged = _arrange(_known_creators("nbcdefghijklmo"), n=10, tuning=tuning)
+    arranged = _arrange(_known_creators("abncdefghijklmnop"), n=10, tuning=tuning)
     assert list(range(10)) == _order(arranged)

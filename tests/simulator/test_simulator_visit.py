@@ -141,6 +141,14 @@ def test_strange_and_missing_posts_do_no_harm(world: World) -> None:
     assert visit.outcome().satisfaction is None
 
 
+def test_a_visit_is_over_when_the_person_leaves(world: World) -> None:
+    """Not before the first page, and from an empty page on at the latest."""
+    visit = Visit(world, Calling(person=0, start_ms=START_MS))
+    assert not visit.is_over
+    assert visit.look(page_of([])).leaves
+    assert visit.is_over
+
+
 def test_a_visit_can_be_played_again(world: World) -> None:
     """The same person, hour and pages lead to the same acts."""
     posts = harmless(world, 10)

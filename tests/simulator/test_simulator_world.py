@@ -17,7 +17,7 @@ from simulator_fakes import (
 from inhouse.core.clock import HOUR_MS
 from inhouse.simulator import appeal, creators, people, truth
 from inhouse.simulator.topics import NO_HARM
-from inhouse.simulator.world import VisitOutcome
+from inhouse.simulator.world import VisitOutcome, World
 
 SEEDS = (1, 2, 3)
 DAYS = 3
@@ -98,6 +98,19 @@ def test_true_values_know_harm_and_lures() -> None:
         assert honest > harmful
 
 
+def test_true_values_know_tiredness_where_they_are_told_of_it() -> None:
+    """A topic and a creator just looked at satisfy less; others as much as before."""
+    world = small_world()
+    mind = world.mind(0, START_MS)
+    mind.fatigue.looked(int(world.posts.topic[0]), int(world.posts.creator[0]))
+    rows = np.arange(world.post_count, dtype=np.int32)
+    rested, tired = world.true_values(0, rows), world.true_values(0, rows, mind)
+    alike = world.posts.topic == world.posts.topic[0]
+    alike |= world.posts.creator == world.posts.creator[0]
+    assert (tired[alike] < rested[alike]).all()
+    np.testing.assert_array_equal(tired[~alike], rested[~alike])
+
+
 def test_tiredness_comes_and_goes() -> None:
     """Looking at a creator's post costs the next one, and half of that after the half-life."""
     world = small_world()
@@ -140,6 +153,12 @@ def test_newcomers_join_and_change_nobody() -> None:
     assert len(joined) > 3
     np.testing.assert_array_equal(world.traits.taste_home[:600], before)
     assert len(world.careers.quit) == creators.creator_count(world.people_count)
+
+
+def test_a_growing_community_is_joined_by_more() -> None:
+    """As many as asked for, of the people at the start: about 60 a day of 600 at a tenth."""
+    world = World(seed=1, start_ms=START_MS, people_at_start=600, join_share_per_day=0.1)
+    assert 40 < sum(len(world.begin_hour(hour)) for hour in range(24)) < 85
 
 
 def test_the_order_of_visits_is_immaterial() -> None:

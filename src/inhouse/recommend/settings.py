@@ -26,7 +26,8 @@ class RecommendSettings:
     creator_cap: int = setting(
         3,
         unit="posts",
-        help="most posts by one creator on a page and the two pages' worth of places before it",
+        help="most posts by one creator on a page and the two pages' worth of places before it; "
+        "where creators are few, that many even shares of these places",
         least=1,
         most=100,
     )

@@ -97,6 +97,7 @@ class Visit:
         self._seen = set(mind.seen)
         self._clock_ms = calling.start_ms
         self._pages = 0
+        self._is_over = False
         self._weights: list[tuple[float, float]] = []  # (weight, satisfaction) of looked-at posts
         self._worst = 0.0
         self._shown: list[int] = []
@@ -110,6 +111,11 @@ class Visit:
     def clock_ms(self) -> int:
         """The person's own time, which the visit moves forward."""
         return self._clock_ms
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the person has had enough."""
+        return self._is_over
 
     @property
     def pages(self) -> int:
@@ -142,8 +148,8 @@ class Visit:
                     reports.append(place)
             if self._patience <= 0:
                 break
-        leaves = self._patience <= 0 or self._pages >= MOST_PAGES or not page.posts
-        return Reaction(acts=tuple(acts), reports=tuple(reports), leaves=leaves)
+        self._is_over = self._patience <= 0 or self._pages >= MOST_PAGES or not page.posts
+        return Reaction(acts=tuple(acts), reports=tuple(reports), leaves=self._is_over)
 
     def outcome(self) -> VisitOutcome:
         """What the visit did, for `World.absorb`."""

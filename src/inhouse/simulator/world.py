@@ -20,7 +20,7 @@ from inhouse.simulator.words import Wording
 HOURS_PER_DAY: Final = 24
 PAST_DAYS: Final = 6  # over which the posts that are there at the start were written
 SIGN_UP_PAST_DAYS: Final = 2  # over which the people who are there at the start signed up
-JOIN_SHARE_PER_DAY: Final = 0.02  # newcomers, of the people at the start
+JOIN_SHARE_PER_DAY: Final = 0.02  # newcomers, of the people at the start, unless told otherwise
 LIKELY_POSTS: Final = 400  # most valuable posts among which the best feed is composed
 
 
@@ -50,11 +50,19 @@ class VisitOutcome:
 class World:
     """People, posts and creators with everything that is true of them."""
 
-    def __init__(self, *, seed: int, start_ms: int, people_at_start: int) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int,
+        start_ms: int,
+        people_at_start: int,
+        join_share_per_day: float = JOIN_SHARE_PER_DAY,
+    ) -> None:
         """`start_ms`: midnight UTC of the first day."""
         self.seed = seed
         self.start_ms = start_ms
         self.people_at_start = people_at_start
+        self._join_share_per_day = join_share_per_day
         self.traits = people.draw_traits(seed, people_at_start)
         self.moods = people.newcomers(self.traits, 0, start_ms)
         past_ms = stream(seed, "sign-up").random(people_at_start) * SIGN_UP_PAST_DAYS * DAY_MS
@@ -96,7 +104,7 @@ class World:
         random = stream(self.seed, "quitting", hour)
         hazards = creators.quit_hazards(self.careers)
         self.careers.quit[random.random(len(hazards)) < _hourly(hazards)] = True
-        expected = self.people_at_start * JOIN_SHARE_PER_DAY / HOURS_PER_DAY
+        expected = self.people_at_start * self._join_share_per_day / HOURS_PER_DAY
         return self._join(int(stream(self.seed, "joining", hour).poisson(expected)), hour)
 
     def callings(self, hour: int) -> list[Calling]:
@@ -144,9 +152,13 @@ class World:
         )
         return appeal.Mind(fatigue=fatigue, seen=self.seen[person])
 
-    def true_values(self, person: int, posts: Ints) -> Floats:
-        """[len(posts)] true chance that each satisfies the person: rested, unseen, average mood."""
-        return appeal.chance(self._logits(person, posts))
+    def true_values(self, person: int, posts: Ints, mind: appeal.Mind | None = None) -> Floats:
+        """[len(posts)] true chance that each, unseen, satisfies the person in an average mood:
+        rested, or as tired as `mind` is."""
+        logits = self._logits(person, posts)
+        if mind is not None:
+            logits -= mind.fatigue.costs(self.posts.topic[posts], self.posts.creator[posts])
+        return appeal.chance(logits)
 
     def page_values(self, person: int, posts: Ints, mind: appeal.Mind) -> Floats:
         """[len(posts)] true satisfaction from top to bottom, tiring, with posts seen before."""

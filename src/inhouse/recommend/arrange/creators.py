@@ -1,5 +1,7 @@
 """Creators: never two neighbours by the same one, and none too often."""
 
+import math
+
 import numpy as np
 
 from inhouse.recommend.arrange.kernels import Creators, numbered
@@ -19,12 +21,19 @@ def creators_of(moment: Moment, ranked: Candidates) -> Creators:
     placed floor(m/2) times), must fill m places.
 
     The cap counts this page and the two pages' worth of places before it; it gives way only where
-    nothing else is left.
+    nothing else is left. It is the knob `creator_cap`, and where few creators have anything to show
+    as many times an even share of those places: three posts in sixty places would give a person who
+    has met twenty creators all of them alike, whatever they care for.
     """
     before = moment.person.served.rows(_PAGES_BACK * moment.query.n)
     creator = moment.table.creator
     who, remaining, crowd, previous = numbered(creator[ranked.items], creator[before])
-    return Creators(who, remaining, crowd, previous, moment.tuning.creator_cap)
+    return Creators(who, remaining, crowd, previous, _cap(moment, len(remaining)))
+
+
+def _cap(moment: Moment, creators: int) -> int:
+    even_share = (1 + _PAGES_BACK) * moment.query.n / max(creators, 1)
+    return math.ceil(moment.tuning.creator_cap * max(1.0, even_share))
 
 
 def each_its_own(count: int) -> Creators:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pytest
 from benchmarks import closed_loop
@@ -101,7 +102,7 @@ def test_the_fair_share_is_what_a_feed_by_merit_gives() -> None:
         return replace(
             page,
             items=tuple(
-                replace(item, item_id=ids[row])
+                msgspec.structs.replace(item, item_id=ids[row])
                 for item, row in zip(page.items, drawn.tolist(), strict=True)
             ),
         )

@@ -3,7 +3,7 @@
 Each person's last item is kept from learning and asked for after every epoch, with everything
 ranked; the weights with the best NDCG@10 stay. That says how long to train: a model that is to be
 used is then trained as long on everything (`fit_whole`), since what people did last tells most of
-what they want next. In the end items that nobody had get the id parts of their like (`stand_ins`).
+what they want next.
 """
 
 import hashlib
@@ -24,7 +24,6 @@ from inhouse.core.random import stream
 from inhouse.learning.causal_serving import CausalShape, CausalWeights, ReadRows
 from inhouse.learning.holdout import HoldOut, Scores, ranked
 from inhouse.learning.sequences import Catalogue, Sequences, plain_codes
-from inhouse.learning.stand_ins import with_stand_ins
 from inhouse.learning.train_sequences import SequenceTrainer, SequenceTraining, place
 from inhouse.learning.train_state import below, under
 from inhouse.stats.ranking import ndcg
@@ -135,7 +134,7 @@ def fit_sequences(
             weights = trainer.weights()
             ranks, _ = ranked(questions, _scores_of(weights, catalogue))
             run.judge(weights, _figure(ranks))
-    return _complete(run.best(catalogue), learned, catalogue), run.fit()
+    return run.best(catalogue), run.fit()
 
 
 def fit_whole(
@@ -160,12 +159,7 @@ def fit_whole(
         progress(replace(run.progress(), best=None))
         if trainer.step == 0:
             run.judge(trainer.weights(), trainer.epoch)  # the latest stand for the best
-    return _complete(run.best(catalogue), sequences, catalogue)
-
-
-def _complete(weights: CausalWeights, learned: Sequences, catalogue: Catalogue) -> CausalWeights:
-    wanted = learned.counts(len(catalogue.item_ids)) > 0
-    return replace(weights, id_part=with_stand_ins(weights.id_part, catalogue.content, wanted))
+    return run.best(catalogue)
 
 
 def whole_checkpoint(checkpoint: Path) -> Path:

@@ -123,7 +123,7 @@ def _beside(as_json: bool) -> None:
         f" {_range(told.gain.hit_rate)}"
     )
     if report.published is None:
-        console.print("nothing published: the taste model does not find more with it for certain")
+        console.print("nothing published: the sum is not better for certain")
     else:
         console.print(
             f"trained on everything and published {report.published}; a running learner serves with"

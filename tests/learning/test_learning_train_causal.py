@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from inhouse.catalog.catalog import Catalog
+from inhouse.catalog.erasures import Erasure, ErasureState, Whom
 from inhouse.catalog.types import Item
 from inhouse.core.clock import FollowingClock
 from inhouse.core.errors import InputError
@@ -262,6 +263,20 @@ def test_what_may_not_be_learned_from_is_left_out(walks: Walks) -> None:
     assert [found.table.ids[item] for item in found.wants.items] == ["i02", "i04"]
     assert found.examples.offsets.tolist() == [4, 8]
     assert [(asked.offset, asked.answer) for asked in found.questions] == [(8, 4)]
+
+
+@pytest.mark.parametrize("state", ["running", "told"])
+def test_what_an_erasure_names_is_left_out(walks: Walks, state: ErasureState) -> None:
+    """Though its rows may still be in the log."""
+    walks.tell([walks.event("click", name, 1) for name in ("ana", "bo", "cem")])
+    erasure = Erasure(erasure_id="erasure_1", state=state, started_ms=0, updated_ms=0)
+    walks.logs.catalog.erasures.save(erasure, Whom(user_ids=("bo",), offsets=(2,)))
+
+    found = read_wanted(walks.logs, 3, Chosen(examples={1, 2}, questions={2, 3}), no_progress)
+
+    assert found.wants.offsets.tolist() == [1, 3]
+    assert found.examples.offsets.tolist() == [1]
+    assert [asked.offset for asked in found.questions] == [3]
 
 
 @pytest.mark.parametrize(("better", "passed"), [(0, False), (40, True)])

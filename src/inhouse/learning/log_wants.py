@@ -119,8 +119,9 @@ class _Reader:
     def found(self, logs: Logs) -> WhatWasWanted:
         """All of it, without what may not be learned from."""
         noted = {name: np.array(getattr(self._noted, name), np.int64) for name in _Noted.__slots__}
-        told = logs.catalog.erasures.in_state("told")
-        void = np.array([offset for _, whom in told for offset in whom.offsets], np.int64)
+        erasures = logs.catalog.erasures
+        due = [whom for _, whom in (*erasures.in_state("running"), *erasures.in_state("told"))]
+        void = np.array([offset for whom in due for offset in whom.offsets], np.int64)
         last = np.array(
             [self._void_until.get(user, 0) for user in noted["users"].tolist()], np.int64
         )

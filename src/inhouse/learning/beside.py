@@ -1,10 +1,13 @@
 """A causal model that stands beside the taste model: further numbers of the same vectors.
 
-    v_j = [taste v_j ; causal v_j]        u = [taste u ; w causal u]
+    v_j = [taste v_j ; causal v_j]        u = [taste u ; w causal u] / (1 + w)
 
-One dot product is then the sum of both, and whoever compares vectors need not know of it. Of the
-history that the taste model reads, the causal one reads the different items that were wanted, as
-places of a sequence: so it was trained. Where it knows nothing it adds 0.
+One dot product is then their weighted mean, and whoever compares vectors need not know of it. A
+score still says how much likelier than others an item is to be wanted, in nats, as that of either
+model alone does: on that scale the formula before a head counts, and the head's feature.
+
+Of the history that the taste model reads, the causal one reads the different items that were
+wanted, as places of a sequence: so it was trained. Where it knows nothing it adds 0.
 """
 
 from collections.abc import Sequence
@@ -60,14 +63,22 @@ class Beside:
         vectors[known] += self.weights.id_part[rows[known]]
         return vectors
 
+    def joined(self, own: Floats, further: Floats) -> Floats:
+        """float32[own and dims]: a person's vector of those by both models."""
+        share = 1 / (1 + self.facts.weight)
+        found: Floats = np.concatenate(
+            [np.float32(share) * own, np.float32(self.facts.weight * share) * further]
+        )
+        return found
+
     def person(self, vectors: Floats, history: HistoryArrays, items: ItemTable | None) -> Floats:
-        """float32[dims], times the weight. vectors: float32[items, dims] of the first rows of
-        `items`; what was done with others is passed over."""
+        """float32[dims]. vectors: float32[items, dims] of the first rows of `items`; what was done
+        with others is passed over."""
         if items is None:
             return np.zeros(self.dims, dtype=np.float32)
         read = wanted_in(history, items, len(vectors))[-self.weights.shape.length :]
         rows = ReadRows(items=read[None], codes=plain_codes((1, len(read))))
-        found: Floats = np.float32(self.facts.weight) * self.weights.people(vectors, rows)[0]
+        found: Floats = self.weights.people(vectors, rows)[0]
         return found
 
 

@@ -216,7 +216,7 @@ class TasteSnapshot:
         if self.beside is None:
             return vector
         further = self.beside.person(known[:, self._own :], history, self._table)
-        return np.concatenate([vector, further])
+        return self.beside.joined(vector, further)
 
     def scores(self, items: ItemTable, history: HistoryArrays, rows: NDArray[np.int32]) -> Floats:
         """float32[n]: dot products of person and items, 0 for a person without history."""

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from causal_models import SHAPE, beside
 from inhouse.app.build import Services
 from inhouse.app.serving import FeedRequest
 from inhouse.app.settings import load_settings
 from inhouse.core.ids import ItemId, SnapshotId, UserId
+from inhouse.learning.beside import Beside
 from inhouse.learning.deltas import Delta, DeltaFacts
 from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot
 from inhouse.learning.train_taste import TasteTrainer, TasteTraining
@@ -52,13 +54,13 @@ def services(tmp_path: Path) -> Iterator[Services]:
     built.close()
 
 
-def _publish(services: Services, name: str) -> Path:
+def _publish(services: Services, name: str, causal: Beside | None = None) -> Path:
     """A snapshot of that name; returns its folder."""
     facts = SnapshotFacts(
         snapshot_id=SnapshotId(name), created_ms=1, log_offset=1, page_offset=0, watermark_ms=0
     )
     weights = TasteTrainer(TasteTraining()).export(())
-    services.snapshots.publish(TasteSnapshot(facts, weights, None))
+    services.snapshots.publish(TasteSnapshot(facts, weights, None, causal))
     return services.snapshots.folder / name
 
 
@@ -157,3 +159,26 @@ def test_without_any_snapshot_there_is_a_feed(services: Services) -> None:
     services.feeds.start()
 
     assert _serves(services) is None
+
+
+def test_a_causal_model_comes_and_goes_with_the_snapshots_that_name_it(services: Services) -> None:
+    """Taken up between two requests like any snapshot; one whose causal model is torn is not."""
+    _publish(services, "snap_1")
+    services.feeds.start()
+    services.snapshots.publish_causal(beside(["a"]))
+    _publish(services, "snap_2", beside(["a"]))
+    both = services.feeds.swap_model()
+    served = _serves(services)
+    model = services.feeds._model
+    services.snapshots.publish_causal(beside(["a"], "causal_2"))
+    _publish(services, "snap_3", beside(["a"], "causal_2"))
+    (services.snapshots.causal.folder / "causal_2.safetensors").write_bytes(b"torn")
+    torn = services.feeds.swap_model()
+
+    assert (both, served, torn) == (True, "snap_2", False)
+    assert model is not None
+    assert model.dims == 64 + SHAPE.dims
+    assert _serves(services) == "snap_2"
+    _publish(services, "snap_4")
+    assert services.feeds.swap_model()
+    assert _serves(services) == "snap_4"

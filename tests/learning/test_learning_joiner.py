@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from causal_models import beside
 from inhouse.catalog.types import Item
 from inhouse.core.clock import MINUTE_MS
 from inhouse.core.ids import EventId, ItemId, PageId, SnapshotId, UserId
@@ -85,17 +86,22 @@ def _later(offset: int) -> LoggedEvent:
     return _event(offset, "impression", 11, user_id=UserId("other"), at_ms=START_MS + 2 * WAIT_MS)
 
 
-def _model(state: LiveState) -> TasteSnapshot:
+def _model(state: LiveState, *, causal: bool = False) -> TasteSnapshot:
     trainer = TasteTrainer(TasteTraining(shape=TasteShape(dims=8, length=16)))
     trainer.grow(state.items.content[: state.items.count])
     facts = SnapshotFacts(
         snapshot_id=SnapshotId("s"), created_ms=0, log_offset=0, page_offset=0, watermark_ms=0
     )
-    return TasteSnapshot(facts, trainer.export(tuple(state.items.ids)), None)
+    further = beside([f"i{k}" for k in range(6)]) if causal else None
+    return TasteSnapshot(facts, trainer.export(tuple(state.items.ids)), None, further)
 
 
-def test_features_equal_those_served_byte_for_byte() -> None:
-    """What the head is taught with is what a server computed at that moment from its own state."""
+@pytest.mark.parametrize("causal", [False, True])
+def test_features_equal_those_served_byte_for_byte(causal: bool) -> None:
+    """What the head is taught with is what a server computed at that moment from its own state.
+
+    With a causal model beside the taste model and without.
+    """
     events = [
         _event(1, "click", 0),
         _event(2, "like", 0),
@@ -113,7 +119,7 @@ def test_features_equal_those_served_byte_for_byte() -> None:
         person,
         items,
         Scores(
-            taste=_model(server).scores(server.items, history, items),
+            taste=_model(server, causal=causal).scores(server.items, history, items),
             similar=nearness(server.items, latest_positives(server.items, person), items),
             positions=np.arange(3, dtype=np.int32),
         ),
@@ -121,7 +127,7 @@ def test_features_equal_those_served_byte_for_byte() -> None:
     )
 
     joiner = _joiner()
-    joiner.model = _model(joiner.state)
+    joiner.model = _model(joiner.state, causal=causal)
     outcome = [
         _event(offset, "impression", item, page_id=PageId("p"))
         for offset, item in enumerate((3, 1, 4), 5)

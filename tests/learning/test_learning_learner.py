@@ -8,9 +8,11 @@ import pytest
 import structlog
 from learning_community import ITEMS, PEOPLE, START_MS, Community
 
+from causal_models import beside
 from inhouse.catalog.types import Item
 from inhouse.core.clock import FollowingClock
-from inhouse.core.ids import ItemId, UserId
+from inhouse.core.errors import StoreError
+from inhouse.core.ids import ItemId, SnapshotId, UserId
 from inhouse.features.history import history_arrays
 from inhouse.learning.learner import CONSUMER, Learner, LearnReport
 from inhouse.learning.settings import LearningSettings
@@ -277,3 +279,144 @@ def test_in_a_hurry_each_example_is_learned_once_and_rehearsed_later(
     assert len(learner._course._taste.memory) - known == wanted > 200
     assert done == sorted(done)
     assert done.count("rehearsed") == sum(report.rehearsed for report in reports) > 0
+
+
+ITEM_NAMES = [f"i{k:02}" for k in range(ITEMS)]
+
+
+def test_a_causal_model_is_taken_up_at_the_next_look(
+    community: Community, store: SnapshotStore
+) -> None:
+    """A snapshot of what serves with it beside, and every later snapshot names it too."""
+    learner = _learner(community, store)
+    community.live(120)
+    _run(learner)
+    before = store.load_current()
+    store.publish_causal(beside(ITEM_NAMES))
+
+    report, quiet = learner.step(), learner.step()
+
+    after = store.load_current()
+    assert before is not None
+    assert after is not None
+    assert (before.facts.causal, after.facts.causal) == (None, "causal_1")
+    assert (report.published, quiet.published) == (after.snapshot_id, None)
+    assert after.taste.id_part.tobytes() == before.taste.id_part.tobytes()
+    assert after.log_offset == before.log_offset
+    assert store.memory(after.snapshot_id).keys() == store.memory(before.snapshot_id).keys()
+    community.live(200)
+    _run(learner)
+    later = store.load_current()
+    assert later is not None
+    assert later.snapshot_id > after.snapshot_id
+    assert later.facts.causal == "causal_1"
+
+
+def test_the_joiner_reads_with_the_causal_model_that_serves(
+    community: Community, store: SnapshotStore
+) -> None:
+    """Its tastes are those of the snapshot that was published, the causal part among them."""
+    learner = _learner(community, store)
+    community.live(120)
+    _run(learner)
+    store.publish_causal(beside(ITEM_NAMES))
+    learner.step()
+
+    served, model = store.load_current(), learner._course.joiner.model
+
+    assert served is not None
+    assert model is not None
+    table, last = learner.state.items, learner.state.last_event_ms
+    history = history_arrays(learner.state.person(UserId("u1")), last)
+    rows = np.arange(ITEMS, dtype=np.int32)
+    assert served.dims > served.taste.shape.dims
+    scores = served.scores(table, history, rows)
+    assert model.scores(table, history, rows).tobytes() == scores.tobytes()
+
+
+def test_a_causal_model_that_is_harmed_is_served_with_no_more(
+    community: Community, store: SnapshotStore
+) -> None:
+    """A new process finds a snapshot that it can load, by the taste model alone."""
+    store.publish_causal(beside(ITEM_NAMES))
+    learner = _learner(community, store)
+    community.live(120)
+    _run(learner)
+    both = store.load_current()
+    (store.causal.folder / "causal_1.safetensors").write_bytes(b"torn")
+
+    with structlog.testing.capture_logs() as logs:
+        learner.step()
+        learner.step()
+
+    alone = SnapshotStore(store.folder).load_current()
+    assert both is not None
+    assert alone is not None
+    assert (both.facts.causal, alone.facts.causal) == ("causal_1", None)
+    assert alone.taste.id_part.tobytes() == both.taste.id_part.tobytes()
+    assert [entry["event"] for entry in logs].count("causal_refused") == 1
+
+
+def test_what_a_new_disk_refused_is_published_later(
+    community: Community, store: SnapshotStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk at the moment of taking up: the same snapshot comes at the next look."""
+    learner = _learner(community, store)
+    community.live(120)
+    _run(learner)
+    store.publish_causal(beside(ITEM_NAMES))
+    publish = SnapshotStore.publish
+
+    def full(*_: object) -> SnapshotId:
+        raise StoreError("cannot publish: no space left; free space or fix permissions")
+
+    monkeypatch.setattr(SnapshotStore, "publish", full)
+    with pytest.raises(StoreError):
+        learner.step()
+    monkeypatch.setattr(SnapshotStore, "publish", publish)
+    learner.step()
+
+    found = store.load_current()
+    assert found is not None
+    assert found.facts.causal == "causal_1"
+    assert len(store.memory(found.snapshot_id)["clicked"]) > 0
+
+
+def test_each_impression_is_learned_once_though_a_causal_model_came_between(
+    community: Community, store: SnapshotStore
+) -> None:
+    """The snapshot that takes it up is one to go on from like any other."""
+    community.live(120)
+    first = _learner(community, store)
+    taught = sum(r.round.shown for r in _run(first) if r.round is not None)
+    store.publish_causal(beside(ITEM_NAMES))
+    first.step()
+    community.live(120)
+
+    second = _learner(community, store)
+    taught += sum(r.round.shown for r in _run(second) if r.round is not None)
+    taught += second._course.waiting()[1]
+
+    whole = Learner(
+        community.logs,
+        SnapshotStore(store.folder / "never"),
+        FollowingClock(),
+        replace(SETTINGS, first_positives=100_000),
+    )
+    whole.step()
+    assert taught == whole._course.waiting()[1]
+
+
+def test_training_once_takes_up_a_causal_model_too(
+    community: Community, store: SnapshotStore
+) -> None:
+    """On a machine without a learner; also where nothing new was to be learned."""
+    community.live(200)
+    train_once(community.logs, store, FollowingClock(), SETTINGS)
+    store.publish_causal(beside(ITEM_NAMES))
+
+    report = train_once(community.logs, store, FollowingClock(), SETTINGS)
+
+    found = store.load_current()
+    assert found is not None
+    assert (found.snapshot_id, found.facts.causal) == (report.published, "causal_1")

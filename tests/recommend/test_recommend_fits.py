@@ -1,8 +1,10 @@
 """The feed with the real board, the real snapshot and the learner's own features."""
 
 import numpy as np
+import pytest
 from recommend_worlds import NOW_MS, World, checkerboard, ids, query, removed
 
+from causal_models import beside
 from inhouse.core.ids import ItemId, SnapshotId, UserId
 from inhouse.core.random import stream
 from inhouse.features.candidates import FEATURE_NAMES
@@ -18,7 +20,7 @@ from inhouse.moderation.types import Evidence, Label, Verdict
 from inhouse.recommend.pipeline import Feed
 
 
-def _snapshot(world: World, *, headed: bool) -> TasteSnapshot:
+def _snapshot(world: World, *, headed: bool, causal: bool = False) -> TasteSnapshot:
     """Weights nobody trained: the identity on content, and a head that counts on taste."""
     d, h, length = CONTENT_DIMS, 2, 16
     known = tuple(world.state.items.ids[:100])
@@ -37,7 +39,8 @@ def _snapshot(world: World, *, headed: bool) -> TasteSnapshot:
     facts = SnapshotFacts(
         snapshot_id=SnapshotId("snap_1"), created_ms=0, log_offset=0, page_offset=0, watermark_ms=0
     )
-    return TasteSnapshot(facts, taste, _head() if headed else None)
+    further = beside(known[:50]) if causal else None
+    return TasteSnapshot(facts, taste, _head() if headed else None, further)
 
 
 def _head() -> HeadWeights:
@@ -55,10 +58,11 @@ def _head() -> HeadWeights:
     )
 
 
-def test_the_learner_sees_byte_for_byte_what_the_feed_ranked_by() -> None:
+@pytest.mark.parametrize("causal", [False, True])
+def test_the_learner_sees_byte_for_byte_what_the_feed_ranked_by(causal: bool) -> None:
     """One path of features: those of a served page, computed again as for training."""
     world = checkerboard()
-    snapshot = _snapshot(world, headed=True)
+    snapshot = _snapshot(world, headed=True, causal=causal)
     feed = world.feed()
     feed.use(snapshot)
     trace = feed.trace(query(user_id=UserId("p1")))

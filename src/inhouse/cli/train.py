@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -22,7 +22,11 @@ from inhouse.learning.fit_sequences import (
 )
 from inhouse.learning.sequences import Catalogue, read_sequences
 from inhouse.learning.train import train_once
+from inhouse.learning.train_causal import Workplace, train_causal
 from inhouse.learning.train_sequences import place, together
+from inhouse.stats.types import Interval, NotEnough
+
+_CHECKPOINTS: Final = "causal"  # in the data folder, while a causal model is trained
 
 
 def train(
@@ -43,12 +47,21 @@ def train(
     ] = False,
     epochs: Annotated[int, typer.Option(min=1, help="at most, with --sequences")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="of everything random, with --sequences")] = 0,
+    causal: Annotated[
+        bool,
+        typer.Option("--causal", help="train the causal model that may stand beside the taste"),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train the taste model and the ranking head from the log, and publish what passes the gate.
 
     The learner of `inhouse up` does the same all the time; this is for imports and for machines
     that learn at night. Killed, it is simply run again.
+
+    With --causal a causal model is trained on all that people wanted, in batch. It is published
+    only where the taste model finds more of what people wanted next with it than without; the
+    learner then takes it up within seconds, and so does a later `inhouse train`. Killed and run
+    again, it goes on where it was.
 
     With --sequences a causal model is trained on that file alone and written to --to: first to find
     out how long, by the last item of each person, then as long on all of it. --hold-out keeps the
@@ -57,7 +70,11 @@ def train(
     and run again, it goes on where it was. Several processes share the work under torchrun
     --no-python.
     """
-    if sequences is None:
+    if causal and sequences is not None:
+        raise InputError("--causal learns from the log and --sequences from a file; give one")
+    if causal:
+        _beside(as_json)
+    elif sequences is None:
         _from_log(as_json)
     elif to is None:
         raise InputError("--sequences needs --to, the file that the model is written to")
@@ -79,6 +96,49 @@ def _from_log(as_json: bool) -> None:
         console.print("nothing published: too little to learn from, or nothing got better")
     else:
         console.print(f"published {report.published}; servers take it up within two seconds")
+
+
+def _beside(as_json: bool) -> None:
+    keep_freed_memory()
+    with open_services() as services, progress_bar() as tell:
+        workplace = Workplace(
+            logs=services.logs,
+            store=services.snapshots,
+            clock=services.clock,
+            folder=services.settings.folder / _CHECKPOINTS,
+        )
+        report = train_causal(workplace, services.settings.learning, tell)
+    if as_json:
+        print_json(report)
+        return
+    told, fit = report.comparison, report.fit
+    console.print(
+        f"{report.people:,} people wanted posts {report.wants:,} times, of {report.items:,};"
+        f" {len(fit.judged)} epochs on the first nine tenths, the best was {fit.best_epoch}"
+    )
+    with_it, without = _share(told.both.hit_rate), _share(told.alone.hit_rate)
+    console.print(
+        f"of {told.asked:,} people, what they wanted next was among the best ten for {without} by"
+        f" the taste model alone, for {with_it} with the causal one (weight {told.weight:g}):"
+        f" {_range(told.gain.hit_rate)}"
+    )
+    if report.published is None:
+        console.print("nothing published: the sum is not better for certain")
+    else:
+        console.print(
+            f"trained on everything and published {report.published}; a running learner serves with"
+            " it within seconds, else run `inhouse train`"
+        )
+
+
+def _share(found: float | NotEnough) -> str:
+    return "unknown" if isinstance(found, NotEnough) else f"{found:.4f}"
+
+
+def _range(found: Interval | NotEnough) -> str:
+    if isinstance(found, NotEnough):
+        return f"unknown: {found.reason}"
+    return f"{found.estimate:+.4f}, in all likelihood {found.low:+.4f} to {found.high:+.4f}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

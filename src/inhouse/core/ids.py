@@ -11,6 +11,7 @@ ItemId = NewType("ItemId", str)
 EventId = NewType("EventId", str)
 PageId = NewType("PageId", str)
 SnapshotId = NewType("SnapshotId", str)
+CausalId = NewType("CausalId", str)
 
 MAX_ID_CHARS: Final = 128
 _ALLOWED: Final = re.compile(r"[A-Za-z0-9_.:@/+=~-]{1,128}")

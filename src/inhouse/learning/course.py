@@ -21,6 +21,7 @@ from inhouse.core.clock import DAY_MS
 from inhouse.core.ids import UserId
 from inhouse.events.types import LoggedEvent, ServedPage
 from inhouse.features.state import LiveState
+from inhouse.learning.beside import Beside
 from inhouse.learning.deltas import Delta, DeltaFacts
 from inhouse.learning.examples import (
     Impressions,
@@ -29,7 +30,7 @@ from inhouse.learning.examples import (
     join_next_items,
     no_next_items,
 )
-from inhouse.learning.gate import Contest, Record
+from inhouse.learning.gate import Contest, Record, metrics_of
 from inhouse.learning.head import HeadWeights
 from inhouse.learning.joiner import Joiner
 from inhouse.learning.settings import LearningSettings
@@ -112,6 +113,7 @@ class Course:
         """training: of the taste model; by default what the settings make of it."""
         self.state = state
         self.serving: TasteSnapshot | None = None
+        self.beside: Beside | None = None  # stands beside the taste of snapshots to come
         self._settings = settings
         self._taste = TasteTrainer(training or training_of(settings))
         self._head = HeadTrainer(HeadTraining(threads=settings.threads, seed=settings.seed))
@@ -423,9 +425,9 @@ class Course:
             log_offset=self.state.log_offset,
             page_offset=self.state.page_offset,
             watermark_ms=self.joiner.watermark_ms,
-            metrics=_metrics(contests),
+            metrics=metrics_of(contests),
         )
-        return TasteSnapshot(facts, taste, head)
+        return TasteSnapshot(facts, taste, head, self.beside)
 
     def _undo(self, contests: Sequence[Contest]) -> None:
         """What was refused starts again from what serves; what it saw is still remembered."""
@@ -484,12 +486,3 @@ def training_of(settings: LearningSettings) -> TasteTraining:
             unused_ms=settings.row_unused_days * DAY_MS,
         ),
     )
-
-
-def _metrics(contests: Sequence[Contest]) -> dict[str, float]:
-    told: dict[str, float] = {}
-    for contest in contests:
-        told[f"{contest.part}_loss"] = contest.learner.loss
-        told[f"{contest.part}_rival_loss"] = contest.rival.loss
-        told[f"{contest.part}_judged"] = contest.learner.n
-    return told

@@ -1,6 +1,7 @@
 """The gate: who did how well on examples that nobody had learned yet, and may therefore serve."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,3 +62,13 @@ class Record:
         self.clear()
         for ours, n, theirs, m in array.tolist():
             self.add(Judgement(loss=ours, n=int(n)), Judgement(loss=theirs, n=int(m)))
+
+
+def metrics_of(contests: Sequence[Contest]) -> dict[str, float]:
+    """What was measured, by names for a snapshot's facts."""
+    told: dict[str, float] = {}
+    for contest in contests:
+        told[f"{contest.part}_loss"] = contest.learner.loss
+        told[f"{contest.part}_rival_loss"] = contest.rival.loss
+        told[f"{contest.part}_judged"] = contest.learner.n
+    return told

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inhouse.core.ids import UserId
-from inhouse.events.types import EventKind, LoggedEvent, ServedPage
+from inhouse.events.types import LoggedEvent, ServedPage
 from inhouse.features.candidates import Scores, candidate_features
 from inhouse.features.history import history_arrays
 from inhouse.features.nearness import latest_positives, nearness
@@ -95,24 +95,10 @@ class Joiner:
         self._pages.restore(told)
 
     def _gather(self, logged: LoggedEvent, item: int, wanted: Gathering) -> None:
-        """Note an example for the taste model, where the event is the first to say `wanted`."""
-        event = logged.event
-        if event.kind == "impression" or not self._is_positive(event.kind, event.value, item):
-            return
-        person = self.state.person(event.user_id)
-        if not self._wanted_before(person, item):
-            wanted.add(person, item, event.at_ms, logged.log_offset)
-
-    def _wanted_before(self, person: Person, item: int) -> bool:
-        if item not in person.seen:
-            return False
-        recent = person.recent.latest()
-        same = np.flatnonzero(recent.items == item)
-        lengths_ms = self.state.items.duration_ms[recent.items[same]]
-        return bool(are_positive(recent.kinds[same], recent.values[same], lengths_ms).any())
-
-    def _is_positive(self, kind: EventKind, value: float | None, item: int) -> bool:
-        return is_positive(kind, value, int(self.state.items.duration_ms[item]))
+        """Note an example for the taste model."""
+        if is_first_want(self.state, logged, item):
+            event = logged.event
+            wanted.add(self.state.person(event.user_id), item, event.at_ms, logged.log_offset)
 
     def _features(
         self, page: ServedPage, rows: NDArray[np.int32], positions: NDArray[np.int32]
@@ -138,6 +124,24 @@ class Joiner:
             position=np.array([shown[row].position for row in rows], dtype=np.int32),
             at_ms=np.full(len(rows), waiting.page.at_ms, dtype=np.int64),
         )
+
+
+def is_first_want(state: LiveState, logged: LoggedEvent, item: int) -> bool:
+    """Whether an event that the state has not folded in yet is the first to say `wanted`."""
+    event = logged.event
+    duration_ms = int(state.items.duration_ms[item])
+    if event.kind == "impression" or not is_positive(event.kind, event.value, duration_ms):
+        return False
+    return not _wanted_before(state, state.person(event.user_id), item)
+
+
+def _wanted_before(state: LiveState, person: Person, item: int) -> bool:
+    if item not in person.seen:
+        return False
+    recent = person.recent.latest()
+    same = np.flatnonzero(recent.items == item)
+    lengths_ms = state.items.duration_ms[recent.items[same]]
+    return bool(are_positive(recent.kinds[same], recent.values[same], lengths_ms).any())
 
 
 def served_features(

@@ -22,7 +22,7 @@ from inhouse.learning.deltas import Delta
 from inhouse.learning.examples import Impressions, no_impressions
 from inhouse.learning.gate import Contest
 from inhouse.learning.settings import LearningSettings
-from inhouse.learning.snapshot import SnapshotStore, TasteSnapshot
+from inhouse.learning.snapshot import SnapshotStore, TasteSnapshot, with_beside
 from inhouse.learning.tail import Stretch, Tail
 
 CONSUMER: Final = "learner"
@@ -64,7 +64,8 @@ class Learner:
         self._logs, self._store, self._clock = logs, store, clock
         self._settings, self._path = settings, checkpoint
         self._started = False
-        self._unpublished: TasteSnapshot | Delta | None = None  # passed, but not on disk yet
+        # Passed, but not on disk yet: a snapshot with what the head rehearses from, or a delta.
+        self._unpublished: tuple[TasteSnapshot, Impressions] | Delta | None = None
         self._rows_refused = False
         self._begin(LiveState(), 0)
 
@@ -93,11 +94,13 @@ class Learner:
         """Read what is new, learn from it, and publish what is due and passes."""
         self._publish_rest()
         stretch = self._read()
+        published = self._take_up()
         held: Round | None = None
         if self._course.is_due():
             hurried = len(stretch.events) >= _MANY
             held = self._told(self._course.learn(self._clock.now_ms(), progress, hurried=hurried))
-        published = self._publish(held.model) if held is not None and held.model else None
+        if held is not None and held.model is not None:
+            published = self._publish(held.model, self._course.remembered())
         rehearsed = held is None and stretch.ended and self._course.rehearse()
         return LearnReport(
             events=len(stretch.events),
@@ -117,6 +120,7 @@ class Learner:
         if not self._started:
             self.start()
         before = self._course.serving
+        self._course.beside = self._store.causal.newest()
         while not ended:
             stretch = self._read()
             events, pages = events + len(stretch.events), pages + len(stretch.pages)
@@ -127,11 +131,16 @@ class Learner:
         if self._course.is_worthwhile():
             rounds.append(self._told(self._course.finish(self._clock.now_ms())))
         model = self._course.serving
+        published = (
+            self._take_up()
+            if model is None or model is before
+            else self._publish(model, self._course.remembered())
+        )
         return LearnReport(
             events=events,
             pages=pages,
             round=whole(rounds) if rounds else None,
-            published=None if model is None or model is before else self._publish(model),
+            published=published,
             caught_up=True,
         )
 
@@ -215,14 +224,29 @@ class Learner:
             _tell(contest)
         return held
 
-    def _publish(self, model: TasteSnapshot) -> SnapshotId:
-        self._unpublished = model
-        published = self._store.publish(model, self._course.remembered().arrays())
+    def _take_up(self) -> SnapshotId | None:
+        """Publish what serves anew where another causal model is to stand beside it from now on.
+
+        It has learned nothing more, so it needs no gate; the causal model has passed one.
+        """
+        beside = self._course.beside = self._store.causal.newest()
+        serving = self._course.serving
+        if serving is None or serving.facts.causal == (beside and beside.causal_id):
+            return None
+        model = with_beside(serving, beside, self._clock.now_ms())
+        remembered = self._memory_of(serving)
+        self._course.serve(model)
+        return self._publish(model, remembered)
+
+    def _publish(self, model: TasteSnapshot, remembered: Impressions) -> SnapshotId:
+        self._unpublished = (model, remembered)
+        published = self._store.publish(model, remembered.arrays())
         self._unpublished = None
         self._logs.events.commit_offset(CONSUMER, model.facts.log_offset)
         _LOG.info(
             "snapshot_published",
             snapshot=published,
+            causal=model.facts.causal,
             log_offset=model.facts.log_offset,
             late_pages=self._course.joiner.late_pages,
         )
@@ -252,7 +276,7 @@ class Learner:
         if isinstance(self._unpublished, Delta):
             self._publish_delta(self._unpublished)
         elif self._unpublished is not None:
-            self._publish(self._unpublished)
+            self._publish(*self._unpublished)
 
     def _recall(self, until: int) -> None:
         while self.state.log_offset < until:

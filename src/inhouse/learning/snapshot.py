@@ -1,5 +1,6 @@
 """Snapshots: a trained model as a folder of files, whole or absent, and checked when read."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -16,12 +17,12 @@ from safetensors.numpy import save as save_tensors
 
 from inhouse.core.errors import SnapshotError, StoreError
 from inhouse.core.files import sha256_of, sync_folder, write_atomically
-from inhouse.core.ids import ItemId, SnapshotId, new_id
+from inhouse.core.ids import CausalId, ItemId, SnapshotId, new_id
 from inhouse.core.logs import logger
-from inhouse.events.types import LEARNED_KINDS
-from inhouse.features.candidates import FEATURE_NAMES
 from inhouse.features.history import HistoryArrays
 from inhouse.features.items import ItemTable
+from inhouse.learning.beside import Beside
+from inhouse.learning.causal_store import CausalStore
 from inhouse.learning.deltas import (
     Delta,
     decode_delta,
@@ -32,14 +33,15 @@ from inhouse.learning.deltas import (
 )
 from inhouse.learning.encoding import empty_histories, encode_history
 from inhouse.learning.head import HeadWeights, Predictions, predict
+from inhouse.learning.manifest import manifest_of, read_manifest
 from inhouse.learning.taste import Floats, TasteWeights, item_vectors, person_vectors
 
-FORMAT: Final = 1
 _MANIFEST: Final = "manifest.json"
 _TASTE: Final = "taste.safetensors"
 _HEAD: Final = "head.safetensors"
 _MEMORY: Final = "memory.safetensors"
 _PART: Final = ".part-"
+_CAUSAL: Final = "causal"  # a folder beside the snapshots'
 _ROOM: Final = 4  # a part of what there is
 _AT_ONCE: Final = 65_536  # items placed in one product, so that a million need little beside them
 _LOG = logger("snapshots")
@@ -55,21 +57,30 @@ class SnapshotFacts:
     page_offset: int  # joined with pages up to here
     watermark_ms: int  # pages that had matured by then were learned from
     metrics: dict[str, float] = field(default_factory=dict)  # measured before learning
+    causal: CausalId | None = None  # the causal model that serves beside it
 
 
 class TasteSnapshot:
     """A model to serve from. Not thread-safe: vectors are extended and changed in place."""
 
-    def __init__(self, facts: SnapshotFacts, taste: TasteWeights, head: HeadWeights | None) -> None:
-        self.facts = facts
-        self.head = head
+    def __init__(
+        self,
+        facts: SnapshotFacts,
+        taste: TasteWeights,
+        head: HeadWeights | None,
+        beside: Beside | None = None,
+    ) -> None:
+        """beside: whose numbers follow those of the taste model in each vector."""
+        self.facts = replace(facts, causal=None if beside is None else beside.causal_id)
+        self.head, self.beside = head, beside
         self.sequence = 0  # of the latest delta applied
         self.log_offset = facts.log_offset  # its rows have learned from events up to here
         self._names = list(taste.item_ids)
         self._rows = {item_id: row for row, item_id in enumerate(taste.item_ids)}
         self._ids = taste.id_part  # [at least rows, d]
         self._dense = replace(taste, item_ids=(), id_part=taste.id_part[:0])
-        self._vectors: Floats = np.zeros((0, taste.shape.dims), dtype=np.float32)
+        self._own = taste.shape.dims  # of the numbers of a vector, the first
+        self._vectors: Floats = np.zeros((0, self.dims), dtype=np.float32)
         self._count = 0
         self._table: ItemTable | None = None
 
@@ -92,7 +103,7 @@ class TasteSnapshot:
     @property
     def dims(self) -> int:
         """Length of the vectors."""
-        return self._dense.shape.dims
+        return self._own if self.beside is None else self._own + self.beside.dims
 
     @property
     def has_head(self) -> bool:
@@ -137,7 +148,7 @@ class TasteSnapshot:
                 f"delta {facts.sequence} of {facts.base} does not follow delta {self.sequence} "
                 f"of {self.snapshot_id}"
             )
-        if delta.rows.shape[1] != self.dims:
+        if delta.rows.shape[1] != self._own:
             raise SnapshotError(f"delta {facts.sequence} has rows of {delta.rows.shape[1]} numbers")
         rows = np.array([self._row(name) for name in delta.item_ids], dtype=np.int64)
         self._reserve(len(self._names))
@@ -158,7 +169,7 @@ class TasteSnapshot:
     def _reserve(self, rows: int) -> None:
         """Have room for so many rows, in memory that is this snapshot's own."""
         if rows > len(self._ids) or not self._ids.flags.writeable:
-            grown = np.zeros((max(rows, 2 * len(self._ids)), self.dims), dtype=np.float32)
+            grown = np.zeros((max(rows, 2 * len(self._ids)), self._own), dtype=np.float32)
             grown[: len(self._ids)] = self._ids
             self._ids = grown
 
@@ -167,13 +178,20 @@ class TasteSnapshot:
         places = [items.index[name] for name in names if name in items.index]
         moved = np.array([place for place in places if place < self._count], dtype=np.int32)
         if len(moved):
-            self._vectors[moved] = self._placed(
+            self._vectors[moved, : self._own] = self._by_taste(
                 [items.ids[place] for place in moved.tolist()], items.content[moved]
             )
         return moved
 
     def _placed(self, names: Sequence[ItemId], content: Floats) -> Floats:
-        """float32[n, d]: where items lie, by their rows and their content."""
+        """float32[n, d]: where items lie."""
+        own = self._by_taste(names, content)
+        if self.beside is None:
+            return own
+        return np.concatenate([own, self.beside.placed(names, content)], axis=1)
+
+    def _by_taste(self, names: Sequence[ItemId], content: Floats) -> Floats:
+        """The first numbers of their vectors, by their rows and their content."""
         rows = np.array([self._rows.get(name, -1) for name in names], dtype=np.int64)
         held = np.flatnonzero(rows >= 0)
         own = np.full(len(rows), -1, dtype=np.int64)
@@ -188,13 +206,17 @@ class TasteSnapshot:
     def warm_up(self) -> None:
         """Have what a person's vector needs compiled before somebody waits for one."""
         nobody = empty_histories(1, self._dense.shape.length)
-        person_vectors(self._dense, self._vectors[: self._count], nobody)
+        person_vectors(self._dense, self._vectors[: self._count, : self._own], nobody)
 
     def user_vector(self, history: HistoryArrays) -> Floats:
         """float32[d]. Actions on items that `item_vectors` has not met yet are passed over."""
         encoded = encode_history(history, self._dense.shape.length)
-        vector: Floats = person_vectors(self._dense, self._vectors[: self._count], encoded)[0]
-        return vector
+        known = self._vectors[: self._count]
+        vector: Floats = person_vectors(self._dense, known[:, : self._own], encoded)[0]
+        if self.beside is None:
+            return vector
+        further = self.beside.person(known[:, self._own :], history, self._table)
+        return self.beside.joined(vector, further)
 
     def scores(self, items: ItemTable, history: HistoryArrays, rows: NDArray[np.int32]) -> Floats:
         """float32[n]: dot products of person and items, 0 for a person without history."""
@@ -222,12 +244,13 @@ class SnapshotStore:
         self._good: set[SnapshotId] = set()
         self._bad: set[SnapshotId] = set()
         self._bad_deltas: set[tuple[SnapshotId, int]] = set()
+        self.causal = CausalStore(folder / _CAUSAL)
 
     def ids(self) -> list[SnapshotId]:
         """Every published snapshot, newest first, good or not."""
         if not self.folder.is_dir():
             return []
-        names = (path.name for path in self.folder.iterdir() if path.is_dir())
+        names = {path.name for path in self.folder.iterdir() if path.is_dir()} - {_CAUSAL}
         return [SnapshotId(name) for name in sorted(names, reverse=True) if _PART not in name]
 
     def current(self) -> SnapshotId | None:
@@ -253,7 +276,8 @@ class SnapshotStore:
         head = None
         if _HEAD in files:
             head = _build(HeadWeights, self._tensors(snapshot_id, _HEAD, files), snapshot_id)
-        return TasteSnapshot(facts, taste, head)
+        beside = None if facts.causal is None else self.causal.load(facts.causal)
+        return TasteSnapshot(facts, taste, head, beside)
 
     def load_current(self) -> TasteSnapshot | None:
         """The newest one that can be loaded, with its deltas."""
@@ -340,7 +364,8 @@ class SnapshotStore:
             for name, data in files.items():
                 write_atomically(part / name, data)
             digests = {name: sha256_of(part / name) for name in files}
-            write_atomically(part / _MANIFEST, _manifest_of(snapshot, digests))
+            facts = {name: getattr(snapshot.facts, name) for name in SnapshotFacts.__slots__}
+            write_atomically(part / _MANIFEST, manifest_of(facts, digests))
             part.rename(self.folder / snapshot.snapshot_id)
             sync_folder(self.folder)
         except OSError as error:
@@ -350,6 +375,24 @@ class SnapshotStore:
             ) from error
         self._prune()
         return snapshot.snapshot_id
+
+    def publish_causal(self, beside: Beside) -> CausalId:
+        """Show a causal model, whole or not at all, for the snapshots to come. Raises StoreError.
+
+        Causal models that nothing needs any more go.
+        """
+        self.causal.publish(beside)
+        self.causal.prune(self._named())
+        return beside.causal_id
+
+    def _named(self) -> set[CausalId]:
+        """The causal models that snapshots serve with."""
+        found: set[CausalId] = set()
+        for snapshot_id in self.ids():
+            with contextlib.suppress(SnapshotError):
+                facts, _ = self._manifest(snapshot_id)
+                found |= set() if facts.causal is None else {facts.causal}
+        return found
 
     def forget(self, page_ms: Sequence[int]) -> int:
         """Take impressions of pages served at these moments out of every snapshot's memory.
@@ -391,6 +434,7 @@ class SnapshotStore:
         for path in self.folder.iterdir():
             if _PART in path.name and not path.name.endswith(f"-{os.getpid()}"):
                 shutil.rmtree(path, ignore_errors=True)
+        self.causal.prune(self._named())
 
     def _is_good(self, snapshot_id: SnapshotId) -> bool:
         try:
@@ -407,20 +451,11 @@ class SnapshotStore:
         _LOG.error("snapshot_refused", snapshot=snapshot_id, reason=str(error))
 
     def _manifest(self, snapshot_id: SnapshotId) -> tuple[SnapshotFacts, dict[str, str]]:
-        path = self.folder / snapshot_id / _MANIFEST
+        found, files = read_manifest(self.folder / snapshot_id / _MANIFEST)
         try:
-            told = json.loads(path.read_text("utf-8"))
-            facts = SnapshotFacts(**told["facts"])
-            files = {str(name): str(digest) for name, digest in told["files"].items()}
-            made_for = (told["format"], told["features"], told["event_kinds"])
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            return SnapshotFacts(**found), files
+        except TypeError as error:
             raise SnapshotError(f"snapshot {snapshot_id}: cannot read its manifest") from error
-        if made_for != (FORMAT, list(FEATURE_NAMES), list(LEARNED_KINDS)):
-            raise SnapshotError(
-                f"snapshot {snapshot_id}: made for other features, kinds of event or format than "
-                f"this version's (format {FORMAT}); train a new one"
-            )
-        return facts, files
 
     def _tensors(
         self, snapshot_id: SnapshotId, name: str, files: Mapping[str, str]
@@ -434,20 +469,23 @@ class SnapshotStore:
             raise SnapshotError(f"snapshot {snapshot_id}: cannot read {name}") from error
 
 
+def with_beside(snapshot: TasteSnapshot, beside: Beside | None, created_ms: int) -> TasteSnapshot:
+    """The same weights, deltas included, as a snapshot with another causal model or with none.
+
+    What the head learned is still what the old one says, so its memory goes with the new one.
+    """
+    facts = replace(
+        snapshot.facts,
+        snapshot_id=new_snapshot_id(),
+        created_ms=created_ms,
+        log_offset=snapshot.log_offset,
+    )
+    return TasteSnapshot(facts, snapshot.taste, snapshot.head, beside)
+
+
 def new_snapshot_id() -> SnapshotId:
     """Sorts after every earlier one of this machine."""
     return SnapshotId(new_id("snap"))
-
-
-def _manifest_of(snapshot: TasteSnapshot, digests: Mapping[str, str]) -> bytes:
-    told = {
-        "format": FORMAT,
-        "features": list(FEATURE_NAMES),
-        "event_kinds": list(LEARNED_KINDS),
-        "facts": {name: getattr(snapshot.facts, name) for name in SnapshotFacts.__slots__},
-        "files": dict(digests),
-    }
-    return (json.dumps(told, indent=2) + "\n").encode()
 
 
 def _build(

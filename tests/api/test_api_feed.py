@@ -55,8 +55,7 @@ def test_a_rule_holds_from_the_next_page_and_says_so(community: TestClient) -> N
     during = _shown(community, "n=30")
     why = community.get("/v1/feed/u/why/i3").json()["sentences"]
     blocked = {f"i{i}" for i in range(5, 30, 6)}
-    fresh = min(blocked - {item for item, _ in before})
-    gone = community.get(f"/v1/feed/u/why/{fresh}").json()
+    gone = [community.get(f"/v1/feed/u/why/{item}").json()["detail"] for item in sorted(blocked)]
     again = community.post("/v1/rules", json={**pin, "target": "item:i4"})
     for each in (rule, block):
         community.post(f"/v1/rules/{each['rule_id']}/withdraw")
@@ -65,7 +64,8 @@ def test_a_rule_holds_from_the_next_page_and_says_so(community: TestClient) -> N
     assert during[1] == ("i3", "pinned")
     assert not blocked & {item for item, _ in during}
     assert "The people who run this community put it at this place: election night." in why
-    assert gone["detail"]["reason"] == "operator_blocked"
+    # Whose page before was full of them is told of the twelve that stood in front.
+    assert "operator_blocked" in {why_not.get("reason") for why_not in gone}
     assert (again.status_code, rule["rule_id"] in again.text) == (409, True)
     assert len(community.get("/v1/rules").json()) == 2
 

@@ -28,6 +28,18 @@ def _learner(community: Community, store: SnapshotStore) -> Learner:
     return Learner(community.logs, store, FollowingClock(), SETTINGS)
 
 
+def _matured(community: Community, store: SnapshotStore) -> int:
+    """Impressions that one reading of the whole log gives, for a learner that never learns."""
+    whole = Learner(
+        community.logs,
+        SnapshotStore(store.folder / "never"),
+        FollowingClock(),
+        replace(SETTINGS, first_positives=100_000),
+    )
+    whole.step()
+    return whole._course.waiting()[1]
+
+
 def _run(learner: Learner) -> list[LearnReport]:
     reports = [learner.step()]
     while reports[-1].was_busy:
@@ -127,14 +139,7 @@ def test_each_impression_is_learned_once_over_a_restart(
     taught += sum(r.round.shown for r in _run(second) if r.round is not None)
     taught += second._course.waiting()[1]
 
-    whole = Learner(
-        community.logs,
-        SnapshotStore(store.folder / "never"),
-        FollowingClock(),
-        replace(SETTINGS, first_positives=100_000),
-    )
-    whole.step()
-    assert taught == whole._course.waiting()[1]
+    assert taught == _matured(community, store)
 
 
 def test_a_worse_model_is_not_published(
@@ -397,14 +402,7 @@ def test_each_impression_is_learned_once_though_a_causal_model_came_between(
     taught += sum(r.round.shown for r in _run(second) if r.round is not None)
     taught += second._course.waiting()[1]
 
-    whole = Learner(
-        community.logs,
-        SnapshotStore(store.folder / "never"),
-        FollowingClock(),
-        replace(SETTINGS, first_positives=100_000),
-    )
-    whole.step()
-    assert taught == whole._course.waiting()[1]
+    assert taught == _matured(community, store)
 
 
 def test_training_once_takes_up_a_causal_model_too(

@@ -90,6 +90,7 @@ def main() -> None:
 
 
 def played(options: argparse.Namespace) -> list[Line]:
+    """The lines of all seeds and feeds asked for, those kept by an earlier run as well."""
     size = Size(
         people=options.people, posts=options.posts, joining=options.joining, days=options.days
     )

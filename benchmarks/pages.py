@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from inhouse.catalog.types import Item, User
 from inhouse.core.clock import HOUR_MS, MINUTE_MS
@@ -51,14 +52,22 @@ _RULES: Final = (
     Rule(action="boost", target="creator:c5", reason="-", rule_id="r3", factor=0.5),
     Rule(action="block", target="creator:c9", reason="-", rule_id="r4", surfaces=SURFACES),
 )
+_ORDERS: Final[tuple[tuple[EventKind, str], ...]] = (
+    ("follow", "creator:c"),
+    ("follow", "creator:c"),
+    ("mute", "creator:c"),
+    ("block", "creator:c"),
+    ("mute", "topic:t"),
+    ("mute", "word:word"),
+)
 
 
 class _Board(Permissive):
     """Every fortieth post has another verdict than most."""
 
     def actions(
-        self, items: "np.typing.NDArray[np.int32]", surface: Surface, viewer: Viewer
-    ) -> "np.typing.NDArray[np.uint8]":
+        self, items: NDArray[np.int32], surface: Surface, viewer: Viewer
+    ) -> NDArray[np.uint8]:
         """By the row alone."""
         odd = (items // 40 % (max(CODES.values()) + 1)).astype(np.uint8)
         return np.where(items % 40 == 0, odd, np.uint8(CODES["allow"])).astype(np.uint8)
@@ -120,21 +129,11 @@ def _events(dice: np.random.Generator) -> Iterator[LoggedEvent]:
         yield LoggedEvent(log_offset=offset, received_ms=at_ms, event=event)
 
 
-_ORDERS: Final[tuple[tuple[EventKind, str], ...]] = (
-    ("follow", "creator:c"),
-    ("follow", "creator:c"),
-    ("mute", "creator:c"),
-    ("block", "creator:c"),
-    ("mute", "topic:t"),
-    ("mute", "word:word"),
-)
-
-
 def _model(dice: np.random.Generator, *, head: bool) -> TasteSnapshot:
     """One whose numbers are chance."""
     names = tuple(ItemId(f"i{i}") for i in range(0, ITEMS, 5))
 
-    def some(*shape: int) -> "np.typing.NDArray[np.float32]":
+    def some(*shape: int) -> NDArray[np.float32]:
         return np.float32(0.3) * dice.normal(size=shape).astype(np.float32)
 
     taste = TasteWeights(

@@ -80,7 +80,7 @@ def test_length_is_no_merit() -> None:
 
 
 def test_a_length_nobody_met_is_not_corrected() -> None:
-    """Nor is anything before there are impressions, or by a head from before there was this."""
+    """Nor is anything before there are impressions."""
     numbers = np.random.default_rng(5)
     known, _ = _of_lengths(numbers, 1_000)
 
@@ -90,6 +90,17 @@ def test_a_length_nobody_met_is_not_corrected() -> None:
     assert met.tolist() == [4, 8]
     assert np.delete(stretch, met).tolist() == [1.0] * (len(stretch) - 2)
     assert stretch_of(known.slice(0, 0)).tolist() == [1.0] * len(stretch)
+
+
+def test_a_head_from_before_there_was_a_correction_makes_none(trained: HeadWeights) -> None:
+    """Its file has no such array; what is expected then counts as it is."""
+    unseen, _ = _of_lengths(np.random.default_rng(5), 100)
+    arrays = trained.arrays()
+    del arrays["stretch"]
+
+    told = predict(HeadWeights(**arrays), unseen.features)
+
+    assert told.dwell_even_ms.tolist() == told.dwell_ms.tolist()
 
 
 def test_torch_and_numpy_give_the_same_logits(trained: HeadWeights, planted: Planted) -> None:

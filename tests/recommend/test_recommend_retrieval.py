@@ -319,3 +319,16 @@ def test_nobody_is_farther_from_the_centre_than_the_radius_says() -> None:
     parts = partition(vectors)
     far = np.linalg.norm(vectors - parts.centres[parts.nearest], axis=1)
     assert (far <= EVERYTHING * parts.radii[parts.nearest] * 1.0001).all()
+
+
+def test_a_post_that_comes_into_a_small_community_is_a_neighbour_at_once() -> None:
+    """Where all there are were neighbours already, the new one is one more, not one to wait for."""
+    space = Space()
+    vectors = np.eye(4, dtype=np.float32)
+    space.refresh(vectors[:3])
+    assert set(space.neighbours(0, 10)[0].tolist()) == {0, 1, 2}
+    vectors[3] = vectors[0]
+
+    space.refresh(vectors)
+
+    assert set(space.neighbours(0, 10)[0].tolist()) == {0, 1, 2, 3}

@@ -17,9 +17,7 @@ INDEXED_BEYOND: Final = 5_000  # items: below, one product over all is as fast a
 EXACT_UP_TO: Final = 50_000  # items: below, no search stops before it is sure
 _MANY: Final = 200  # asked for at once: the best hundred are then found with less of a reach
 _LEAST_REACH: Final = 0.1
-_STEP: Final = (
-    1.0  # by how much reach grows, as a power of e, where all that it should find is missed
-)
+_STEP: Final = 1.0  # reach grows by the power of e of this times the recall that is lacking
 _REBUILT_AFTER: Final = 0.03  # of the items are new: they are looked through one by one
 _FEWEST_NEW: Final = 2_000  # items, before an index is made anew
 _CHECKED_EVERY: Final = 500  # searches: then one is compared with the exact answer
@@ -129,7 +127,7 @@ class Space:
         looked for anew; items added since are compared one by one, each once.
         """
         count, known = len(self.vectors), self._known.get(row)
-        if known is None or len(known.rows) < min(k, known.count) or self._is_old(known):
+        if known is None or len(known.rows) < min(k, count) or self._is_old(known):
             rows, scores = self.nearest(self.vectors[row], k)
             known = _Near(rows=rows, scores=scores, count=count, searched=count)
             if len(self._known) >= _REMEMBERED:
@@ -138,7 +136,7 @@ class Space:
         elif known.count < count:
             rows, scores = known.rows, known.scores
             newer = self.vectors[known.count :] @ self.vectors[row]
-            if len(rows) < known.count and newer.max() > scores[-1]:
+            if newer.max() > scores[-1]:
                 rows, scores = self._with_newer(rows, known.count, self.vectors[row], len(rows))
             known = _Near(rows=rows, scores=scores, count=count, searched=known.searched)
             self._known[row] = known

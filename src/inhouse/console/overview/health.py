@@ -21,7 +21,7 @@ from inhouse.moderation.scan import CONSUMER
 from inhouse.store import tables
 from inhouse.store.database import Database
 
-_PATIENCE_S: Final = 0.8
+_PATIENCE_S: Final = 3.0  # a stopped API refuses at once; only a busy one is waited for
 _MOST_COUNTED: Final = 10_000
 _FAR_BEHIND: Final = 100_000  # events; a model that lacks more of the log than this is stale
 _OLD_CASE_MS: Final = 24 * HOUR_MS

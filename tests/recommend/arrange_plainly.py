@@ -16,6 +16,7 @@ from inhouse.recommend.arrange.kernels import (
     Creators,
     Gifts,
     Merit,
+    Newcomers,
 )
 
 Mask = NDArray[np.bool_]
@@ -33,6 +34,7 @@ def fill_plainly(
     waiting = dict(enumerate(pins))
     uniforms = iter(gifts.uniforms.tolist())
     content = merit.content[merit.items]
+    is_new = _their_turn(gifts.newcomers)
     places: list[Place] = []
     for place in range(length):
         apart, uncapped = who != previous, (crowd < creators.cap)[who]
@@ -44,8 +46,8 @@ def fill_plainly(
         mask[[row for _, row in waiting.values()]] = False
         due = next(iter(waiting.items()), None)
         members = [i for i, row in enumerate(gifts.pool) if mask[row]]
-        new = np.flatnonzero(mask & gifts.is_new)
-        met = any(gifts.is_new[row] for row, *_ in places)
+        new = np.flatnonzero(mask & is_new)
+        met = any(is_new[row] for row, *_ in places)
         if due is not None and (due[1][0] <= place or not mask.any()):
             chosen: Place = (due[1][1], PINNED, due[0], 1.0)
         elif level == 0 and gifts.by_chance[place] and members:
@@ -54,7 +56,7 @@ def fill_plainly(
             drawn = int(np.searchsorted(p.cumsum(), next(uniforms), side="right"))
             drawn = min(drawn, len(members) - 1)
             chosen = (int(gifts.pool[members[drawn]]), EXPLORED, len(members), float(p[drawn]))
-        elif level == 0 and place == gifts.newcomer_place and not met and len(new):
+        elif level == 0 and place == gifts.newcomers.place and not met and len(new):
             chosen = (int(new[0]), NEWCOMER, 0, 1.0)
         else:
             above = [row for row, *_ in places]
@@ -72,6 +74,16 @@ def fill_plainly(
         remaining[previous] -= 1
         crowd[previous] += 1
     return places, held, left
+
+
+def _their_turn(newcomers: Newcomers) -> Mask:
+    """By a creator whom few have met, and shown less than those around it."""
+    turn = np.zeros(len(newcomers.items), dtype=np.bool_)
+    for i, item in enumerate(newcomers.items.tolist()):
+        reach = min(item, newcomers.count - 1 - item, 32)
+        around = newcomers.shown[item - reach : item + reach + 1]
+        turn[i] = newcomers.unknown[i] and newcomers.shown[item] < around.mean()
+    return turn
 
 
 def _keeps_apart(remaining: NDArray[np.int64], to_come: int) -> Mask:

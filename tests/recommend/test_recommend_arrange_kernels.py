@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from arrange_plainly import fill_plainly
 
-from inhouse.recommend.arrange.kernels import Creators, Gifts, Merit, fill, numbered
+from inhouse.recommend.arrange.kernels import Creators, Gifts, Merit, Newcomers, fill, numbered
+from inhouse.recommend.types import Rows
 
 
 def _creators(dice: np.random.Generator, n: int) -> Creators:
@@ -14,7 +15,8 @@ def _creators(dice: np.random.Generator, n: int) -> Creators:
     return Creators(who, remaining, crowd, previous, cap=int(dice.integers(1, 5)))
 
 
-def _gifts(dice: np.random.Generator, n: int, length: int) -> Gifts:
+def _gifts(dice: np.random.Generator, items: Rows, length: int) -> Gifts:
+    n = len(items)
     pins = int(dice.integers(0, min(n, 3) + 1))
     pool = np.sort(dice.permutation(n)[: int(dice.integers(0, n + 1))])
     by_chance = dice.random(length) < 0.3
@@ -25,8 +27,13 @@ def _gifts(dice: np.random.Generator, n: int, length: int) -> Gifts:
         draws=np.round(dice.random((8, len(pool))), 1),  # with equals
         by_chance=by_chance,
         uniforms=dice.random(int(by_chance.sum())),
-        is_new=dice.random(n) < 0.3,
-        newcomer_place=int(dice.integers(-1, length)),
+        newcomers=Newcomers(
+            unknown=dice.random(n) < 0.5,
+            place=int(dice.integers(-1, length)),
+            items=items,
+            shown=dice.integers(0, 4, (60, 2)).astype(np.float64)[:, 0],  # a column of a table
+            count=50,
+        ),
     )
 
 
@@ -44,7 +51,7 @@ def test_a_page_is_filled_as_the_plain_definition_fills_it(seed: int) -> None:
         items=dice.permutation(50)[:n].astype(np.int32),
         content=content.astype(np.float32),
     )
-    gifts = _gifts(dice, n, length)
+    gifts = _gifts(dice, merit.items, length)
     places, held, left = fill_plainly(length, creators, merit, gifts)
     filled = fill(length, creators, merit, gifts)
     columns = (filled.rows, filled.how, filled.told, filled.propensities)

@@ -69,7 +69,6 @@ def as_ranked(moment: Moment, ranked: Candidates) -> Arranged:
 
 def _gifts(moment: Moment, ranked: Candidates, pins: list[Pin]) -> Gifts:
     lottery = lottery_of(moment, ranked)
-    is_new, newcomer_place = newcomers_of(moment, ranked)
     return Gifts(
         pin_places=np.array([place for place, _, _ in pins], dtype=np.int64),
         pin_rows=np.array([row for _, row, _ in pins], dtype=np.int64),
@@ -77,8 +76,7 @@ def _gifts(moment: Moment, ranked: Candidates, pins: list[Pin]) -> Gifts:
         draws=lottery.draws,
         by_chance=lottery.by_chance,
         uniforms=lottery.uniforms,
-        is_new=is_new,
-        newcomer_place=newcomer_place,
+        newcomers=newcomers_of(moment, ranked),
     )
 
 

@@ -15,6 +15,7 @@ from inhouse.recommend.types import Floats, Mask, Rows
 BY_VALUE, PINNED, EXPLORED, NEWCOMER = 0, 1, 2, 3  # how a place was filled
 NEIGHBOUR, CAP, SPREAD, ALIKE = 1, 2, 3, 4  # why one was passed over, places in `base.HELD`
 UNIFORM_SHARE = 0.2  # of a lottery, see `chance`
+_BESIDE = 32  # posts that came just before, and as many just after
 _STRICT, _UNCAPPED, _BORDER, _APART, _ANYBODY = 0, 1, 2, 3, 4  # the creator rule giving way
 
 Numbers = NDArray[np.float64]
@@ -40,6 +41,16 @@ class Merit(NamedTuple):
     content: Floats  # [items, d] unit length or zero
 
 
+class Newcomers(NamedTuple):
+    """Whose turn the place for new creators is; see `newcomers`."""
+
+    unknown: Mask  # [n] by a creator whom few have met
+    place: int  # -1 where there is none
+    items: Rows  # [n] in the table
+    shown: Numbers  # [items] impressions
+    count: int  # items in the table
+
+
 class Gifts(NamedTuple):
     """Places that do not go by value; see `pins`, `chance` and `newcomers`."""
 
@@ -49,8 +60,7 @@ class Gifts(NamedTuple):
     draws: Numbers  # [S, pool] joint posterior draws
     by_chance: Mask  # [n places] which are given by chance
     uniforms: Numbers  # [by chance] one random number for each of them, in [0, 1)
-    is_new: Mask  # [n] by a creator whom few have met
-    newcomer_place: int  # -1 where there is none
+    newcomers: Newcomers
 
 
 class Filled(NamedTuple):
@@ -131,8 +141,8 @@ def fill(length: int, creators: Creators, merit: Merit, gifts: Gifts) -> Filled:
             if row >= 0:
                 how[place], told[place], propensities[place] = EXPLORED, k, p
                 drawn += 1
-        if row < 0 and strict and place == gifts.newcomer_place and not met:
-            row = _first(mask, gifts.is_new)
+        if row < 0 and strict and place == gifts.newcomers.place and not met:
+            row = _first_newcomer(gifts.newcomers, mask)
             if row >= 0:
                 how[place] = NEWCOMER
         if row < 0:
@@ -142,7 +152,7 @@ def fill(length: int, creators: Creators, merit: Merit, gifts: Gifts) -> Filled:
                     its = who[passed]
                     held[passed] = _reason(mask[passed], its == previous, crowd[its] >= cap)
         rows[place], left[row], waiting[row] = row, False, False
-        met = met or gifts.is_new[row]
+        met = met or (place < gifts.newcomers.place and _is_their_turn(gifts.newcomers, row))
         previous = who[row]
         remaining[previous] -= 1
         crowd[previous] += 1
@@ -227,12 +237,30 @@ def _draw(gifts: Gifts, mask: Mask, drawn: int) -> tuple[int, int, float]:
 
 
 @njit(cache=True)
-def _first(mask: Mask, also: Mask) -> int:
-    """The first row for which both hold, -1 where none does."""
+def _first_newcomer(newcomers: Newcomers, mask: Mask) -> int:
+    """The first allowed row whose turn it is, -1 where there is none."""
     for row in range(len(mask)):
-        if mask[row] and also[row]:
+        if mask[row] and _is_their_turn(newcomers, row):
             return row
     return -1
+
+
+@njit(cache=True)
+def _is_their_turn(newcomers: Newcomers, row: int) -> bool:
+    return newcomers.unknown[row] and lags(newcomers.shown, newcomers.count, newcomers.items[row])
+
+
+@njit(cache=True)
+def lags(shown: Numbers, count: int, item: int) -> bool:
+    """Whether an item was shown less than those beside it in the table were on average.
+
+    Those came about when it did. As many before as after count, for the earlier have had more time.
+    """
+    reach = min(item, count - 1 - item, _BESIDE)
+    total = 0.0
+    for other in range(item - reach, item + reach + 1):
+        total += shown[other]
+    return shown[item] * (2 * reach + 1) < total
 
 
 @njit(cache=True)

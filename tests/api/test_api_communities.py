@@ -160,7 +160,10 @@ def _replace(file: Path, body: bytes) -> None:
 
 
 def test_a_broken_database_is_503_there_and_nowhere_else(two: World) -> None:
-    """One community's file is torn under the running server; the other is served as before."""
+    """One community's file is torn under the running server; the other is served as before.
+
+    What is in memory is still served there, and that it could not be logged is counted.
+    """
     with open_services(two.settings("tea")) as services:
         services.log.last_offset()
     served = two.client.app.state.context.house.of_key(two.keys["tea"])
@@ -168,12 +171,17 @@ def test_a_broken_database_is_503_there_and_nowhere_else(two: World) -> None:
     for part in file.parent.glob("inhouse.db*"):
         _replace(part, b"not a database" * 1_000)
     served.services.database.engine.dispose()
-    broken = [two.ask("tea", "GET", path) for path in ("/v1/feed/ana", "/v1/items/i0")]
+    fed = two.ask("tea", "GET", "/v1/feed/ana")
+    paths = ("/v1/items/i0", "/v1/feed/ana/why/i0")
+    broken = [two.ask("tea", "GET", path) for path in paths]
+    again = two.ask("tea", "GET", "/v1/feed/ana")
     whole = [two.ask("", "GET", path) for path in ("/v1/feed/ana", "/v1/items/i0")]
 
     assert [(r.status_code, r.json()["error"]["code"]) for r in broken] == [
         (503, "store_refused")
     ] * 2
+    assert [fed.status_code, again.status_code] == [200, 200]
+    assert served.services.feeds.lost_pages == 1
     assert [r.status_code for r in whole] == [200, 200]
 
 

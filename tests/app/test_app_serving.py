@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from causal_models import SHAPE, beside
 from inhouse.app.build import Services
 from inhouse.app.serving import FeedRequest
 from inhouse.app.settings import load_settings
+from inhouse.core.errors import StoreError
 from inhouse.core.ids import ItemId, SnapshotId, UserId
 from inhouse.learning.beside import Beside
 from inhouse.learning.deltas import Delta, DeltaFacts
@@ -84,13 +86,32 @@ def _lose_the_manifest(folder: Path) -> None:
     (folder / "manifest.json").unlink()
 
 
+def test_pages_that_the_log_refuses_are_handed_out_and_counted(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A feed goes on without its log, and says so; the next page is logged again."""
+    refused: Future[int] = Future()
+    refused.set_exception(StoreError("the database refused: disk is full"))
+    services.feeds.start()
+    with monkeypatch.context() as broken:
+        broken.setattr(services.pages, "submit", lambda page: refused)
+        services.feeds.serve(FeedRequest(user_id=UserId("u")))
+    page = services.feeds.serve(FeedRequest(user_id=UserId("u")))
+
+    assert services.feeds.lost_pages == 1
+    assert services.pages.page(page.page_id) == page
+    services.feeds.catch_up()
+    assert not services.state.ahead
+    assert services.state.person(UserId("u")).pages == 2
+
+
 HARMS = [_corrupt, _truncate, _lose_a_file, _lose_the_manifest, shutil.rmtree]
 
 
 def _serves(services: Services) -> str | None:
     """Asks for a page; returns the snapshot that is in use."""
-    page, logged = services.feeds.serve(FeedRequest(user_id=UserId("u")))
-    assert logged.result(10) > 0
+    page = services.feeds.serve(FeedRequest(user_id=UserId("u")))
+    assert services.pages.page(page.page_id) == page
     assert page.items == ()
     return services.feeds.feed.snapshot_id
 

@@ -100,6 +100,18 @@ def test_pages_that_wait_together_know_their_offsets(
     )
 
 
+def test_what_is_asked_by_name_waits_for_pages_on_their_way(pages: PageLog) -> None:
+    """A page that was just handed over is found, by its own name and its reader's."""
+    pages.submit(_page("a"))
+    assert pages.page(PageId("a")) == _page("a")
+    pages.submit(_page("b"))
+    assert [page.page_id for page in pages.pages_of(UserId("u"))] == ["b", "a"]
+    pages.submit(_page("c"))
+    assert len(list(pages.all_of(["u"]))) == 3
+    pages.submit(_page("d"))
+    assert len(pages.times_of(["u"])) == 4
+
+
 def test_no_pages(pages: PageLog) -> None:
     """An empty log answers with nothing."""
     nothing = (pages.page(PageId("none")), pages.pages_of(UserId("u")), pages.read(0))

@@ -120,13 +120,26 @@ def _page(name: str) -> ServedPage:
 
 
 def test_pages_are_folded_in_likewise(follower: Follower, logs: Logs) -> None:
-    """In order at once, else from the log; each once."""
-    pages = [_page(name) for name in "abc"]
-    offsets = [logs.pages.submit(page).result(30) for page in pages]
-    follower.shown(pages[0], offsets[0])
-    assert follower.state.person(UserId("u")).pages == 1
-    follower.shown(pages[2], offsets[2])
-    follower.shown(pages[1], offsets[1])
-
+    """At once when they are handed out, others' from the log; each once."""
+    pages = [_page(name) for name in "abcd"]
+    for page in (pages[0], pages[2], pages[3]):  # another process hands out b
+        follower.shown(page)
     assert follower.state.person(UserId("u")).pages == 3
+    offsets = [logs.pages.submit(page).result(30) for page in pages]
+    follower.logged(PageId("a"), offsets[0])
+    assert (follower.state.page_offset, follower.state.person(UserId("u")).pages) == (1, 3)
+    follower.logged(PageId("d"), offsets[3])
+    follower.logged(PageId("c"), offsets[2])
+
+    assert follower.state.person(UserId("u")).pages == 4
+    assert not follower.state.ahead
     assert _same_as_the_log_says(follower, logs)
+
+
+def test_a_page_the_log_refused_was_shown_all_the_same(follower: Follower) -> None:
+    """And nothing waits for it."""
+    follower.shown(_page("a"))
+    follower.unlogged(PageId("a"))
+
+    assert follower.state.person(UserId("u")).pages == 1
+    assert not follower.state.ahead

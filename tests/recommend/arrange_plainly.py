@@ -80,7 +80,7 @@ def _their_turn(newcomers: Newcomers) -> Mask:
     """By a creator whom few have met, and shown less than those around it."""
     turn = np.zeros(len(newcomers.items), dtype=np.bool_)
     for i, item in enumerate(newcomers.items.tolist()):
-        reach = min(item, newcomers.count - 1 - item, 32)
+        reach = min(item, newcomers.items_there - 1 - item, 32)
         around = newcomers.shown[item - reach : item + reach + 1]
         turn[i] = newcomers.unknown[i] and newcomers.shown[item] < around.mean()
     return turn

@@ -32,7 +32,7 @@ def _gifts(dice: np.random.Generator, items: Rows, length: int) -> Gifts:
             place=int(dice.integers(-1, length)),
             items=items,
             shown=dice.integers(0, 4, (60, 2)).astype(np.float64)[:, 0],  # a column of a table
-            count=50,
+            items_there=50,
         ),
     )
 

@@ -235,7 +235,7 @@ def test_reserves_are_dropped_with_the_person_and_bounded() -> None:
     world.state.forget(P0)
     few = Reserves(most=2)
     for name in ("a", "b", "a", "c"):
-        few.hear(_of(page, name), world.state.items)
+        few.hear(_of(page, name))
 
     assert world.state.reserves.of(P0) is None
     assert [few.of(UserId(name)) is None for name in "abc"] == [False, True, False]

@@ -6,11 +6,11 @@ from recommend_worlds import ME, checkerboard, query
 from inhouse.features import candidate_kernels
 from inhouse.recommend import because, best, picking, worth
 from inhouse.recommend.arrange import kernels
-from inhouse.recommend.sources import merge
+from inhouse.recommend.sources import merge, similar, trending
 from inhouse.recommend.surfaces import SURFACES
 from inhouse.recommend.warm import warm_up
 
-MODULES = (because, best, candidate_kernels, kernels, merge, picking, worth)
+MODULES = (because, best, candidate_kernels, kernels, merge, picking, similar, trending, worth)
 
 
 def _compiled() -> dict[str, int]:

@@ -157,6 +157,42 @@ def test_a_full_disk_refuses_the_batch_and_recovers(database: Database) -> None:
     assert database.write(_put("after")) == "after"
 
 
+def test_patient_writes_wait_for_company_and_an_impatient_one_ends_it(
+    any_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They keep their order, and are durable with it."""
+    monkeypatch.setattr("inhouse.store.database._PATIENCE_S", 60.0)
+    order: list[str] = []
+
+    def put(name: str) -> Write:
+        return lambda connection: order.append(_put(name)(connection))
+
+    patient = [any_database.submit(put(name), patient=True) for name in "ab"]
+    with pytest.raises(TimeoutError):
+        patient[0].result(0.1)
+    any_database.write(put("c"))
+
+    assert [future.done() for future in patient] == [True, True]
+    assert order == ["a", "b", "c"]
+
+
+def test_a_patient_write_alone_is_durable_soon(any_database: Database) -> None:
+    """Nobody has to come after it."""
+    assert any_database.submit(_put("alone"), patient=True).result(30) == "alone"
+
+
+def test_closing_waits_for_nobodys_patience(
+    store_settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And stores what was patient all the same."""
+    monkeypatch.setattr("inhouse.store.database._PATIENCE_S", 60.0)
+    database = open_database(store_settings)
+    patient = database.submit(_put("patient"), patient=True)
+    database.close()
+
+    assert patient.result(0) == "patient"
+
+
 def test_closing_stores_what_waits_and_then_refuses(store_settings: StoreSettings) -> None:
     """Nothing that was accepted is dropped; nothing new is accepted."""
     database = open_database(store_settings)

@@ -1,12 +1,13 @@
 """Feeds for people: a state that follows the log, a model that is swapped in, logged pages."""
 
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from inhouse.core.clock import Clock
-from inhouse.core.ids import ItemId, UserId
+from inhouse.core.ids import ItemId, PageId, UserId
 from inhouse.core.logs import logger
 from inhouse.engagement.experiments.store import Experiments
 from inhouse.events.pages import PageLog
@@ -62,6 +63,8 @@ class FeedService:
         self._clock = clock
         self._model: TasteSnapshot | None = None
         self._looked_s = 0.0
+        self._logged: deque[tuple[PageId, Future[int]]] = deque()  # filled by the store's thread
+        self.lost_pages = 0  # that the log refused after they were handed out
         self._started = False
         self._log = logger("serving")
 
@@ -73,8 +76,10 @@ class FeedService:
         self.swap_model()
         self._started = True
 
-    def serve(self, request: FeedRequest, level: Level = FULL) -> tuple[ServedPage, "Future[int]"]:
-        """A page, and the future of its offset in the log. Tell the follower of both then."""
+    def serve(self, request: FeedRequest, level: Level = FULL) -> ServedPage:
+        """A page, handed over to the log, where it is durable some 20 ms later. What it shows is
+        not on the next one. Raises StoreError where the store is closed."""
+        self._hear_of_logged()
         # Which arm somebody is in is a fact about them too.
         paused = self.follower.state.person(request.user_id).paused
         arms = {} if paused else self._experiments.arms_for(request.user_id)
@@ -94,14 +99,33 @@ class FeedService:
         )
         page = self.feed.serve(query)
         self._experiments.expose(request.user_id, arms, now_ms)
-        return page, self._pages.submit(page)
+        logged = self._pages.submit(page)
+        self.follower.shown(page)
+        logged.add_done_callback(lambda done: self._logged.append((page.page_id, done)))
+        return page
 
     def catch_up(self) -> int:
         """Fold in what this and other processes wrote, and look for a newer model now and then."""
+        self._hear_of_logged()
         done = self.follower.catch_up()
         if time.monotonic() - self._looked_s > MODEL_EVERY_S:
             self.swap_model()
         return done
+
+    def _hear_of_logged(self) -> None:
+        """Tell the follower where its pages stand in the log by now."""
+        lost, why = 0, ""
+        while self._logged:
+            page_id, done = self._logged.popleft()
+            error = done.exception()
+            if error is None:
+                self.follower.logged(page_id, done.result())
+            else:
+                self.follower.unlogged(page_id)
+                lost, why = lost + 1, str(error)
+        if lost:
+            self.lost_pages += lost
+            self._log.error("pages_not_logged", pages=lost, error=why)
 
     def swap_model(self) -> bool:
         """Serve from the newest good snapshot and its deltas; returns whether anything is newer."""

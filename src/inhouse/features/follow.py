@@ -5,7 +5,7 @@ from typing import Final
 
 from inhouse.catalog.erasures import marked
 from inhouse.core.clock import Clock
-from inhouse.core.ids import ItemId, UserId
+from inhouse.core.ids import ItemId, PageId, UserId
 from inhouse.events.types import Appended, Event, LoggedEvent, ServedPage
 from inhouse.features.ports import Listener, Logs, Nobody
 from inhouse.features.state import LiveState
@@ -90,12 +90,21 @@ class Follower:
         )
         self._clock.advance(self.state.last_event_ms)
 
-    def shown(self, page: ServedPage, offset: int) -> None:
-        """Fold in a page that this process has just logged; as `stored`."""
+    def shown(self, page: ServedPage) -> None:
+        """Fold in a page that this process hands out and has submitted to the log."""
+        self.state.show(page)
+
+    def logged(self, page_id: PageId, offset: int) -> None:
+        """Hear where a page that was `shown` stands in the log; as `stored`."""
         if offset == self.state.page_offset + 1:
-            self.state.apply_page(offset, page)
+            self.state.page_offset = offset
+            self.state.ahead.discard(page_id)
         elif offset > self.state.page_offset:
             self.catch_up()
+
+    def unlogged(self, page_id: PageId) -> None:
+        """Hear that a page that was `shown` never comes into the log."""
+        self.state.ahead.discard(page_id)
 
     def follow_changes(self) -> int:
         """Take in what changed in the catalog; returns how many changes that was."""

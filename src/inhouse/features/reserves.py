@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from inhouse.core.ids import PageId, UserId
+from inhouse.core.ids import ItemId, PageId, UserId
 from inhouse.events.types import ServedPage
 from inhouse.features.items import ItemTable
 from inhouse.features.rows import Rows
@@ -21,7 +21,13 @@ class Reserve:
     """What one page ranked and did not show."""
 
     page_id: PageId  # which page
-    rows: Rows  # [k] items, best first
+    items: tuple[ItemId, ...]  # best first
+
+    def rows(self, table: ItemTable) -> Rows:
+        """int32[k]: those that there still are, best first. Looked up here, since most reserves
+        are never asked for."""
+        known = (table.index.get(item_id) for item_id in self.items)
+        return np.array([row for row in known if row is not None], dtype=np.int32)
 
 
 class Reserves:
@@ -39,13 +45,11 @@ class Reserves:
         """None where nothing is remembered."""
         return self._kept.get(user_id)
 
-    def hear(self, page: ServedPage, items: ItemTable) -> None:
+    def hear(self, page: ServedPage) -> None:
         """Remember what a page left over; whoever was served longest ago is let go."""
         if page.surface != _SURFACE or page.level > _MOST_LEVEL:
             return
-        known = (items.index.get(item_id) for item_id in page.reserve)
-        rows = np.array([row for row in known if row is not None], dtype=np.int32)
-        self._kept[page.user_id] = Reserve(page_id=page.page_id, rows=rows)
+        self._kept[page.user_id] = Reserve(page_id=page.page_id, items=page.reserve)
         self._kept.move_to_end(page.user_id)
         if len(self._kept) > self._most:
             self._kept.popitem(last=False)

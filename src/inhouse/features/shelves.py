@@ -20,6 +20,7 @@ from inhouse.features.rows import Rows, longer
 NEWEST_KEPT: Final = 20_000
 HOTTEST_KEPT: Final = 3_000
 OF_CREATOR_KEPT: Final = 500
+_NOBODY: Final = np.empty(0, dtype=np.int32)
 
 
 class Newest:
@@ -61,13 +62,14 @@ class Hottest:
         self._order: list[tuple[float, int]] = []  # (-key, row), hottest first
         self._keys: dict[int, float] = {}  # -key of each row in the order
         self._bar = np.inf  # -key that one must be below to come in
-        self._rows: Rows | None = None  # of the order, until it changes
+        self._rows = _NOBODY  # the start of the order, as far as it was asked for
 
     def first(self, k: int) -> Rows:
         """int32[at most k], hottest first; exact up to `most`."""
-        if self._rows is None:
-            self._rows = np.array([row for _, row in self._order[: self._most]], dtype=np.int32)
-        return self._rows[:k]
+        there = min(k, self._most, len(self._order))
+        if len(self._rows) < there:
+            self._rows = np.array([row for _, row in self._order[:there]], dtype=np.int32)
+        return self._rows[:there]
 
     def warmed(self, row: int, heat: float, heat_ms: int) -> None:
         """Hear that an item's heat rose."""
@@ -79,7 +81,7 @@ class Hottest:
             del self._order[bisect_left(self._order, (old, row))]
         insort(self._order, (key, row))
         self._keys[row] = key
-        self._rows = None
+        self._rows = _NOBODY
         if len(self._order) > 2 * self._most:
             self._let_go()
 
@@ -90,7 +92,7 @@ class Hottest:
         best = np.lexsort((rows, keys))[: self._most + 1]
         self._order = list(zip(keys[best].tolist(), rows[best].tolist(), strict=True))
         self._keys = {row: key for key, row in self._order}
-        self._bar, self._rows = np.inf, None
+        self._bar, self._rows = np.inf, _NOBODY
         if len(self._order) > self._most:
             self._let_go()
 

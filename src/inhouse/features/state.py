@@ -10,7 +10,7 @@ import numpy as np
 
 from inhouse.catalog.types import Item, User
 from inhouse.core.clock import DAY_MS, HOUR_MS
-from inhouse.core.ids import UserId
+from inhouse.core.ids import PageId, UserId
 from inhouse.events.types import (
     EVENT_KINDS,
     ITEM_KINDS,
@@ -49,6 +49,7 @@ class LiveState:
         self.log_offset = 0
         self.change_offset = 0
         self.page_offset = 0
+        self.ahead: set[PageId] = set()  # pages that are folded in and not read from their log yet
         self.last_event_ms = 0
 
     def person(self, user_id: UserId) -> Person:
@@ -83,10 +84,22 @@ class LiveState:
                 self.log_offset = logged.log_offset
 
     def apply_page(self, offset: int, page: ServedPage) -> None:
-        """Remember what was shown to whom, so that it is not shown again at once."""
+        """Take a page in, in the order of the log; one that is in already is passed over."""
         if offset <= self.page_offset:
             return
         self.page_offset = offset
+        if page.page_id in self.ahead:
+            self.ahead.remove(page.page_id)
+        else:
+            self._show(page)
+
+    def show(self, page: ServedPage) -> None:
+        """Take a page in that has no offset yet: it comes from the log later, and counts once."""
+        self._show(page)
+        self.ahead.add(page.page_id)
+
+    def _show(self, page: ServedPage) -> None:
+        """Remember what was shown to whom, so that it is not shown again at once."""
         person = self._known(page.user_id)
         person.pages += 1
         if page.user_id.startswith(SESSION_PREFIX):
@@ -94,7 +107,7 @@ class LiveState:
         person.last_page_items = tuple(shown.item_id for shown in page.items)
         rows = (self.items.index.get(shown.item_id) for shown in page.items)
         person.served.extend(row for row in rows if row is not None)
-        self.reserves.hear(page, self.items)
+        self.reserves.hear(page)
 
     def forget(self, user_id: UserId) -> None:
         """Know nothing of somebody any more: not what they did, asked for or posted.

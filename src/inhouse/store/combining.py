@@ -32,12 +32,18 @@ class Combined(Generic[R, A]):
     """Hands requests to `write_all` together. Thread-safe."""
 
     def __init__(
-        self, database: Database, write_all: Callable[[Connection, Sequence[R]], Sequence[A]]
+        self,
+        database: Database,
+        write_all: Callable[[Connection, Sequence[R]], Sequence[A]],
+        *,
+        patient: bool = False,
     ) -> None:
-        """write_all: writes the requests in order in the caller's transaction, and answers each."""
-        self._database, self._write_all = database, write_all
+        """write_all: writes the requests in order in the caller's transaction, and answers each.
+        patient: see `Database.submit`."""
+        self._database, self._write_all, self._patient = database, write_all, patient
         self._gate = threading.Lock()
         self._open: _Group[R, A] | None = None  # waits for the writer; requests may join
+        self._last: Future[A] | None = None
 
     def submit(self, request: R) -> "Future[A]":
         """Queue a request; its answer once it is durable. Raises StoreError after `close`."""
@@ -46,11 +52,18 @@ class Combined(Generic[R, A]):
             group = self._open or _Group()
             group.requests.append(request)
             group.answers.append(answer)
+            self._last = answer
             if self._open is None:
-                done = self._database.submit(partial(self._write, group))
+                done = self._database.submit(partial(self._write, group), patient=self._patient)
                 done.add_done_callback(partial(_tell, group))
                 self._open = group
         return answer
+
+    def settle(self) -> None:
+        """Wait until what was submitted before is durable or refused; patient or not, it is written
+        now. Raises StoreError after `close` where something still waits."""
+        if self._last is not None and not self._last.done():
+            self._database.submit(_nothing).exception()
 
     def _write(self, group: _Group[R, A], connection: Connection) -> Sequence[A | InhouseError]:
         with self._gate:
@@ -74,6 +87,10 @@ class Combined(Generic[R, A]):
             if is_fatal(error):
                 raise
             return refused(error)
+
+
+def _nothing(_connection: Connection) -> None:
+    """What goes before it in the queue is written."""
 
 
 def _tell(group: _Group[R, A], done: "Future[Sequence[A | InhouseError]]") -> None:

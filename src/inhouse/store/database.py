@@ -2,7 +2,8 @@
 
 Group commit: callers hand over small write functions; a single thread takes all that wait, runs
 each in a savepoint, commits once, and only then answers them. A function that fails is rolled back
-alone. Durable means flushed: SQLite runs in WAL mode with `synchronous=FULL`.
+alone. A patient write waits for others to come to its commit, at most 20 ms. Durable means flushed:
+SQLite runs in WAL mode with `synchronous=FULL`.
 
 Write transactions of all processes take turns, on both databases. So the offsets of every log rise
 in the order of commit: a reader that tails one never sees a later row before an earlier one.
@@ -32,6 +33,7 @@ T = TypeVar("T")
 Write = Callable[[Connection], T]
 
 _MOST_IN_ONE_COMMIT: Final = 512
+_PATIENCE_S: Final = 0.02
 # The schema counts too: communities on one server do not wait for each other.
 _PG_TURN: Final = "SELECT pg_advisory_xact_lock(724002, hashtext(current_setting('search_path')))"
 _CONNECT_S: Final = 5
@@ -62,6 +64,7 @@ class StoreSettings:
 class _Waiting(Generic[T]):
     write: Write[T]
     answer: "Future[T]"
+    patient: bool
 
 
 class Database:
@@ -88,13 +91,16 @@ class Database:
                 connection.exec_driver_sql("BEGIN")
             yield connection
 
-    def submit(self, write: Write[T]) -> "Future[T]":
-        """Queue a write; the future is done once it is durable. Raises StoreError after `close`."""
+    def submit(self, write: Write[T], *, patient: bool = False) -> "Future[T]":
+        """Queue a write; the future is done once it is durable. Raises StoreError after `close`.
+
+        patient: nobody waits for it, so it may be written with what comes in the next 20 ms.
+        """
         answer: Future[T] = Future()
         with self._gate:
             if self._closed:
                 raise StoreError("the database is closed; nothing more can be written")
-            self._queue.put(_Waiting(write, answer))
+            self._queue.put(_Waiting(write, answer, patient))
         return answer
 
     def write(self, write: Write[T]) -> T:
@@ -141,14 +147,18 @@ class Database:
                 return
 
     def _take(self, first: _Waiting[Any]) -> tuple[list[_Waiting[Any]], bool]:
-        batch = [first]
+        """All that wait; where only patient ones do, those too that come while they may."""
+        batch, until_s = [first], time.monotonic() + _PATIENCE_S
         while len(batch) < _MOST_IN_ONE_COMMIT:
+            left_s = until_s - time.monotonic() if batch[-1].patient else 0.0
             try:
-                waiting = self._queue.get_nowait()
+                waiting = self._queue.get(left_s > 0, max(left_s, 0.0))
             except queue.Empty:
                 return batch, False
             if waiting is None:
                 return batch, True
+            if not waiting.patient:
+                until_s = 0.0
             batch.append(waiting)
         return batch, False
 

@@ -63,16 +63,14 @@ async def get_feed(
     meters: Annotated[Meters, Depends(meters_of)],
     turns: Annotated[Turns, Depends(turns_of)],
 ) -> Response:
-    """A page. It is in the log before it is answered, so it can be explained later.
+    """A page. It is on its way into the log when it is answered, so it can be explained later.
 
     While more people ask than can be served in full, pages are made with less work, and say so:
     `level`, also in the header `x-feed-level`.
     """
     wanted = _request(user_id, asked)
     async with turns.next(request.state.arrived_s) as turn:
-        page, logged = use.feeds.serve(wanted, turn.level)
-    offset = await asyncio.wrap_future(logged)
-    use.feeds.follower.shown(page, offset)  # what it shows is not on the next one
+        page = use.feeds.serve(wanted, turn.level)
     meters.page(page, turn.waited_s)
     response = answer(_answer(page, use, detail=asked.detail))
     response.headers["x-feed-level"] = str(page.level)

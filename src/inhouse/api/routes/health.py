@@ -118,6 +118,7 @@ def _measure(home: Services, meters: Meters) -> None:
             "log_offset": state.log_offset,
             "change_offset": state.change_offset,
             "page_offset": state.page_offset,
+            "pages_not_logged": home.feeds.lost_pages,
         }
     )
     recall = home.feeds.feed.recall

@@ -48,7 +48,7 @@ class Newcomers(NamedTuple):
     place: int  # -1 where there is none
     items: Rows  # [n] in the table
     shown: Numbers  # [items] impressions
-    count: int  # items in the table
+    items_there: int  # how many there are in the table
 
 
 class Gifts(NamedTuple):
@@ -247,7 +247,9 @@ def _first_newcomer(newcomers: Newcomers, mask: Mask) -> int:
 
 @njit(cache=True)
 def _is_their_turn(newcomers: Newcomers, row: int) -> bool:
-    return newcomers.unknown[row] and lags(newcomers.shown, newcomers.count, newcomers.items[row])
+    return newcomers.unknown[row] and lags(
+        newcomers.shown, newcomers.items_there, newcomers.items[row]
+    )
 
 
 @njit(cache=True)
@@ -260,7 +262,7 @@ def lags(shown: Numbers, count: int, item: int) -> bool:
     total = 0.0
     for other in range(item - reach, item + reach + 1):
         total += shown[other]
-    return shown[item] * (2 * reach + 1) < total
+    return bool(shown[item] * (2 * reach + 1) < total)
 
 
 @njit(cache=True)

@@ -26,5 +26,5 @@ def newcomers_of(moment: Moment, ranked: Candidates) -> Newcomers:
         place=int(n * _PLACE) if moment.plan.explores and n >= _LEAST_PAGE else -1,
         items=ranked.items,
         shown=table.impressions,
-        count=table.count,
+        items_there=table.count,
     )

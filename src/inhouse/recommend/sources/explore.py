@@ -11,7 +11,9 @@ from inhouse.recommend.types import Offer, Rows
 
 FEW_IMPRESSIONS = 200
 _DRAWN = 6  # times the quota: how many of the pool take part
-_ROUNDS = 4  # of looking for them
+_ROUNDS = 8  # of looking for them
+_FEW = 4  # times as many items as take part: all of them are looked at
+_SPARE = 1.25  # times as many are looked at as take part: nearly all may where there are many
 
 
 class ExploreSource:
@@ -40,15 +42,15 @@ class ExploreSource:
 def _pool(moment: Moment, random: np.random.Generator, most: int) -> Rows:
     """int32[at most `most`], sorted: an even sample of those that may take part.
 
-    Of many items only so many are looked at as it takes to find them, at most eight times `most`.
+    Of many items only so many are looked at as it takes to find them, at most ten times `most`.
     """
     count = moment.table.count
     pool = np.empty(0, dtype=np.int32)
-    if count <= _ROUNDS * most:
+    if count <= _FEW * most:
         pool = _part(moment, np.arange(count, dtype=np.int32))
     else:
         for _ in range(_ROUNDS):
-            drawn = random.integers(0, count, 2 * most, dtype=np.int32)
+            drawn = random.integers(0, count, int(_SPARE * most), dtype=np.int32)
             pool = distinct(np.concatenate([pool, _part(moment, drawn)]))
             if len(pool) >= most:
                 break

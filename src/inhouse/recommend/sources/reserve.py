@@ -17,7 +17,9 @@ class ReserveSource:
 
     def offer(self, moment: Moment, quota: int) -> Offer | None:
         """Nothing where no reserve is remembered."""
-        if moment.reserve is None or not len(moment.reserve.rows):
+        if moment.reserve is None:
             return None
-        rows = moment.reserve.rows
+        rows = moment.reserve.rows(moment.table)
+        if not len(rows):
+            return None
         return Offer(items=rows, scores=-np.arange(len(rows), dtype=np.float32))

@@ -12,12 +12,12 @@ from inhouse.recommend.types import Floats, Mask, Offer, Rows
 
 # The k best rows and their scores, best first; fewer than k where there are no more.
 Ordered = Callable[[int], tuple[Rows, Floats]]
-_SLACK: Final = 64
+_SLACK: Final = 32
 NEAR_MISSES: Final = 12
 
 
 def pick(moment: Moment, ordered: Ordered, quota: int, met: int = 0) -> Offer:
-    """The `quota` best worthwhile items, and the near misses that outrank the last of them.
+    """At most `quota` of the best worthwhile items, and near misses that outrank the last of them.
 
     Near misses are what the source would have brought if nothing spoke against it: they go through
     the filters like all others, which remove them and log why.
@@ -48,12 +48,14 @@ def _picked(good: Mask, quota: int, misses: int) -> NDArray[np.int64]:
 def look_through(
     moment: Moment, ordered: Ordered, quota: int, met: int = 0
 ) -> tuple[Rows, Floats, Mask]:
-    """So much of the order that `quota` worthwhile items are in it, or all of it; and which are."""
+    """So much of the order that three quarters of `quota` worthwhile items are in it, or all of it;
+    and which are. Usually the whole quota is; to look again for the rest would cost many times what
+    it brings."""
     k = looked_at(quota, met)
     while True:
         rows, scores = ordered(k)
         good = moment.worthwhile(rows)
-        if len(rows) < k or int(np.count_nonzero(good)) >= quota:
+        if len(rows) < k or int(np.count_nonzero(good)) >= enough(quota):
             return rows, scores, good
         k *= 4
 
@@ -63,4 +65,9 @@ def looked_at(quota: int, met: int = 0) -> int:
 
     met: how many that are barred are likely to stand among them.
     """
-    return quota + quota // 2 + _SLACK + met
+    return quota + quota // 4 + _SLACK + met
+
+
+def enough(quota: int) -> int:
+    """So many are as good as all of them."""
+    return quota - quota // 4

@@ -20,7 +20,7 @@ _LEAST_REACH: Final = 0.1
 _STEP: Final = 1.0  # reach grows by the power of e of this times the recall that is lacking
 _REBUILT_AFTER: Final = 0.03  # of the items are new: they are looked through one by one
 _FEWEST_NEW: Final = 2_000  # items, before an index is made anew
-_CHECKED_EVERY: Final = 500  # searches: then one is compared with the exact answer
+_CHECKED_EVERY: Final = 1_000  # searches: then one is compared with the exact answer
 _CHECKED_AT: Final = 100  # best items
 _ROUNDING: Final = 1e-5  # of a score: two ways of adding up may differ by so much
 WANTED_RECALL: Final = 0.99
@@ -64,7 +64,7 @@ class Space:
     """Not thread-safe but for building, which a thread of its own does.
 
     Beyond so many items the search looks through clusters and, one by one, whatever came after they
-    were made. Up to `EXACT_UP_TO` it goes on until nothing better can be left. Beyond, every 500th
+    were made. Up to `EXACT_UP_TO` it goes on until nothing better can be left. Beyond, every 1,000th
     search for few, and for many, is also done exactly: `recall` is the mean share of the best
     hundred that was found. By each of these answers such searches reach somewhat farther or less
     far from then on, so that the mean comes to stand at `WANTED_RECALL`.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from inhouse.features.rows import distinct
 from inhouse.recommend.best import top
 from inhouse.recommend.moment import Moment
-from inhouse.recommend.picking import look_through, looked_at
+from inhouse.recommend.picking import enough, look_through, looked_at
 from inhouse.recommend.types import Floats, Offer, Rows
 
 
@@ -46,7 +46,7 @@ def _nearest(moment: Moment, each: int) -> Rows:
     for anchor, found in zip(moment.anchors.tolist(), near, strict=True):
         fine = found[good[start : start + len(found)]]
         start += len(found)
-        if len(fine) < each and len(found) == k:  # there may be more behind them
+        if len(fine) < enough(each) and len(found) == k:  # there may be more behind them
             more, _, fits = look_through(moment, partial(moment.space.neighbours, anchor), each)
             fine = more[fits]
         rows.append(fine[:each])

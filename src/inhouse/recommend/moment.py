@@ -1,7 +1,7 @@
 """Everything the stages may look at, read once at the start of a request."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -151,7 +151,7 @@ def read_moment(world: World, query: FeedQuery, tuning: Tuning) -> Moment:
     plan = plan_for(query.surface, tuning.ranker, paused=known.paused)
     reserve = state.reserves.of(query.user_id) if plan.profiled else None
     level = level_for(query.surface, query.level, has_reserve=reserve is not None)
-    query = replace(query, level=level)
+    query = query.at(level)
     plan = lighter(plan, query)
     person = known if plan.profiled else unprofiled(known)
     positives = latest_positives(table, person, _INTERESTS_FROM) if plan.tastes else _NOBODYS

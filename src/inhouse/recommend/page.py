@@ -24,10 +24,10 @@ def written(
     moment: Moment,
     ranked: Candidates,
     arranged: Arranged,
-    removed: Sequence[Removal],
-    removed_logged: int,
+    removed: tuple[RemovedItem, ...],
+    took_ms: dict[str, float],
 ) -> ServedPage:
-    """The page as it goes into the log; `took_ms` is filled in by the pipeline."""
+    """The page as it goes into the log. took_ms: of each stage; this one's own may yet come in."""
     query, ids = moment.query, moment.table.ids
     return ServedPage(
         page_id=PageId(new_id("page")),
@@ -35,13 +35,14 @@ def written(
         user_id=query.user_id,
         surface=query.surface,
         items=_page_items(moment, ranked, arranged.places),
-        removed=_removed(moment, (*removed, *arranged.removed), removed_logged),
+        removed=removed,
         reserve=tuple(ids[row] for row in arranged.reserve[:_RESERVE_LOGGED].tolist()),
         arms=dict(query.arms),
         snapshot_id=None if moment.model is None else moment.model.snapshot_id,
         policy_version=moment.policy_version,
         seed=query.seed,
         log_offset=moment.state.log_offset,
+        took_ms=took_ms,
         profiled=moment.plan.profiled,
         level=query.level,
         kept_from=moment.reserve.page_id if query.level == KEPT and moment.reserve else None,
@@ -94,8 +95,8 @@ def _predicted(predictions: Predictions | None, rows: NDArray[np.intp]) -> list[
     return [dict(zip(_PREDICTED, row, strict=True)) for row in zip(*lists, strict=True)]
 
 
-def _removed(moment: Moment, removals: Sequence[Removal], most: int) -> tuple[RemovedItem, ...]:
-    """The first `most`, in the order of the stages."""
+def named(moment: Moment, removals: Sequence[Removal], most: int) -> tuple[RemovedItem, ...]:
+    """The first `most` of what was removed, in the order of the stages."""
     found: list[RemovedItem] = []
     for removal in removals:
         for row in removal.items[: most - len(found)].tolist():

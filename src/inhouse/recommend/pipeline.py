@@ -15,7 +15,7 @@ from inhouse.recommend.arrange import Arranged, arrange, as_ranked
 from inhouse.recommend.filters import FILTERS, Filter, Filtered, run
 from inhouse.recommend.levels import FULL, KEPT, Level
 from inhouse.recommend.moment import PART_FAULTS, Moment, World, read_moment
-from inhouse.recommend.page import written
+from inhouse.recommend.page import named, written
 from inhouse.recommend.ports import Decisions, RulesInForce, TasteModel
 from inhouse.recommend.rank import rank, unranked
 from inhouse.recommend.retrieval.spaces import Prepared, Spaces
@@ -63,6 +63,7 @@ class Feed:
         self._trending = SharedTrending()
         self._rules: RulesInForce | None = None
         self._model: TasteModel | None = None
+        self._tuning = tuning_of(self._settings, {})  # of whoever is in no experiment
 
     @property
     def snapshot_id(self) -> str | None:
@@ -111,7 +112,7 @@ class Feed:
         levels: tuple[Level, ...] = (query.level, KEPT, FULL)
         for level in dict.fromkeys(levels):
             try:
-                return self._made(dataclasses.replace(query, level=level))
+                return self._made(query.at(level))
             except _NoOfferError as error:
                 failed = failed or error
         assert failed is not None
@@ -134,10 +135,12 @@ class Feed:
         watch.lap("rank")
         arranged = _arranged(moment, ranked)
         watch.lap("arrange")
-        page = written(moment, ranked, arranged, filtered.removed, self._settings.removed_logged)
+        removals = (*filtered.removed, *arranged.removed)
+        removed = named(moment, removals, self._settings.removed_logged)
+        page = written(moment, ranked, arranged, removed, watch.took_ms)
         watch.lap("write")
         return Trace(
-            page=dataclasses.replace(page, took_ms=watch.took_ms),
+            page=page,
             candidates=candidates,
             filtered=filtered,
             ranked=ranked,
@@ -160,8 +163,9 @@ class Feed:
 
     def _moment(self, query: FeedQuery) -> Moment:
         if self._rules is not None:
-            query = dataclasses.replace(query, rules=tuple(self._rules.in_force(query.now_ms)))
-        tuning = tuning_of(self._settings, query.settings)
+            rules = tuple(self._rules.in_force(query.now_ms))
+            query = query if rules == query.rules else dataclasses.replace(query, rules=rules)
+        tuning = tuning_of(self._settings, query.settings) if query.settings else self._tuning
         world = World(
             state=self._state,
             board=self._board,

@@ -64,6 +64,10 @@ class FeedQuery:
         if (self.surface == "similar") != (self.item_id is not None):
             raise InputError("item_id: give one with surface similar, and only with it")
 
+    def at(self, level: Level) -> "FeedQuery":
+        """The same request at another level of load."""
+        return self if level == self.level else replace(self, level=level)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Offer:

@@ -12,7 +12,7 @@ from inhouse.recommend.types import SOURCE_BIT, Candidates, Mask
 
 __all__ = ["DRAWS", "UNIFORM_SHARE", "Lottery", "lottery_of", "places"]
 
-DRAWS = 32
+DRAWS = 16
 _MOST_IN_POOL = 64
 _FEW_IMPRESSIONS = 200
 
@@ -30,7 +30,7 @@ class Lottery:
 def lottery_of(moment: Moment, ranked: Candidates) -> Lottery:
     """A fixed share of the places is filled by Thompson sampling mixed with uniform choice.
 
-    For those of the pool that may stand on the place, S = 32 joint draws are made from the Beta
+    For those of the pool that may stand on the place, S = 16 joint draws are made from the Beta
     posteriors of their click rates; q(i) is the share of draws in which i is highest. The place is
     then drawn from
 

@@ -4,6 +4,7 @@ A search keeps the interpreter to itself: a thread that got it meanwhile would k
 than the search takes. Making clusters takes seconds and lets it go.
 """
 
+import math
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -128,12 +129,13 @@ def _first_order(promises: Floats) -> tuple[Rows, int, Rows]:
     A search hardly ever comes to the others, and a heap of all would cost more than the look at
     those that it comes to.
     """
-    total, squares = np.float32(0), np.float32(0)
+    total, squares = 0.0, 0.0
     for promise in promises:
         total += promise
         squares += promise * promise
     mean = total / len(promises)
-    bar = mean + np.float32(_FAR_MORE) * np.sqrt(max(squares / len(promises) - mean * mean, 0.0))
+    spread = math.sqrt(max(squares / len(promises) - mean * mean, 0.0))
+    bar = mean + _FAR_MORE * spread
     order = np.empty(len(promises), dtype=np.int32)
     ahead, behind = 0, len(promises)
     for c in range(len(promises)):

@@ -64,10 +64,10 @@ class Space:
     """Not thread-safe but for building, which a thread of its own does.
 
     Beyond so many items the search looks through clusters and, one by one, whatever came after they
-    were made. Up to `EXACT_UP_TO` it goes on until nothing better can be left. Beyond, every 1,000th
-    search for few, and for many, is also done exactly: `recall` is the mean share of the best
-    hundred that was found. By each of these answers such searches reach somewhat farther or less
-    far from then on, so that the mean comes to stand at `WANTED_RECALL`.
+    were made. Up to `EXACT_UP_TO` it goes on until nothing better can be left. Beyond, every
+    1,000th search for few, and for many, is also done exactly: `recall` is the mean share of the
+    best hundred that was found. By each of these answers such searches reach somewhat farther or
+    less far from then on, so that the mean comes to stand at `WANTED_RECALL`.
     """
 
     def __init__(self, *, patient: bool = False, indexed_beyond: int = INDEXED_BEYOND) -> None:

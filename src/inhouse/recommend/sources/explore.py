@@ -10,7 +10,7 @@ from inhouse.recommend.posterior import beta_of
 from inhouse.recommend.types import Offer, Rows
 
 FEW_IMPRESSIONS = 200
-_DRAWN = 6  # times the quota: how many of the pool take part
+_DRAWN = 4  # times the quota: how many of the pool take part
 _ROUNDS = 8  # of looking for them
 _FEW = 4  # times as many items as take part: all of them are looked at
 _SPARE = 1.25  # times as many are looked at as take part: nearly all may where there are many

@@ -77,7 +77,7 @@ class FeedService:
         self._started = True
 
     def serve(self, request: FeedRequest, level: Level = FULL) -> ServedPage:
-        """A page, handed over to the log, where it is durable some 20 ms later. What it shows is
+        """A page, handed over to the log, where it is durable some 50 ms later. What it shows is
         not on the next one. Raises StoreError where the store is closed."""
         self._hear_of_logged()
         # Which arm somebody is in is a fact about them too.

@@ -1,6 +1,6 @@
 """Served pages: appended with everything needed to explain them and to learn from them.
 
-Nobody waits for the disk: a page is answered once it is handed over here, and durable some 20 ms
+Nobody waits for the disk: a page is answered once it is handed over here, and durable some 50 ms
 later (decision 0021). What is asked of the log by a person's or a page's name waits for that.
 """
 
@@ -39,7 +39,7 @@ class PageLog:
         self._appends = Combined(database, append_pages, patient=True)
 
     def submit(self, page: ServedPage) -> "Future[int]":
-        """Queue a page; its offset once it is durable. Pages of the same 20 ms are written as
+        """Queue a page; its offset once it is durable. Pages of the same 50 ms are written as
         one."""
         return self._appends.submit(page)
 

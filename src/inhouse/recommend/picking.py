@@ -57,7 +57,7 @@ def look_through(
         good = moment.worthwhile(rows)
         if len(rows) < k or int(np.count_nonzero(good)) >= enough(quota):
             return rows, scores, good
-        k *= 4
+        k = max(2 * k, looked_at(quota, 2 * (len(rows) - int(np.count_nonzero(good)))))
 
 
 def looked_at(quota: int, met: int = 0) -> int:

@@ -2,7 +2,7 @@
 
 Group commit: callers hand over small write functions; a single thread takes all that wait, runs
 each in a savepoint, commits once, and only then answers them. A function that fails is rolled back
-alone. A patient write waits for others to come to its commit, at most 20 ms. Durable means flushed:
+alone. A patient write waits for others to come to its commit, at most 50 ms. Durable means flushed:
 SQLite runs in WAL mode with `synchronous=FULL`.
 
 Write transactions of all processes take turns, on both databases. So the offsets of every log rise
@@ -33,7 +33,7 @@ T = TypeVar("T")
 Write = Callable[[Connection], T]
 
 _MOST_IN_ONE_COMMIT: Final = 512
-_PATIENCE_S: Final = 0.02
+_PATIENCE_S: Final = 0.05
 # The schema counts too: communities on one server do not wait for each other.
 _PG_TURN: Final = "SELECT pg_advisory_xact_lock(724002, hashtext(current_setting('search_path')))"
 _CONNECT_S: Final = 5
@@ -94,7 +94,7 @@ class Database:
     def submit(self, write: Write[T], *, patient: bool = False) -> "Future[T]":
         """Queue a write; the future is done once it is durable. Raises StoreError after `close`.
 
-        patient: nobody waits for it, so it may be written with what comes in the next 20 ms.
+        patient: nobody waits for it, so it may be written with what comes in the next 50 ms.
         """
         answer: Future[T] = Future()
         with self._gate:

@@ -18,6 +18,7 @@ class TasteSource:
         if moment.taste is None:
             return None
         taste = moment.taste
-        # Much of what was seen and served is what the taste says, so about half of it is met again.
-        met = len(moment.bars.barred) // 2
+        # Most of what was served lately is what the taste says, and some of what was seen before.
+        served = len(moment.served_rows)
+        met = served - served // 4 + max(0, len(moment.bars.barred) - served) // 8
         return pick(moment, lambda k: taste.space.nearest(taste.person, k), quota, met)

@@ -13,10 +13,10 @@ from inhouse.core.random import stream
 from inhouse.features.history import HistoryArrays
 from inhouse.features.items import ItemTable
 from inhouse.features.outcomes import KIND_CODES
-from inhouse.learning.beside import wanted_in
+from inhouse.learning.beside import read_wanted
 from inhouse.learning.causal_serving import ReadRows
 from inhouse.learning.deltas import Delta, DeltaFacts
-from inhouse.learning.sequences import plain_codes
+from inhouse.learning.sequences import timed_codes
 from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot, with_beside
 from inhouse.learning.taste import TasteShape, TasteWeights
 from inhouse.learning.train_taste import TasteTrainer, TasteTraining
@@ -69,7 +69,9 @@ def test_one_dot_product_is_the_weighted_mean_of_both() -> None:
     table, rows = _table(), np.arange(10, dtype=np.int32)
     both, alone, causal = _both(weight=0.5), TasteSnapshot(FACTS, _taste(), None), beside(NAMES[:6])
     vectors = causal.placed(table.ids, table.content[:10])
-    read = ReadRows(items=np.array([[2, 8, 4]]), codes=plain_codes((1, 3)))
+    second = np.array([0, 1_000, 2_000])
+    codes = timed_codes(second, np.array([0, 3]))[None]
+    read = ReadRows(items=np.array([[2, 8, 4]]), codes=codes)
     person = causal.weights.people(vectors, read)[0]
 
     scores = both.scores(table, CLICKS, rows)
@@ -139,12 +141,17 @@ def test_before_any_item_was_placed_a_person_still_has_a_vector() -> None:
 
 
 def test_wanted_is_read_once_each_oldest_first() -> None:
-    """As in the sequences of training: no hides, no short looks, nothing twice."""
+    """As in the sequences of training: no hides, no short looks, nothing twice, and gaps between
+    those that are left."""
     table = _table()
     history = _history((5, "click"), (1, "hide"), (3, "like"), (5, "share"), (9, "click"))
 
-    assert wanted_in(history, table, 10).tolist() == [5, 3, 9]
-    assert wanted_in(history, table, 9).tolist() == [5, 3]
+    read, fewer = read_wanted(history, table, 10), read_wanted(history, table, 9)
+    assert read.items.tolist() == [[5, 3, 9]]
+    assert fewer.items.tolist() == [[5, 3]]
+    trained = timed_codes(np.array([0, 2_000, 4_000]), np.array([0, 3]))
+    assert read.codes.tolist() == [trained.tolist()]
+    assert trained[:, 1].tolist() == [0, 1, 1]
 
 
 def test_a_delta_moves_its_own_part_alone() -> None:

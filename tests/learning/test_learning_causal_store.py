@@ -10,7 +10,7 @@ from causal_models import beside
 from inhouse.core.errors import SnapshotError
 from inhouse.core.ids import CausalId, SnapshotId
 from inhouse.learning.beside import Beside
-from inhouse.learning.causal_store import CausalStore
+from inhouse.learning.causal_store import FORMAT, CausalStore
 from inhouse.learning.snapshot import SnapshotFacts, SnapshotStore, TasteSnapshot
 from inhouse.learning.taste import TasteShape
 from inhouse.learning.train_taste import TasteTrainer, TasteTraining
@@ -129,12 +129,13 @@ def test_a_causal_model_of_another_format_is_refused(store: SnapshotStore) -> No
     """By name, and with a way out."""
     store.publish_causal(beside(NAMES))
     path = store.causal.folder / "causal_1.json"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
+    path.write_text(path.read_text().replace(f'"format": {FORMAT}', '"format": 99'))
 
     with pytest.raises(SnapshotError) as error:
         store.causal.load(CausalId("causal_1"))
     assert str(error.value) == (
-        "causal model causal_1: it is of another format than this version's (1); train a new one"
+        "causal model causal_1: it is of another format than this version's"
+        f" ({FORMAT}); train a new one"
     )
 
 

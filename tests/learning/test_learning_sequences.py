@@ -8,7 +8,7 @@ import pytest
 
 from inhouse.core.errors import InputError
 from inhouse.core.random import stream
-from inhouse.learning.sequences import Sequences, from_lists, pack, read_sequences
+from inhouse.learning.sequences import Sequences, from_lists, pack, read_sequences, timed_codes
 
 
 def _lists(sequences: Sequences) -> list[list[int]]:
@@ -91,6 +91,15 @@ def test_packing_loses_nothing_and_wastes_little() -> None:
     assert sorted(packed.targets[packed.targets >= 0].tolist()) == sorted(answers)
     assert (packed.items >= 0).mean() > 0.9
     assert ((packed.items >= 0) == (packed.targets >= 0)).all()
+
+
+def test_gaps_are_counted_within_each_person() -> None:
+    """In powers of two of seconds; the first has none, nor has one that was logged late."""
+    at_ms = np.array([5_000, 6_000, 69_000, 0, 9_000, 8_000])
+    codes = timed_codes(at_ms, np.array([0, 3, 3, 6]))
+
+    assert codes[:, 1].tolist() == [0, 1, 6, 0, 3, 0]
+    assert timed_codes(np.empty(0, np.int64), np.array([0])).shape == (0, 3)
 
 
 def test_codes_follow_their_items() -> None:

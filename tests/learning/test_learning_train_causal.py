@@ -1,6 +1,7 @@
 """A causal model for the feed: trained on a log, published where it helps, resumed where killed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,11 +20,12 @@ from inhouse.events.pages import PageLog
 from inhouse.events.types import Event, EventKind
 from inhouse.features.ports import Logs
 from inhouse.learning import train_causal as trained
+from inhouse.learning.beside import read_wanted as read_wanted_of
 from inhouse.learning.causal_gate import ALONE, compare
 from inhouse.learning.causal_serving import CausalShape
 from inhouse.learning.course import no_progress
 from inhouse.learning.log_wants import Chosen, read_wanted
-from inhouse.learning.sequences import Sequences
+from inhouse.learning.sequences import Sequences, timed_codes
 from inhouse.learning.settings import LearningSettings
 from inhouse.learning.snapshot import SnapshotStore
 from inhouse.learning.train_causal import Workplace, train_causal
@@ -263,6 +265,30 @@ def test_what_may_not_be_learned_from_is_left_out(walks: Walks) -> None:
     assert [found.table.ids[item] for item in found.wants.items] == ["i02", "i04"]
     assert found.examples.offsets.tolist() == [4, 8]
     assert [(asked.offset, asked.answer) for asked in found.questions] == [(8, 4)]
+
+
+def test_a_history_is_read_as_the_sequences_of_training_are(walks: Walks) -> None:
+    """The same items with the same gaps, whatever lies between them. (Where somebody comes back
+    to a post, a history tells of the last time and not of the first.)"""
+    dice, pause_ms, events = stream(4, "gaps"), 0, []
+    for pair in dice.permutation(5 * ITEMS).tolist():
+        kind: EventKind = ("click", "like", "impression")[int(dice.integers(3))]
+        event = walks.event(kind, f"u{pair // ITEMS}", pair % ITEMS)
+        pause_ms += int(10 ** dice.uniform(0, 6))
+        events.append(replace(event, at_ms=event.at_ms + pause_ms))
+    walks.tell(events)
+    until = walks.logs.events.last_offset()
+    wants = read_wanted(walks.logs, until, Chosen(), no_progress).wants
+    found = read_wanted(
+        walks.logs, until, Chosen(questions=set(wants.offsets.tolist())), no_progress
+    )
+    for place, asked in enumerate(found.questions):
+        mine = np.flatnonzero(wants.users[:place] == wants.users[place])
+        read = read_wanted_of(asked.history, found.table, found.table.count)
+        starts = np.array([0, len(mine)])
+        assert read.items[0].tolist() == wants.items[mine].tolist()
+        assert read.codes[0].tolist() == timed_codes(wants.at_ms[mine], starts).tolist()
+    assert len(found.questions) > 100
 
 
 @pytest.mark.parametrize("state", ["running", "told"])

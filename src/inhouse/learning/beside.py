@@ -7,7 +7,8 @@ score still says how much likelier than others an item is to be wanted, in nats,
 model alone does: on that scale the formula before a head counts, and the head's feature.
 
 Of the history that the taste model reads, the causal one reads the different items that were
-wanted, as places of a sequence: so it was trained. Where it knows nothing it adds 0.
+wanted, as places of a sequence, and the time between each and the one before: so it was trained.
+Where it knows nothing it adds 0.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from inhouse.features.history import HistoryArrays
 from inhouse.features.items import ItemTable
 from inhouse.features.outcomes import are_positive
 from inhouse.learning.causal_serving import CausalWeights, ReadRows
-from inhouse.learning.sequences import Longs, plain_codes
+from inhouse.learning.sequences import timed_codes
 
 Floats = NDArray[np.float32]
 
@@ -76,22 +77,29 @@ class Beside:
         with others is passed over."""
         if items is None:
             return np.zeros(self.dims, dtype=np.float32)
-        read = wanted_in(history, items, len(vectors))[-self.weights.shape.length :]
-        rows = ReadRows(items=read[None], codes=plain_codes((1, len(read))))
-        found: Floats = self.weights.people(vectors, rows)[0]
+        read = read_wanted(history, items, len(vectors))
+        length = self.weights.shape.length
+        latest = ReadRows(items=read.items[:, -length:], codes=read.codes[:, -length:])
+        found: Floats = self.weights.people(vectors, latest)[0]
         return found
 
 
-def wanted_in(history: HistoryArrays, items: ItemTable, known: int) -> Longs:
-    """int64[k]: the different items of a history that were wanted, as they first were, oldest
-    first, of the first `known` rows of the table."""
+def read_wanted(history: HistoryArrays, items: ItemTable, known: int) -> ReadRows:
+    """The different items of a history that were wanted, as they first were, oldest first, of the
+    first `known` rows of the table.
+
+    Gaps are as `timed_codes` has them in training, but for a post that somebody came back to: a
+    history tells of the last time and not of the first.
+    """
     places = np.flatnonzero((history.items >= 0) & (history.items < known))
     rows = history.items[places]
     wanted = are_positive(history.kinds[places], history.values[places], items.duration_ms[rows])
-    rows = rows[wanted]
-    _, first = np.unique(rows, return_index=True)
-    found: Longs = rows[np.sort(first)].astype(np.int64)
-    return found
+    places = places[wanted]
+    _, first = np.unique(history.items[places], return_index=True)
+    places = places[np.sort(first)]
+    starts = np.array([0, len(places)], dtype=np.int64)
+    codes = timed_codes(-history.ages_ms[places], starts)
+    return ReadRows(items=history.items[places].astype(np.int64)[None], codes=codes[None])
 
 
 def new_causal_id() -> CausalId:

@@ -17,7 +17,7 @@ from inhouse.core.logs import logger
 from inhouse.learning.beside import Beside, BesideFacts
 from inhouse.learning.causal_serving import read_causal, write_causal
 
-FORMAT: Final = 1
+FORMAT: Final = 2  # 1 read no gaps between actions
 _KEPT: Final = 2  # the newest, beside those that snapshots name
 _WEIGHTS, _FACTS = ".safetensors", ".json"
 _LOG = logger("causal")

@@ -22,6 +22,7 @@ from inhouse.core.errors import InputError
 from inhouse.core.ids import ItemId
 from inhouse.features.content import CONTENT_DIMS
 from inhouse.features.outcomes import KIND_CODES
+from inhouse.learning.encoding import age_codes
 
 Longs = NDArray[np.int64]
 Codes = NDArray[np.uint8]
@@ -180,6 +181,16 @@ def plain_codes(shape: tuple[int, ...]) -> Codes:
     """uint8[*shape, 3] of actions of which only the item is known: clicks without times."""
     codes = np.zeros((*shape, 3), dtype=np.uint8)
     codes[..., 0] = KIND_CODES["click"]
+    return codes
+
+
+def timed_codes(at_ms: Longs, starts: Longs) -> Codes:
+    """uint8[total, 3] of clicks, each with the time since the same person's before, 0 for the
+    first. at_ms: [total] in each person's order; starts: [n + 1] where each begins."""
+    codes = plain_codes(at_ms.shape)
+    gaps_ms = np.diff(at_ms, prepend=at_ms[:1])
+    gaps_ms[starts[:-1][np.diff(starts) > 0]] = 0
+    codes[:, 1] = age_codes(gaps_ms)
     return codes
 
 

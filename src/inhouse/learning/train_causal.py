@@ -36,7 +36,7 @@ from inhouse.learning.fit_sequences import (
 )
 from inhouse.learning.fit_sequences import Progress as Fitted
 from inhouse.learning.log_wants import Chosen, LogWants, WhatWasWanted, read_wanted
-from inhouse.learning.sequences import Catalogue, Longs, Sequences
+from inhouse.learning.sequences import Catalogue, Longs, Sequences, timed_codes
 from inhouse.learning.settings import LearningSettings
 from inhouse.learning.snapshot import SnapshotStore
 from inhouse.learning.taste import TasteWeights
@@ -200,7 +200,7 @@ class _Run:
         )
 
     def _sequences(self, which: NDArray[np.bool_]) -> Sequences:
-        """What each person wanted, by numbers of the catalogue."""
+        """What each person wanted, by numbers of the catalogue, and how long after the last."""
         wants = self.material.wants
         number = np.full(self.material.table.count, -1, dtype=np.int64)
         number[self._rows] = np.arange(len(self._rows))
@@ -208,7 +208,9 @@ class _Run:
         kept = np.flatnonzero(which & (items >= 0))
         order = kept[np.argsort(wants.users[kept], kind="stable")]
         _, starts = np.unique(wants.users[order], return_index=True)
-        return Sequences(items=items[order], starts=np.append(starts, len(order)).astype(np.int64))
+        starts = np.append(starts, len(order)).astype(np.int64)
+        codes = timed_codes(wants.at_ms[order], starts)
+        return Sequences(items=items[order], starts=starts, codes=codes)
 
     def _training(self, sequences: Sequences) -> SequenceTraining:
         usual = training_for(sequences, len(self._catalogue.item_ids), self._settings.seed)

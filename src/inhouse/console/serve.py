@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from inhouse.app.build import Services
 from inhouse.app.settings import Settings
 from inhouse.app.supervisor import stop_with_parent
+from inhouse.console import missing
 from inhouse.console.access import Door, Guard, Sessions, cookie_of
 from inhouse.console.assets import ASSETS, PATH
 from inhouse.console.bill import view as bill_view
@@ -84,6 +85,7 @@ def create_console(services: Services) -> FastAPI:
     app.add_api_route("/healthz", _alive, include_in_schema=False)
     for view in (overview_view, person_view, moderation_view, bill_view):
         view.register(services)
+    missing.register()
     ui.run_with(
         app,
         title=settings.community or "inhouse",

@@ -1,5 +1,6 @@
 """The overview as HTML and charts: pure functions of its facts."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from inhouse.console.charts import VENDOR_COLOURS, Options, columns, lines, shares
@@ -92,19 +93,24 @@ def _per_1k(today: DayMetrics) -> str:
 
 def actives_chart(facts: OverviewFacts) -> Options:
     """People a day."""
-    days = facts.engagement.days
+    days = _whole(facts.engagement.days)
     names = [_day_name(day) for day in days]
     return lines(names, {"active people": [day.dau for day in days]}, "")
 
 
 def time_chart(facts: OverviewFacts) -> Options:
     """Minutes per person a day."""
-    days = facts.engagement.days
+    days = _whole(facts.engagement.days)
     values = [
         None if day.time_ms_per_person is None else round(day.time_ms_per_person / MINUTE_MS, 2)
         for day in days
     ]
     return lines([_day_name(day) for day in days], {"minutes per person": values}, "min")
+
+
+def _whole(days: Sequence[DayMetrics]) -> Sequence[DayMetrics]:
+    """The days that are over: one that has begun looks like a fall. On the first day, that day."""
+    return [day for day in days if day.complete] or days
 
 
 def _day_name(day: DayMetrics) -> str:

@@ -30,7 +30,7 @@ from inhouse.core.ids import ItemId, UserId
 from inhouse.core.random import stream
 from inhouse.features.content import CONTENT_DIMS, content_vector
 from inhouse.learning.allocator import keep_freed_memory
-from inhouse.learning.fit_sequences import Fitting, fit_sequences, training_for
+from inhouse.learning.causal.fit import Fitting, fit_sequences, training_for
 from inhouse.learning.history_model import scores_of
 from inhouse.learning.holdout import Scores
 from inhouse.learning.sequences import Catalogue, Longs, Sequences, from_lists

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inhouse.learning.causal_serving import CausalShape
+from inhouse.learning.causal.serving import CausalShape
 from inhouse.learning.model import Dropout
 
 

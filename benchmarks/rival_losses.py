@@ -1,14 +1,14 @@
 """Losses that the causal model could be taught by, beside the softmax that it is taught by.
 
-Each is called as `inhouse.learning.softmax.mean_loss` is: people [n, d], items [c, d] that compete,
-and which column answers. What a person had does not compete here either.
+Each is called as `inhouse.learning.causal.softmax.mean_loss` is: people [n, d], items [c, d] that
+compete, and which column answers. What a person had does not compete here either.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from inhouse.learning.softmax import Softmax
+from inhouse.learning.causal.softmax import Softmax
 
 _NEGATIVES = 256
 _TEMPERED = 0.75  # t: how far the overconfidence of sampling is taken back

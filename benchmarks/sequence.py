@@ -21,17 +21,17 @@ import numpy as np
 from benchmarks.common import Report, arguments, console
 from benchmarks.sequence_peers import BASELINES, PEERS, Fitted, Limits, Peer, Split, installed
 from inhouse.learning.allocator import keep_freed_memory
-from inhouse.learning.fit_sequences import (
+from inhouse.learning.causal.fit import (
     Fitting,
     Progress,
     fit_sequences,
     fit_whole,
     training_for,
 )
+from inhouse.learning.causal.steps import SequenceTraining
 from inhouse.learning.history_model import scores_of
 from inhouse.learning.holdout import HoldOut, HoldOutReport, leave_one_out
 from inhouse.learning.sequences import Catalogue, Sequences, read_sequences
-from inhouse.learning.train_sequences import SequenceTraining
 from inhouse.stats.types import Interval, NotEnough
 
 COLUMNS = (

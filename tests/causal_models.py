@@ -6,8 +6,8 @@ import numpy as np
 
 from inhouse.core.ids import CausalId, ItemId
 from inhouse.core.random import stream
-from inhouse.learning.beside import Beside, BesideFacts
-from inhouse.learning.causal_serving import CausalShape, CausalWeights, _shapes
+from inhouse.learning.causal.beside import Beside, BesideFacts
+from inhouse.learning.causal.serving import CausalShape, CausalWeights, _shapes
 
 SHAPE = CausalShape(dims=6, length=16, blocks=2, heads=2)
 

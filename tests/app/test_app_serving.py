@@ -14,7 +14,7 @@ from inhouse.app.serving import FeedRequest
 from inhouse.app.settings import load_settings
 from inhouse.core.errors import StoreError
 from inhouse.core.ids import ItemId, SnapshotId, UserId
-from inhouse.learning.beside import Beside
+from inhouse.learning.causal.beside import Beside
 from inhouse.learning.deltas import Delta, DeltaFacts
 from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot
 from inhouse.learning.train_taste import TasteTrainer, TasteTraining

@@ -9,10 +9,10 @@ from benchmarks.blocks import RIVALS
 from benchmarks.rival_losses import gbce
 from torch import nn
 
-from inhouse.learning.causal import CausalEncoder, Rows
-from inhouse.learning.causal_serving import CausalShape
+from inhouse.learning.causal.encoder import CausalEncoder, Rows
+from inhouse.learning.causal.serving import CausalShape
+from inhouse.learning.causal.softmax import Softmax
 from inhouse.learning.model import Dropout
-from inhouse.learning.softmax import Softmax
 
 SHAPE = CausalShape(dims=8, length=6, blocks=2, heads=2)
 BLOCKS = {name: parts.block for name, parts in RIVALS.items()}

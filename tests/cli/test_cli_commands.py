@@ -16,7 +16,7 @@ from inhouse.cli.main import COMMANDS, command_line
 from inhouse.core.errors import InputError
 from inhouse.core.ids import EventId, ItemId, PageId, UserId
 from inhouse.events.types import Event, EventKind, PageItem, ServedPage
-from inhouse.learning.causal_serving import read_causal
+from inhouse.learning.causal.serving import read_causal
 
 
 @pytest.fixture(autouse=True)

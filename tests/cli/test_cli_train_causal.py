@@ -16,14 +16,14 @@ from inhouse.core.errors import InputError
 from inhouse.core.ids import CausalId, EventId, ItemId, UserId
 from inhouse.core.random import stream
 from inhouse.events.types import Event
-from inhouse.learning.causal_gate import Answered, Comparison
-from inhouse.learning.causal_serving import CausalShape
-from inhouse.learning.fit_sequences import SequenceFit
+from inhouse.learning.causal.fit import SequenceFit
+from inhouse.learning.causal.serving import CausalShape
+from inhouse.learning.causal.steps import SequenceTraining
+from inhouse.learning.causal_run.gate import Answered, Comparison
+from inhouse.learning.causal_run.train import CausalReport
 from inhouse.learning.holdout import Difference
 from inhouse.learning.sequences import Sequences
 from inhouse.learning.taste import TasteShape
-from inhouse.learning.train_causal import CausalReport
-from inhouse.learning.train_sequences import SequenceTraining
 from inhouse.learning.train_taste import TasteTraining
 from inhouse.stats.types import Interval, NotEnough
 
@@ -61,7 +61,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shape = CausalShape(dims=16, blocks=1)
         return SequenceTraining(shape=shape, batch=512, dropout=0.1, seed=seed)
 
-    monkeypatch.setattr("inhouse.learning.train_causal.training_for", small)
+    monkeypatch.setattr("inhouse.learning.causal_run.train.training_for", small)
     taste = partial(TasteTraining, shape=TasteShape(dims=8, length=16), batch=128)
     monkeypatch.setattr("inhouse.learning.course.TasteTraining", taste)
     return tmp_path

@@ -13,8 +13,8 @@ from inhouse.core.random import stream
 from inhouse.features.history import HistoryArrays
 from inhouse.features.items import ItemTable
 from inhouse.features.outcomes import KIND_CODES
-from inhouse.learning.beside import read_wanted
-from inhouse.learning.causal_serving import ReadRows
+from inhouse.learning.causal.beside import read_wanted
+from inhouse.learning.causal.serving import ReadRows
 from inhouse.learning.deltas import Delta, DeltaFacts
 from inhouse.learning.sequences import timed_codes
 from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot, with_beside

@@ -11,8 +11,8 @@ import torch
 from inhouse.core.errors import SnapshotError
 from inhouse.core.ids import ItemId
 from inhouse.core.random import stream
-from inhouse.learning.causal import CausalEncoder, Rows
-from inhouse.learning.causal_serving import (
+from inhouse.learning.causal.encoder import CausalEncoder, Rows
+from inhouse.learning.causal.serving import (
     CausalShape,
     CausalWeights,
     ReadRows,
@@ -159,6 +159,6 @@ def test_a_file_holds_everything(tmp_path: Path) -> None:
 
 def test_serving_does_not_import_torch() -> None:
     """A server's process never loads the training library."""
-    code = "import sys, inhouse.learning.causal_serving; sys.exit('torch' in sys.modules)"
+    code = "import sys, inhouse.learning.causal.serving; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,8 +9,8 @@ import structlog
 from causal_models import beside
 from inhouse.core.errors import SnapshotError
 from inhouse.core.ids import CausalId, SnapshotId
-from inhouse.learning.beside import Beside
-from inhouse.learning.causal_store import FORMAT, CausalStore
+from inhouse.learning.causal.beside import Beside
+from inhouse.learning.causal.store import FORMAT, CausalStore
 from inhouse.learning.snapshot import SnapshotFacts, SnapshotStore, TasteSnapshot
 from inhouse.learning.taste import TasteShape
 from inhouse.learning.train_taste import TasteTrainer, TasteTraining

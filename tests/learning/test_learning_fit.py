@@ -15,9 +15,8 @@ import torch
 
 from inhouse.core.errors import InputError
 from inhouse.core.random import stream
-from inhouse.learning import train_sequences
-from inhouse.learning.causal_serving import CausalShape, CausalWeights
-from inhouse.learning.fit_sequences import (
+from inhouse.learning.causal import steps
+from inhouse.learning.causal.fit import (
     Fitting,
     Progress,
     fit_sequences,
@@ -25,10 +24,11 @@ from inhouse.learning.fit_sequences import (
     training_for,
     whole_checkpoint,
 )
+from inhouse.learning.causal.serving import CausalShape, CausalWeights
+from inhouse.learning.causal.steps import SequenceTrainer, SequenceTraining, ShardedDropout
 from inhouse.learning.history_model import scores_of
 from inhouse.learning.holdout import HoldOut, leave_one_out
 from inhouse.learning.sequences import Catalogue, Sequences, from_lists
-from inhouse.learning.train_sequences import SequenceTrainer, SequenceTraining, ShardedDropout
 
 ITEMS = 40
 CATALOGUE = Catalogue.of_ids([f"i{item}" for item in range(ITEMS)])
@@ -67,7 +67,7 @@ def test_it_learns_what_follows_what() -> None:
 
 def test_it_learns_from_sampled_negatives(monkeypatch: pytest.MonkeyPatch) -> None:
     """A catalogue beyond the whole softmax is learned from a corrected sample."""
-    monkeypatch.setattr(train_sequences, "FULL_SOFTMAX", 10)
+    monkeypatch.setattr(steps, "FULL_SOFTMAX", 10)
     training = replace(SMALL, negatives=10)
 
     _, fit = fit_sequences(_ring(300), CATALOGUE, training, Fitting(most_epochs=12, patience=12))
@@ -233,10 +233,10 @@ sys.path.insert(0, {tests!r})
 import numpy as np
 import torch
 import torch.distributed as dist
-from inhouse.learning import train_sequences
+from inhouse.learning.causal import steps
 from test_learning_fit import CATALOGUE, SMALL, _ring, SequenceTrainer
 
-train_sequences._fast_type = lambda device: torch.float32
+steps._fast_type = lambda device: torch.float32
 rank, path = int(sys.argv[1]), sys.argv[2]
 dist.init_process_group("gloo", init_method="tcp://127.0.0.1:{port}", rank=rank, world_size=2)
 trainer = SequenceTrainer(_ring(60), CATALOGUE, SMALL)
@@ -250,7 +250,7 @@ def test_two_processes_train_the_model_of_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each takes half of a step's rows; gradients are added up, dropout is shared."""
-    monkeypatch.setattr(train_sequences, "_fast_type", lambda device: torch.float32)
+    monkeypatch.setattr(steps, "_fast_type", lambda device: torch.float32)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

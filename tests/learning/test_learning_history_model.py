@@ -9,8 +9,8 @@ import torch
 from inhouse.core.ids import ItemId
 from inhouse.core.random import stream
 from inhouse.features.history import HistoryArrays
-from inhouse.learning.causal import CausalEncoder
-from inhouse.learning.causal_serving import CausalShape, CausalWeights
+from inhouse.learning.causal.encoder import CausalEncoder
+from inhouse.learning.causal.serving import CausalShape, CausalWeights
 from inhouse.learning.history_model import HistoryModel, plain_history, scores_of
 from inhouse.learning.sequences import from_lists
 from inhouse.learning.taste import AGE_CODES, DWELL_CODES, KIND_COUNT, TasteWeights, start_gain

@@ -2,7 +2,7 @@
 
 import torch
 
-from inhouse.learning.id_rows import IdRows
+from inhouse.learning.causal.id_rows import IdRows
 
 
 def test_it_equals_adamw_where_every_row_is_touched() -> None:

@@ -8,8 +8,8 @@ import pytest
 from inhouse.core.errors import InputError
 from inhouse.learning import offline
 from inhouse.learning.baselines import RecentPopularity
-from inhouse.learning.causal_serving import CausalWeights, Taught, write_causal
-from inhouse.learning.fit_sequences import Fitting, fit_sequences, training_for
+from inhouse.learning.causal.fit import Fitting, fit_sequences, training_for
+from inhouse.learning.causal.serving import CausalWeights, Taught, write_causal
 from inhouse.learning.holdout import HoldOut
 from inhouse.learning.offline import NEIGHBOURS, judge_after, judge_sequences, standings_of
 from inhouse.learning.sequences import Catalogue, Named, from_lists

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from inhouse.learning import softmax as module
-from inhouse.learning.softmax import Softmax, mean_loss
+from inhouse.learning.causal import softmax as module
+from inhouse.learning.causal.softmax import Softmax, mean_loss
 
 
 def _plain(people: Tensor, items: Tensor, softmax: Softmax) -> Tensor:

@@ -19,17 +19,17 @@ from inhouse.events.log import EventLog
 from inhouse.events.pages import PageLog
 from inhouse.events.types import Event, EventKind
 from inhouse.features.ports import Logs
-from inhouse.learning import train_causal as trained
-from inhouse.learning.beside import read_wanted as read_wanted_of
-from inhouse.learning.causal_gate import ALONE, compare
-from inhouse.learning.causal_serving import CausalShape
+from inhouse.learning.causal.beside import read_wanted as read_wanted_of
+from inhouse.learning.causal.serving import CausalShape
+from inhouse.learning.causal.steps import SequenceTraining
+from inhouse.learning.causal_run import train as trained
+from inhouse.learning.causal_run.gate import ALONE, compare
+from inhouse.learning.causal_run.log_wants import Chosen, read_wanted
+from inhouse.learning.causal_run.train import Workplace, train_causal
 from inhouse.learning.course import no_progress
-from inhouse.learning.log_wants import Chosen, read_wanted
 from inhouse.learning.sequences import Sequences, timed_codes
 from inhouse.learning.settings import LearningSettings
 from inhouse.learning.snapshot import SnapshotStore
-from inhouse.learning.train_causal import Workplace, train_causal
-from inhouse.learning.train_sequences import SequenceTraining
 from inhouse.stats.types import Interval
 from inhouse.store.database import Database
 

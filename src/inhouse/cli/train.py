@@ -11,8 +11,7 @@ from inhouse.app.train_files import catalogue_with
 from inhouse.cli.output import Json, console, print_json, progress_bar
 from inhouse.core.errors import InputError
 from inhouse.learning.allocator import keep_freed_memory
-from inhouse.learning.causal_serving import Taught, write_causal
-from inhouse.learning.fit_sequences import (
+from inhouse.learning.causal.fit import (
     Fitting,
     Progress,
     fit_sequences,
@@ -20,10 +19,11 @@ from inhouse.learning.fit_sequences import (
     training_for,
     whole_checkpoint,
 )
+from inhouse.learning.causal.serving import Taught, write_causal
+from inhouse.learning.causal.steps import place, together
+from inhouse.learning.causal_run.train import Workplace, train_causal
 from inhouse.learning.sequences import Catalogue, read_sequences
 from inhouse.learning.train import train_once
-from inhouse.learning.train_causal import Workplace, train_causal
-from inhouse.learning.train_sequences import place, together
 from inhouse.stats.types import Interval, NotEnough
 
 _CHECKPOINTS: Final = "causal"  # in the data folder, while a causal model is trained

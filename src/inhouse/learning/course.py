@@ -21,7 +21,7 @@ from inhouse.core.clock import DAY_MS
 from inhouse.core.ids import UserId
 from inhouse.events.types import LoggedEvent, ServedPage
 from inhouse.features.state import LiveState
-from inhouse.learning.beside import Beside
+from inhouse.learning.causal.beside import Beside
 from inhouse.learning.deltas import Delta, DeltaFacts
 from inhouse.learning.examples import (
     Impressions,

@@ -2,7 +2,7 @@
 
 An item lies at v_j = id_j + content_j C, a person at u, and the score is u . v_j, whichever encoder
 reads the history: the pooled one of `taste.py`, which learns online, or the causal one of
-`causal_serving.py`, which is trained in batch. docs/decisions/0010 says which wins when.
+`causal/serving.py`, which is trained in batch. docs/decisions/0010 says which wins when.
 """
 
 from typing import Protocol

@@ -12,8 +12,7 @@ import numpy as np
 
 from inhouse.core.errors import InputError
 from inhouse.learning.baselines import RecentPopularity, neighbours_of, same_for_all
-from inhouse.learning.causal_serving import read_causal, taught_of
-from inhouse.learning.fit_sequences import (
+from inhouse.learning.causal.fit import (
     Fitting,
     Progress,
     SequenceFit,
@@ -21,6 +20,7 @@ from inhouse.learning.fit_sequences import (
     fit_whole,
     training_for,
 )
+from inhouse.learning.causal.serving import read_causal, taught_of
 from inhouse.learning.history_model import scores_of
 from inhouse.learning.holdout import (
     Difference,

@@ -21,8 +21,8 @@ from inhouse.core.ids import CausalId, ItemId, SnapshotId, new_id
 from inhouse.core.logs import logger
 from inhouse.features.history import HistoryArrays
 from inhouse.features.items import ItemTable
-from inhouse.learning.beside import Beside
-from inhouse.learning.causal_store import CausalStore
+from inhouse.learning.causal.beside import Beside
+from inhouse.learning.causal.store import CausalStore
 from inhouse.learning.deltas import (
     Delta,
     decode_delta,

@@ -21,7 +21,7 @@ from inhouse.core.ids import CausalId, ItemId, new_id
 from inhouse.features.history import HistoryArrays
 from inhouse.features.items import ItemTable
 from inhouse.features.outcomes import are_positive
-from inhouse.learning.causal_serving import CausalWeights, ReadRows
+from inhouse.learning.causal.serving import CausalWeights, ReadRows
 from inhouse.learning.sequences import timed_codes
 
 Floats = NDArray[np.float32]

@@ -1,6 +1,6 @@
 """A causal model for the feed: trained on a log in batch, and published where it helps.
 
-Whether it helps is asked before it is trained on everything (`causal_gate.py`): of the first nine
+Whether it helps is asked before it is trained on everything (`gate.py`): of the first nine
 tenths of what was wanted a causal model and a taste model are learned, and asked is what people
 wanted next. Only where the sum of both finds more is a causal model of everything published, for
 the learner to take up.
@@ -22,11 +22,8 @@ from inhouse.core.ids import CausalId
 from inhouse.core.random import stream
 from inhouse.features.items import ItemTable
 from inhouse.features.ports import Logs
-from inhouse.learning.beside import Beside, BesideFacts, new_causal_id
-from inhouse.learning.causal_gate import Comparison, compare, ranks_by_weight
-from inhouse.learning.causal_serving import CausalWeights
-from inhouse.learning.course import Progress, no_progress, training_of
-from inhouse.learning.fit_sequences import (
+from inhouse.learning.causal.beside import Beside, BesideFacts, new_causal_id
+from inhouse.learning.causal.fit import (
     Fitting,
     SequenceFit,
     fit_sequences,
@@ -34,14 +31,17 @@ from inhouse.learning.fit_sequences import (
     training_for,
     whole_checkpoint,
 )
-from inhouse.learning.fit_sequences import Progress as Fitted
-from inhouse.learning.log_wants import Chosen, LogWants, WhatWasWanted, read_wanted
+from inhouse.learning.causal.fit import Progress as Fitted
+from inhouse.learning.causal.serving import CausalWeights
+from inhouse.learning.causal.steps import SequenceTraining
+from inhouse.learning.causal_run.gate import Comparison, compare, ranks_by_weight
+from inhouse.learning.causal_run.log_wants import Chosen, LogWants, WhatWasWanted, read_wanted
+from inhouse.learning.course import Progress, no_progress, training_of
 from inhouse.learning.sequences import Catalogue, Longs, Sequences, timed_codes
 from inhouse.learning.settings import LearningSettings
 from inhouse.learning.snapshot import SnapshotStore
 from inhouse.learning.taste import TasteWeights
 from inhouse.learning.train import train_taste
-from inhouse.learning.train_sequences import SequenceTraining
 from inhouse.stats.types import Interval
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@
     u   = norm(x) at the newest action
 
 Items lie where the taste model puts them, v_j = id_j + content_j C, and the score is u . v_j.
-`causal.py` is the same in torch; a test keeps the two equal. A person without history lies at the
+`encoder.py` is the same in torch; a test keeps the two equal. A person without history lies at the
 origin, where all items score alike.
 """
 
@@ -65,7 +65,7 @@ class CausalWeights:
     shape: CausalShape
     id_part: Floats  # [rows, d]
     content_map: Floats  # [64, d]
-    encoder: Mapping[str, Floats]  # by their names in `causal.py`
+    encoder: Mapping[str, Floats]  # by their names in `encoder.py`
 
     def __post_init__(self) -> None:
         arrays, wanted = self.arrays(), _shapes(self.shape, len(self.item_ids))

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from inhouse.core.ids import CausalId, SnapshotId
 from inhouse.core.random import stream
 from inhouse.features.items import ItemTable
-from inhouse.learning.beside import Beside, BesideFacts
-from inhouse.learning.causal_serving import CausalWeights
+from inhouse.learning.causal.beside import Beside, BesideFacts
+from inhouse.learning.causal.serving import CausalWeights
+from inhouse.learning.causal_run.log_wants import LogWants, WhatWasWanted
 from inhouse.learning.holdout import Difference, HoldOut, difference
-from inhouse.learning.log_wants import LogWants, WhatWasWanted
 from inhouse.learning.sequences import Longs, Sequences
 from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot
 from inhouse.learning.taste import TasteWeights

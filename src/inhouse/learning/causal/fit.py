@@ -21,10 +21,10 @@ from safetensors.numpy import save
 from inhouse.core.errors import InputError, SnapshotError
 from inhouse.core.files import write_atomically
 from inhouse.core.random import stream
-from inhouse.learning.causal_serving import CausalShape, CausalWeights, ReadRows
+from inhouse.learning.causal.serving import CausalShape, CausalWeights, ReadRows
+from inhouse.learning.causal.steps import SequenceTrainer, SequenceTraining, place
 from inhouse.learning.holdout import HoldOut, Scores, ranked
 from inhouse.learning.sequences import Catalogue, Sequences, plain_codes
-from inhouse.learning.train_sequences import SequenceTrainer, SequenceTraining, place
 from inhouse.learning.train_state import below, under
 from inhouse.stats.ranking import ndcg
 

@@ -3,7 +3,7 @@
 Blocks of attention and a gated linear unit, each read through a norm and let into the stream by a
 learned gate (LiGR: Borisyuk et al., arXiv 2502.03417; eSASRec: Tikhonovich et al., RecSys 2025).
 Where an action stands is told by a learned bias of each head and distance (T5: Raffel et al., JMLR
-2020, 2.1), so that a person's stretch may stand anywhere in a row. `causal_serving.py` computes the
+2020, 2.1), so that a person's stretch may stand anywhere in a row. `serving.py` computes the
 same with numpy.
 """
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inhouse.learning.causal_serving import CausalShape
+from inhouse.learning.causal.serving import CausalShape
 from inhouse.learning.encoding import AGE_CODES, DWELL_CODES
 from inhouse.learning.model import Dropout
 from inhouse.learning.taste import KIND_COUNT
@@ -82,7 +82,7 @@ class CausalEncoder(nn.Module):
     def __init__(
         self, shape: CausalShape, generator: torch.Generator, block: Block = CausalBlock
     ) -> None:
-        """block: another than ours is for comparison, `causal_serving.py` knows ours alone."""
+        """block: another than ours is for comparison, `serving.py` knows ours alone."""
         super().__init__()
         d = shape.dims
         self.kind = nn.Parameter(torch.zeros(KIND_COUNT, d))

@@ -28,13 +28,13 @@ from torch.nn import functional
 
 from inhouse.core.random import stream
 from inhouse.features.content import CONTENT_DIMS
-from inhouse.learning.causal import Block, CausalBlock, CausalEncoder, Rows
-from inhouse.learning.causal_serving import CausalShape, CausalWeights
+from inhouse.learning.causal.encoder import Block, CausalBlock, CausalEncoder, Rows
+from inhouse.learning.causal.id_rows import IdRows
+from inhouse.learning.causal.serving import CausalShape, CausalWeights
+from inhouse.learning.causal.softmax import Softmax, mean_loss
 from inhouse.learning.factors import item_factors
-from inhouse.learning.id_rows import IdRows
 from inhouse.learning.model import Dropout
 from inhouse.learning.sequences import Catalogue, Longs, Packed, Sequences, pack
-from inhouse.learning.softmax import Softmax, mean_loss
 
 Floats = NDArray[np.float32]
 Arrays = dict[str, NDArray[Any]]

@@ -14,8 +14,8 @@ from inhouse.core.errors import SnapshotError
 from inhouse.core.files import sha256_of, write_atomically
 from inhouse.core.ids import CausalId
 from inhouse.core.logs import logger
-from inhouse.learning.beside import Beside, BesideFacts
-from inhouse.learning.causal_serving import read_causal, write_causal
+from inhouse.learning.causal.beside import Beside, BesideFacts
+from inhouse.learning.causal.serving import read_causal, write_causal
 
 FORMAT: Final = 2  # 1 read no gaps between actions
 _KEPT: Final = 2  # the newest, beside those that snapshots name

@@ -1,0 +1,1 @@
+"""`inhouse train --causal`: a causal model from the log, asked whether it helps, then published."""

@@ -19,32 +19,32 @@ GONE: Final = "erased#"  # and a number: no id from outside can be written like 
 _KINDS: Final = {"text": 0, "picture": 1, "video": 2}
 # A block is one array of rows, so that what a request asks of an item lies side by side in memory:
 # the facts of an item and its counters are a cache line each. name -> (dtype, columns; 0 for a
-# plain vector, value of an untouched row)
-_Column = tuple[Any, int, float]
+# plain vector). What no item stands in yet is zero and never touched, so it takes no memory.
+_Column = tuple[Any, int]
 _FACTS: Final[dict[str, _Column]] = {
-    "created_ms": (np.int64, 0, 0),
-    "expires_ms": (np.int64, 0, NEVER_MS),
-    "heat_ms": (np.int64, 0, 0),
-    "text_key": (np.int64, 0, 0),
-    "topics": (np.int16, TOPICS_KEPT, -1),
-    "creator": (np.int32, 0, -1),
-    "duration_ms": (np.int32, 0, 0),
-    "language": (np.int16, 0, -1),
-    "region": (np.int16, 0, -1),
-    "kind": (np.int8, 0, 0),
-    "hidden": (np.bool_, 0, 0),
+    "created_ms": (np.int64, 0),
+    "expires_ms": (np.int64, 0),
+    "heat_ms": (np.int64, 0),
+    "text_key": (np.int64, 0),
+    "topics": (np.int16, TOPICS_KEPT),
+    "creator": (np.int32, 0),
+    "duration_ms": (np.int32, 0),
+    "language": (np.int16, 0),
+    "region": (np.int16, 0),
+    "kind": (np.int8, 0),
+    "hidden": (np.bool_, 0),
 }
 _COUNTERS: Final[dict[str, _Column]] = {
-    "impressions": (np.float64, 0, 0),
-    "clicks": (np.float64, 0, 0),
-    "likes": (np.float64, 0, 0),
-    "hides": (np.float64, 0, 0),
-    "reports": (np.float64, 0, 0),
-    "dwell_ms_sum": (np.float64, 0, 0),
-    "heat": (np.float64, 0, 0),
-    "heat_slow": (np.float64, 0, 0),
+    "impressions": (np.float64, 0),
+    "clicks": (np.float64, 0),
+    "likes": (np.float64, 0),
+    "hides": (np.float64, 0),
+    "reports": (np.float64, 0),
+    "dwell_ms_sum": (np.float64, 0),
+    "heat": (np.float64, 0),
+    "heat_slow": (np.float64, 0),
 }
-_CONTENT: Final[dict[str, _Column]] = {"content": (np.float32, CONTENT_DIMS, 0)}
+_CONTENT: Final[dict[str, _Column]] = {"content": (np.float32, CONTENT_DIMS)}
 _BLOCKS: Final = (_FACTS, _COUNTERS, _CONTENT)
 _LINE_BYTES: Final = 64
 COLUMNS: Final[dict[str, _Column]] = {**_FACTS, **_COUNTERS, **_CONTENT}
@@ -209,10 +209,10 @@ class ItemTable:
         return i
 
     def _grow(self) -> None:
-        self._blocks = [
-            np.concatenate([block, _untouched(columns, len(block))])
-            for block, columns in zip(self._blocks, _BLOCKS, strict=True)
-        ]
+        for place, columns in enumerate(_BLOCKS):
+            old = self._blocks[place]
+            self._blocks[place] = grown = _untouched(columns, 2 * len(old))
+            grown[: len(old)] = old
         self._show()
 
     def _show(self) -> None:
@@ -226,11 +226,7 @@ def _untouched(columns: dict[str, _Column], rows: int) -> NDArray[Any]:
     """A block of rows; a row is a whole number of cache lines long."""
     fields: list[Any] = [
         (name, dtype, (width,)) if width else (name, dtype)
-        for name, (dtype, width, _) in columns.items()
+        for name, (dtype, width) in columns.items()
     ]
     rest = -np.dtype(fields).itemsize % _LINE_BYTES
-    block = np.zeros(rows, dtype=np.dtype([*fields, ("rest", np.void, rest)]))
-    for name, (_, _, empty) in columns.items():
-        if empty:
-            block[name] = empty
-    return block
+    return np.zeros(rows, dtype=np.dtype([*fields, ("rest", np.void, rest)]))

@@ -176,6 +176,22 @@ def test_patient_writes_wait_for_company_and_an_impatient_one_ends_it(
     assert order == ["a", "b", "c"]
 
 
+def test_an_impatient_write_waits_for_no_patient_one(
+    any_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though one is queued right behind it."""
+    monkeypatch.setattr("inhouse.store.database._PATIENCE_S", 60.0)
+    started, go = threading.Event(), threading.Event()
+    any_database.submit(lambda connection: started.set() or go.wait(5))
+    started.wait(5)
+    impatient = any_database.submit(_put("a"))
+    patient = any_database.submit(_put("b"), patient=True)
+    go.set()
+
+    assert impatient.result(30) == "a"
+    assert patient.result(30) == "b"
+
+
 def test_a_patient_write_alone_is_durable_soon(any_database: Database) -> None:
     """Nobody has to come after it."""
     assert any_database.submit(_put("alone"), patient=True).result(30) == "alone"

@@ -148,9 +148,9 @@ class Database:
 
     def _take(self, first: _Waiting[Any]) -> tuple[list[_Waiting[Any]], bool]:
         """All that wait; where only patient ones do, those too that come while they may."""
-        batch, until_s = [first], time.monotonic() + _PATIENCE_S
+        batch, until_s = [first], time.monotonic() + _PATIENCE_S if first.patient else 0.0
         while len(batch) < _MOST_IN_ONE_COMMIT:
-            left_s = until_s - time.monotonic() if batch[-1].patient else 0.0
+            left_s = until_s - time.monotonic() if until_s else 0.0
             try:
                 waiting = self._queue.get(left_s > 0, max(left_s, 0.0))
             except queue.Empty:

@@ -248,6 +248,30 @@ def test_the_board_says_what_decide_says(
     assert_board_says(board, seen, second)
 
 
+@pytest.mark.parametrize("count", [125, 126, 127, 128, 400])
+def test_a_policy_may_have_more_rules_than_a_byte_can_name(count: int) -> None:
+    """Whichever of them decides, the last too, also where the board has grown."""
+    never = Condition(kind="count", name="links", low=50, high=MISSING)
+    at_five = Condition(kind="count", name="links", low=5, high=MISSING)
+    rules = tuple(
+        Rule(
+            name=f"r{i}",
+            category="spam",
+            when=((at_five if i == count - 1 else never,),),
+            adult={"feed": "remove"},
+            minor={"feed": "remove"},
+        )
+        for i in range(count)
+    )
+    many = Policy(name="p", categories={}, rules=rules, version="p-1")
+    board = DecisionBoard(many)
+    seen = {1: evidence(links=5), 5_000: evidence(links=0), 9_000: evidence(links=7)}
+    for item, found in seen.items():
+        board.update([item], [verdict(found)])
+    assert_board_says(board, seen, many)
+    assert board.decided_by(9_000, "feed", "adult") == f"rule:r{count - 1}"
+
+
 def test_items_without_a_verdict_are_awaiting() -> None:
     """An index never heard of, however large, is awaiting: not shown and decided by nobody."""
     board = DecisionBoard(policy())

@@ -43,6 +43,7 @@ _PERSON: Final = -2
 _NOBODY: Final = -3
 _PLACE: Final = {pair: i for i, pair in enumerate(PAIRS)}
 _FIRST_CAPACITY: Final = 1_024
+_MOST_IN_A_BYTE: Final = np.iinfo(np.int8).max  # rules
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +52,7 @@ class _Decided:
 
     rules: Sequence[Rule]  # the built-in one and the policy's
     codes: npt.NDArray[np.uint8]  # [pairs, capacity + 1]
-    deciders: npt.NDArray[np.int16]  # [pairs, capacity + 1]: a rule's number, or one of the above
+    deciders: npt.NDArray[np.signedinteger]  # [pairs, capacity + 1]: a rule's number, or as above
 
 
 class DecisionBoard:
@@ -205,7 +206,7 @@ def _nothing_decided(rules: Sequence[Rule], capacity: int) -> _Decided:
     return _Decided(
         rules=rules,
         codes=np.full(shape, AWAITING, np.uint8),
-        deciders=np.full(shape, _NOBODY, np.int16),
+        deciders=np.full(shape, _NOBODY, np.int8 if len(rules) <= _MOST_IN_A_BYTE else np.int16),
     )
 
 

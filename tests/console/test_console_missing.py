@@ -21,14 +21,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     def failing() -> None:
         raise ValueError("what only the log may tell")
 
-    app = create_console(services)
-    with TestClient(
-        app,
+    # Not entered: at its start the framework looks at every object of the process for a server.
+    yield TestClient(
+        create_console(services),
         base_url="http://127.0.0.1:8701",
         client=("127.0.0.1", 50_000),
         raise_server_exceptions=False,
-    ) as opened:
-        yield opened
+    )
     services.close()
 
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -238,7 +237,8 @@ from test_learning_fit import CATALOGUE, SMALL, _ring, SequenceTrainer
 
 steps._fast_type = lambda device: torch.float32
 rank, path = int(sys.argv[1]), sys.argv[2]
-dist.init_process_group("gloo", init_method="tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+# By a file: a store of one process may be gone before the other has let go of it.
+dist.init_process_group("gloo", init_method="file://{meeting}", rank=rank, world_size=2)
 trainer = SequenceTrainer(_ring(60), CATALOGUE, SMALL)
 losses = [trainer.learn() for _ in range(6)]
 np.savez(path, losses=losses, **trainer.weights().arrays())
@@ -251,10 +251,9 @@ def test_two_processes_train_the_model_of_one(
 ) -> None:
     """Each takes half of a step's rows; gradients are added up, dropout is shared."""
     monkeypatch.setattr(steps, "_fast_type", lambda device: torch.float32)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    code = textwrap.dedent(WORKER.format(tests=str(Path(__file__).parent), port=port))
+    code = textwrap.dedent(
+        WORKER.format(tests=str(Path(__file__).parent), meeting=tmp_path / "meeting")
+    )
     paths = [tmp_path / f"{rank}.npz" for rank in range(2)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     children = [

@@ -63,7 +63,8 @@ def search(
     query, wide, step = asked
     dims, step32 = len(query), np.float32(step)
     promises = _promises(centres, asked, reach)
-    order, left, later = _first_order(promises)
+    order, later = _first_order(promises)
+    left = len(order)
     room = _AT_FIRST * k
     slots, best = np.empty(room + 1, dtype=np.int32), np.empty(room + 1, dtype=np.float32)
     size, worst, scored, is_heap = 0, np.float32(-np.inf), 0, False
@@ -123,8 +124,8 @@ def _promises(centres: Centres, asked: Query, reach: float) -> Floats:
 
 
 @njit(cache=True)
-def _first_order(promises: Floats) -> tuple[Rows, int, Rows]:
-    """A heap of the clusters that promise far more than most, how many they are, and the others.
+def _first_order(promises: Floats) -> tuple[Rows, Rows]:
+    """A heap of the clusters that promise far more than most, and the others.
 
     A search hardly ever comes to the others, and a heap of all would cost more than the look at
     those that it comes to.
@@ -146,7 +147,7 @@ def _first_order(promises: Floats) -> tuple[Rows, int, Rows]:
             behind -= 1
             order[behind] = c
     _make_heap(promises, order, ahead)
-    return order[:ahead], ahead, order[ahead:]
+    return order[:ahead], order[ahead:]
 
 
 @njit(cache=True)

@@ -84,8 +84,7 @@ class Server:
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+        return int(probe.getsockname()[1])
 
 
 def _start(role: str, environment: dict[str, str], folder: Path) -> "subprocess.Popen[bytes]":
@@ -244,13 +243,11 @@ def test_the_overview_draws_its_charts_and_keeps_them(server: Server, watched: W
 
 
 def test_a_person_is_found_and_explained(server: Server, watched: Watched) -> None:
-    """Search, open, unfold why a post was shown."""
+    """Search, open when the list is the answer, unfold why a post was shown."""
     page = watched.page
     page.goto(f"{server.console}/person")
     page.fill("input", "reader-000")
-    # Those who were here lately go when the answer comes, and a click on one of them with them.
-    seen = "[...document.querySelectorAll('a.person')].filter(one => one.offsetParent)"
-    page.wait_for_function(f"{seen}.length === 1")
+    playwright.expect(page.locator("a.person:visible")).to_have_count(1)
     page.click("a.person:visible")
     page.wait_for_selector("text=Last pages served")
     page.click(".placed >> nth=0")

@@ -18,33 +18,33 @@ SLOW_HALF_LIFE_MS: Final = 7 * DAY_MS
 GONE: Final = "erased#"  # and a number: no id from outside can be written like this
 _KINDS: Final = {"text": 0, "picture": 1, "video": 2}
 # A block is one array of rows, so that what a request asks of an item lies side by side in memory:
-# the facts of an item and its counters are a cache line each. name -> (dtype, columns; 0 for a
-# plain vector). What no item stands in yet is zero and never touched, so it takes no memory.
-_Column = tuple[Any, int]
+# the facts of an item and its counters are a cache line each. name -> what numpy calls its dtype.
+# A row in which no item stands yet is zero and never touched, so it takes no memory.
+_Column = Any
 _FACTS: Final[dict[str, _Column]] = {
-    "created_ms": (np.int64, 0),
-    "expires_ms": (np.int64, 0),
-    "heat_ms": (np.int64, 0),
-    "text_key": (np.int64, 0),
-    "topics": (np.int16, TOPICS_KEPT),
-    "creator": (np.int32, 0),
-    "duration_ms": (np.int32, 0),
-    "language": (np.int16, 0),
-    "region": (np.int16, 0),
-    "kind": (np.int8, 0),
-    "hidden": (np.bool_, 0),
+    "created_ms": np.int64,
+    "expires_ms": np.int64,
+    "heat_ms": np.int64,
+    "text_key": np.int64,
+    "topics": (np.int16, (TOPICS_KEPT,)),
+    "creator": np.int32,
+    "duration_ms": np.int32,
+    "language": np.int16,
+    "region": np.int16,
+    "kind": np.int8,
+    "hidden": np.bool_,
 }
 _COUNTERS: Final[dict[str, _Column]] = {
-    "impressions": (np.float64, 0),
-    "clicks": (np.float64, 0),
-    "likes": (np.float64, 0),
-    "hides": (np.float64, 0),
-    "reports": (np.float64, 0),
-    "dwell_ms_sum": (np.float64, 0),
-    "heat": (np.float64, 0),
-    "heat_slow": (np.float64, 0),
+    "impressions": np.float64,
+    "clicks": np.float64,
+    "likes": np.float64,
+    "hides": np.float64,
+    "reports": np.float64,
+    "dwell_ms_sum": np.float64,
+    "heat": np.float64,
+    "heat_slow": np.float64,
 }
-_CONTENT: Final[dict[str, _Column]] = {"content": (np.float32, CONTENT_DIMS)}
+_CONTENT: Final[dict[str, _Column]] = {"content": (np.float32, (CONTENT_DIMS,))}
 _BLOCKS: Final = (_FACTS, _COUNTERS, _CONTENT)
 _LINE_BYTES: Final = 64
 COLUMNS: Final[dict[str, _Column]] = {**_FACTS, **_COUNTERS, **_CONTENT}
@@ -224,9 +224,6 @@ class ItemTable:
 
 def _untouched(columns: dict[str, _Column], rows: int) -> NDArray[Any]:
     """A block of rows; a row is a whole number of cache lines long."""
-    fields: list[Any] = [
-        (name, dtype, (width,)) if width else (name, dtype)
-        for name, (dtype, width) in columns.items()
-    ]
+    fields = list(columns.items())
     rest = -np.dtype(fields).itemsize % _LINE_BYTES
     return np.zeros(rows, dtype=np.dtype([*fields, ("rest", np.void, rest)]))

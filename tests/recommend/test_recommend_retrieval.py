@@ -8,11 +8,15 @@ from hypothesis import strategies as st
 from inhouse.core.random import stream
 from inhouse.recommend.best import top
 from inhouse.recommend.retrieval import space as module
-from inhouse.recommend.retrieval.clusters import EVERYTHING, cluster
+from inhouse.recommend.retrieval.clusters import EVERYTHING, _signs, cluster
 from inhouse.recommend.retrieval.kernels import (
+    Barred,
     Centres,
+    Index,
     Members,
     Query,
+    Signs,
+    ask,
     distances,
     means,
     products,
@@ -247,7 +251,13 @@ def test_a_search_is_its_plain_definition(
     wide = dice.integers(-4_095, 4_096, dims).astype(np.int16)
     query = (wide * 0.25).astype(np.float32)
 
-    slots, scored = search(centres, members, Query(query, wide, 0.25), k, reach)
+    slots, scored, closely = search(
+        Index(centres, members, _all_hopeful(starts, dims)),
+        _query(query, wide, 0.25),
+        k,
+        reach,
+        _nothing_barred(int(starts[-1])),
+    )
 
     about = query.astype(np.float64)
     promises = (centres.codes @ about) * centres.scales
@@ -262,11 +272,104 @@ def test_a_search_is_its_plain_definition(
         best += (base + (members.codes[part] @ about) * members.scales[part]).tolist()
         looked += sizes[c]
     at = dict(zip(_slots_in_order(promises, starts, looked), best, strict=True))
-    assert scored == looked
+    assert scored == closely == looked
     assert len(slots) == len(set(slots.tolist())) == min(k, looked)
     assert sorted(at[slot] for slot in slots.tolist()) == pytest.approx(
         sorted(best)[-k:], rel=1e-4, abs=1.0
     )
+
+
+def _all_hopeful(starts: np.ndarray, dims: int) -> Signs:
+    """Signs of which none ever speaks against a slot: with `_query` each promises the most."""
+    return Signs(
+        np.eye(dims, dtype=np.float32),
+        np.zeros((-(-dims // 64), int(starts[-1])), dtype=np.uint64),
+        np.full(int(starts[-1]), 255, dtype=np.uint8),
+        np.ones(len(starts) - 1, dtype=np.float32),
+    )
+
+
+def _query(vector: np.ndarray, wide: np.ndarray, step: float) -> Query:
+    planes = np.zeros((4, -(-len(wide) // 64)), dtype=np.uint64)
+    return Query(vector, wide, step, planes, 0.0, 0.0, 1e12)
+
+
+def _nothing_barred(slots: int) -> Barred:
+    return Barred(np.arange(slots, dtype=np.int32), np.empty(0, dtype=np.int32), 3)
+
+
+@pytest.mark.parametrize("dims", [16, 64, 100])
+def test_signs_say_about_how_near_a_vector_is(dims: int) -> None:
+    """Without bias, off by no more than a tenth of both lengths, or the doubt is in vain."""
+    dice = stream(5, "signs")
+    off = dice.normal(size=(3_000, dims)).astype(np.float32)
+    rotation = np.linalg.qr(dice.normal(size=(dims, dims)))[0].astype(np.float32)
+    words, gains = _signs(off, rotation)
+    query = dice.normal(size=dims).astype(np.float32)
+    asked = ask(query, rotation)
+
+    bits = np.unpackbits(words.T.astype("<u8").view(np.uint8), axis=1, bitorder="little")
+    signed = 2.0 * bits[:, :dims] - 1.0
+    levels = sum(
+        (1 << bit) * np.unpackbits(asked.planes[bit].view(np.uint8), bitorder="little")
+        for bit in range(4)
+    )
+    turned = asked.low + asked.step_turned * levels[:dims]
+    about = gains * (signed @ turned)
+    true = off @ query
+    lengths = np.linalg.norm(off, axis=1) * np.linalg.norm(query)
+
+    assert turned == pytest.approx(rotation @ query, abs=float(asked.step_turned) / 2 + 1e-4)
+    assert np.mean((about - true) / lengths) == pytest.approx(0.0, abs=0.01)
+    assert np.std((about - true) / lengths) < 0.9 / np.sqrt(dims)
+    # What is added for doubt makes most promises true.
+    doubt = float(asked.shift) + float(turned.sum())
+    assert np.mean(true <= about + gains * doubt) > 0.75
+    assert doubt == pytest.approx(0.6 * np.linalg.norm(query), rel=1e-3)
+
+
+def test_what_is_barred_takes_no_place(space: Space) -> None:
+    """The best that are not barred are all found, and of the barred ones the best few."""
+    vector = space.vectors[20]
+    order = _exact(space.vectors, vector, 4_000)
+    barred = np.array(sorted(order[:300:2]), dtype=np.int32)
+
+    rows, scores = space.nearest(vector, 100, barred)
+
+    allowed = [row for row in order if row not in set(barred.tolist())]
+    found = [row for row in rows.tolist() if row not in set(barred.tolist())]
+    assert found[:100] == allowed[:100]
+    assert [row for row in rows.tolist() if row in set(barred.tolist())] == order[:24:2]
+    assert scores.tolist() == sorted(scores.tolist(), reverse=True)
+
+
+def test_few_items_are_searched_exactly_without_the_barred() -> None:
+    """As with an index; where all are barred the best of them remain."""
+    space, vectors = Space(), _vectors(60)
+    space.refresh(vectors)
+    order = _exact(vectors, vectors[3], 60)
+    barred = np.array(sorted(order[:30]), dtype=np.int32)
+    rows, _ = space.nearest(vectors[3], 10, barred)
+    assert rows.tolist() == order[:12] + order[30:40]
+    everything = np.arange(60, dtype=np.int32)
+    assert space.nearest(vectors[3], 10, everything)[0].tolist()[:12] == order[:12]
+
+
+def test_recall_is_judged_without_the_barred(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And by as many as were asked for, where these are fewer than a hundred."""
+    monkeypatch.setattr(module, "_CHECKED_EVERY", 1)
+    barred = np.array(sorted(_exact(space.vectors, space.vectors[20], 90)), dtype=np.int32)
+    for _ in range(30):
+        space.nearest(space.vectors[20], 40, barred)
+    assert space.recall > 0.98
+
+
+def test_neighbours_may_be_looked_for_before_anybody_asks(space: Space) -> None:
+    """Rows that are no more are passed over."""
+    space.meet({20: 10, 4_000: 10})
+    space._clusters = None  # no search from here on would be by it
+    space.vectors = space.vectors.copy()
+    assert space.neighbours(20, 10)[0].tolist() == _exact(space.vectors, space.vectors[20], 10)
 
 
 def _slots_in_order(promises: np.ndarray, starts: np.ndarray, most: int) -> list[int]:
@@ -287,7 +390,13 @@ def test_sums_of_the_largest_numbers_do_not_overflow() -> None:
     codes[0] = -127
     members = Members(np.array([0, 2]), codes, np.ones(2, dtype=np.float32))
     wide = np.full(dims, 4_095, dtype=np.int16)
-    slots, _ = search(centres, members, Query(wide.astype(np.float32), wide, 1.0), 1, 1.0)
+    slots, _, _ = search(
+        Index(centres, members, _all_hopeful(members.starts, dims)),
+        _query(wide.astype(np.float32), wide, 1.0),
+        1,
+        1.0,
+        _nothing_barred(2),
+    )
     assert slots.tolist() == [1]
 
 

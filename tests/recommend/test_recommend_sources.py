@@ -14,7 +14,7 @@ from inhouse.recommend.because import reasons_for
 from inhouse.recommend.ports import TasteModel
 from inhouse.recommend.sources import SOURCES
 from inhouse.recommend.sources.merge import merge
-from inhouse.recommend.sources.similar import nearest_anchor
+from inhouse.recommend.sources.similar import foreseen, nearest_anchor
 from inhouse.recommend.tuning import Tuning
 from inhouse.recommend.types import SOURCE_NAMES, FeedQuery, Offer
 from inhouse.recommend.viewers import viewer_of
@@ -70,6 +70,20 @@ def test_similar_names_the_recent_item_that_led_to_each() -> None:
     causes = dict(zip(offer.items.tolist(), offer.causes.tolist(), strict=True))
     assert {row % 2 == cause % 2 for row, cause in causes.items()} == {True}
     assert Counter(causes.values()) == {0: 5, 1: 5}
+
+
+def test_anchors_of_those_who_were_here_last_are_foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each with as many neighbours as the person with the fewest anchors will ask for; a history
+    that is being written is passed over."""
+    world = World()
+    for i in range(4):
+        world.item(f"i{i}", creator=f"c{i}", title=f"thing {i}")
+    for user, item, at_ms in (("a", "i0", 3), ("a", "i1", 3), ("b", "i1", 2), ("c", "i2", 1)):
+        world.event("like", item, user=user, at_ms=NOW_MS + at_ms)
+    world.event("like", "i3", user="d", at_ms=NOW_MS + 4)
+    world.state.person(UserId("d")).recent._kinds.append(0)
+    monkeypatch.setattr("inhouse.recommend.sources.similar._FORESEEN", 3)
+    assert dict(foreseen(world.state, 80)) == {0: 82, 1: 132}
 
 
 def test_following_brings_the_newest() -> None:

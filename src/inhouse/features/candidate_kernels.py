@@ -10,6 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from inhouse.features.machine import fetch_ahead
+
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.float64]
 Rows = NDArray[np.int32]
@@ -152,6 +154,7 @@ def nearest_of(rows: Rows, anchors: Rows, content: Floats) -> Floats:
     to itself."""
     nearest = np.zeros(len(rows), dtype=np.float32)
     for i in range(len(rows)):
+        fetch_ahead(content, rows, i)
         for k in range(len(anchors)):
             cosine = np.float32(0)
             if anchors[k] != rows[i]:
@@ -165,6 +168,7 @@ def nearest_of(rows: Rows, anchors: Rows, content: Floats) -> Floats:
 def _match(out: Floats, rows: Rows, facts: Facts, leaning: Lean, asks: Asks) -> None:
     """How the items fit what the person leans towards and asked for."""
     for i in range(len(rows)):
+        fetch_ahead(facts.content, rows, i)
         item, creator = rows[i], facts.creator[rows[i]]
         out[i, CONTENT_MATCH] = _dot(facts.content[item], leaning.content)
         for k in range(facts.topics.shape[1]):

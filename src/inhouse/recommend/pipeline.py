@@ -16,6 +16,7 @@ from inhouse.recommend.filters import FILTERS, Filter, Filtered, run
 from inhouse.recommend.levels import FULL, KEPT, Level
 from inhouse.recommend.moment import PART_FAULTS, Moment, World, read_moment
 from inhouse.recommend.page import named, written
+from inhouse.recommend.plans import plan_for
 from inhouse.recommend.ports import Decisions, RulesInForce, TasteModel
 from inhouse.recommend.rank import rank, unranked
 from inhouse.recommend.retrieval.spaces import Prepared, Spaces
@@ -23,6 +24,7 @@ from inhouse.recommend.settings import RecommendSettings
 from inhouse.recommend.shared import SharedTrending
 from inhouse.recommend.sources import SOURCES, Source
 from inhouse.recommend.sources.merge import merge
+from inhouse.recommend.sources.similar import SimilarSource, foreseen
 from inhouse.recommend.tuning import tuning_of
 from inhouse.recommend.types import Candidates, FeedQuery, Offer, Rows
 
@@ -80,7 +82,10 @@ class Feed:
 
     def prepare(self, model: TasteModel) -> Prepared:
         """All that takes time before a model can serve; may be called on another thread."""
-        return self._spaces.prepare(model, self._state.items)
+        prepared = self._spaces.prepare(model, self._state.items)
+        quota = plan_for("for_you", self._tuning.ranker, paused=False).quotas[SimilarSource.name]
+        prepared.space.meet(foreseen(self._state, quota))
+        return prepared
 
     def use_prepared(self, prepared: Prepared) -> None:
         """Serve from a prepared model from the next request on."""

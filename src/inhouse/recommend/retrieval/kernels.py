@@ -11,13 +11,24 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from inhouse.features.machine import fetch_ahead, popcount, prefetch
+from inhouse.recommend.retrieval.heaps import make_heap, place, select, sink
 from inhouse.recommend.types import Floats, Rows
 
 _AT_FIRST: Final = 4  # times as many as are wanted are scored before the first selection
+FAR: Final = 1.3  # times the radius: no member lies farther from its centre
+_HEAPED: Final = -1  # instead of how many are kept: k of them, in a heap
+_PIECE: Final = 1_024  # slots looked at together
+_WIDE: Final = 4_095  # the largest number of a query: 127 times it fits 32 bits 4,000 times
+_ERROR: Final = 0.6  # root of 1 - 2 / pi: how far signs are off, of gain times length
+_DOUBT: Final = 1.0  # times the error by which a slot may lie above what its signs say
 _FAR_MORE: Final = 1.5  # standard deviations above the mean promise
 Small = NDArray[np.int8]
 Wide = NDArray[np.int16]
 Starts = NDArray[np.int64]
+Bits = NDArray[np.uint64]
+Bytes = NDArray[np.uint8]
+Real = float | np.float32
 
 
 class Centres(NamedTuple):
@@ -37,79 +48,301 @@ class Members(NamedTuple):
     scales: Floats  # [slots]
 
 
+class Signs(NamedTuple):
+    """One bit a dimension of what lies between a centre and a member: whether it is above 0.
+
+    Gao and Long, "RaBitQ", SIGMOD 2024, section 3.1: after a rotation by chance every dimension
+    says about as much, and residual . query is about gain * sum of +-query_j by the bits, without
+    bias; the error's deviation is about `_ERROR` * gain * |query|.
+    """
+
+    rotation: Floats  # [d, d] orthogonal
+    words: Bits  # [W, slots] 64 dimensions each
+    gains: Bytes  # [slots] gain / step of the cluster: |residual|^2 / sum of |residual_j|
+    steps: Floats  # [C]
+
+
+class Index(NamedTuple):
+    """All that a search reads."""
+
+    centres: Centres
+    members: Members
+    signs: Signs
+
+
 class Query(NamedTuple):
     """What is looked for."""
 
     vector: Floats  # [d]
     wide: Wide  # [d] wide * step is about the vector
-    step: float
+    step: Real
+    planes: Bits  # [4, W] bit by bit the rotated vector, of which each dimension is 0 to 15 steps
+    low: Real  # what a dimension of 0 steps stands for
+    step_turned: Real
+    shift: Real  # what is added to a sum of signs: less the half of all, and the doubt
+
+
+class Barred(NamedTuple):
+    """Items that are not looked for, but for the best few."""
+
+    rows: Rows  # [slots] which item lies there
+    barred: Rows  # sorted
+    misses: int  # so many of them are found beside the others
+
+
+@njit(cache=True)
+def ask(vector: Floats, rotation: Floats) -> Query:
+    """A query for float32[d]."""
+    dims = len(vector)
+    most = np.float32(1e-27)
+    for j in range(dims):
+        most = max(most, abs(vector[j]))
+    step = most / np.float32(_WIDE)
+    wide = np.empty(dims, dtype=np.int16)
+    for j in range(dims):
+        wide[j] = np.int16(np.rint(vector[j] / step))
+    turned = products(rotation, np.arange(dims, dtype=np.int32), vector)
+    far, length = np.float32(1e-27), np.float32(0)
+    for j in range(dims):
+        far = max(far, abs(turned[j]))
+        length += vector[j] * vector[j]
+    fine = np.float32(2) * far / np.float32(15)
+    planes = np.zeros((4, -(-dims // 64)), dtype=np.uint64)
+    total = np.float32(0)
+    for j in range(dims):
+        level = np.int64(np.rint((turned[j] + far) / fine))
+        total += np.float32(level) * fine - far
+        for bit in range(4):
+            planes[bit, j // 64] |= np.uint64((level >> bit) & 1) << np.uint64(j % 64)
+    shift = np.float32(_DOUBT * _ERROR) * np.sqrt(length) - total
+    return Query(vector, wide, step, planes, -far, fine, shift)
 
 
 @njit(cache=True)
 def search(
-    centres: Centres, members: Members, asked: Query, k: int, reach: float
-) -> tuple[Rows, int]:
-    """int32[at most k]: slots of the best by small integers, in no order; and how many were scored.
+    index: Index, asked: Query, k: int, reach: float, without: Barred
+) -> tuple[Rows, int, int]:
+    """int32[at most k + misses]: slots of the best by small integers, in no order; how many were
+    looked at, and how many of these closely.
 
     A cluster promises centre . query + reach * radius * |query|. Clusters are looked through from
     the highest promise on until none promises more than the k-th best that was found. Of the first
     `_AT_FIRST` times k slots the k best are selected at once; from there on a heap keeps them, and
-    few of what follows come into it.
+    only those slots are looked at closely whose signs leave hope to come into it.
 
-    Sums are kept in 32 bits and one factor in 16, for which processors have an instruction of their
-    own; left to itself the compiler sums in 64, at a third of the speed.
+    At a reach of `FAR` nothing is missed but for rounding: every slot is then looked at closely.
+    Barred items are passed over, but the best few are found as well. Memory of the cluster that
+    will probably be next is asked for while one is looked through.
     """
-    starts, codes, scales = members
-    query, wide, step = asked
-    dims, step32 = len(query), np.float32(step)
-    promises = _promises(centres, asked, reach)
+    promises = _promises(index.centres, asked, reach)
     order, later = _first_order(promises)
-    left = len(order)
-    room = _AT_FIRST * k
-    slots, best = np.empty(room + 1, dtype=np.int32), np.empty(room + 1, dtype=np.float32)
-    size, worst, scored, is_heap = 0, np.float32(-np.inf), 0, False
+    left, looked, closely, size, sure = len(order), 0, 0, 0, reach >= FAR
+    kept, marks = _nothing_kept(k, without.misses), _marks(without.barred)
     while True:
         if left == 0:
             order, left, later = later, len(later), later[:0]
-            _make_heap(promises, order, left)
+            make_heap(promises, order, left)
+        worst = kept.best[0] if size == _HEAPED else np.float32(-np.inf)
         if left == 0 or promises[order[0]] < worst:
             break
         c = order[0]
         left -= 1
         order[0] = order[left]
-        _sink(promises, order, 0, left)
-        base = np.float32(0)
-        for j in range(dims):
-            base += centres.exact[c, j] * query[j]
-        scored += starts[c + 1] - starts[c]
-        for slot in range(starts[c], starts[c + 1]):
-            total = np.int32(0)
-            for j in range(dims):
-                total = np.int32(total + np.int32(codes[slot, j]) * wide[j])
-            score = base + np.float32(total) * (scales[slot] * step32)
-            if is_heap:
-                if score > worst:
-                    _place(best, slots, 0, k, score, slot)
-                    worst = best[0]
-                continue
-            best[size], slots[size] = score, slot
-            size += 1
-            if size == room:
-                _select(best, slots, size, k)
-                best[k] = np.inf
-                for root in range(k // 2 - 1, -1, -1):
-                    _place(best, slots, root, k, best[root], slots[root])
-                size, worst, is_heap = k, best[0], True
+        sink(promises, order, 0, left)
+        if left and promises[order[0]] >= worst:
+            _expect(index, order[0], size == _HEAPED)
+        size, seen = _look_through(index, asked, c, (k, size, sure), kept, (without, marks))
+        looked += index.members.starts[c + 1] - index.members.starts[c]
+        closely += seen
     if size > k:
-        _select(best, slots, size, k)
-    return slots[: min(size, k)], scored
+        select(kept.best, kept.slots, size, k)
+    found = kept.slots[: k if size == _HEAPED else min(size, k)]
+    missed = kept.missed[:-1]
+    return np.concatenate((found, missed[missed >= 0])), looked, closely
+
+
+class Kept(NamedTuple):
+    """The best so far: at first a list, from `_AT_FIRST` times k on a heap of k."""
+
+    best: Floats  # [room + 1] scores
+    slots: Rows  # [room + 1]
+    near: Floats  # [misses + 1] a heap of the best barred ones' scores
+    missed: Rows  # [misses + 1] their slots, -1 where there is none
+    hopes: Floats  # [_PIECE] what signs say
+    hopeful: Rows  # [_PIECE] slots worth a closer look
+
+
+@njit(cache=True)
+def _nothing_kept(k: int, misses: int) -> Kept:
+    room = _AT_FIRST * k + 1
+    near = np.full(misses + 1, -np.inf, dtype=np.float32)
+    near[misses] = np.inf
+    return Kept(
+        np.empty(room, dtype=np.float32),
+        np.empty(room, dtype=np.int32),
+        near,
+        np.full(misses + 1, -1, dtype=np.int32),
+        np.empty(_PIECE, dtype=np.float32),
+        np.empty(_PIECE, dtype=np.int32),
+    )
+
+
+@njit(cache=True)
+def _look_through(
+    index: Index,
+    asked: Query,
+    c: int,
+    so_far: tuple[int, int, bool],
+    kept: Kept,
+    without: tuple[Barred, Bits],
+) -> tuple[int, int]:
+    """Keep the best of a cluster; how many are kept now (`_HEAPED`: k, in a heap), and how many
+    were looked at closely. so_far: k, how many were kept before, and whether all are."""
+    k, size, sure = so_far
+    closely, base = 0, _base(index.centres, c, asked.vector)
+    for start in range(index.members.starts[c], index.members.starts[c + 1], _PIECE):
+        end = min(start + _PIECE, index.members.starts[c + 1])
+        bar = kept.best[0] if size == _HEAPED and not sure else np.float32(-np.inf)
+        count = _hopeful(index.signs, asked, (c, start, end, base), bar, kept)
+        closely += count
+        for i in range(count):
+            slot = kept.hopeful[i]
+            score = base + _within(index.members, slot, asked)
+            if size == _HEAPED and score <= kept.best[0]:
+                continue
+            if _is_barred(without[0], without[1], slot):
+                if score > kept.near[0]:
+                    place(kept.near, kept.missed, 0, without[0].misses, score, slot)
+            else:
+                size = _keep(kept, k, size, score, slot)
+    return size, closely
+
+
+@njit(cache=True)
+def _keep(kept: Kept, k: int, size: int, score: Real, slot: int) -> int:
+    """Keep one more; how many there are then."""
+    best, slots = kept.best, kept.slots
+    if size == _HEAPED:
+        place(best, slots, 0, k, score, slot)
+        return size
+    best[size], slots[size] = score, slot
+    size += 1
+    if size < _AT_FIRST * k:
+        return size
+    select(best, slots, size, k)
+    best[k] = np.inf
+    for root in range(k // 2 - 1, -1, -1):
+        place(best, slots, root, k, best[root], slots[root])
+    return _HEAPED
+
+
+@njit(cache=True)
+def _expect(index: Index, c: int, is_heap: bool) -> None:
+    """Have what will be read of a cluster fetched from memory."""
+    centres, members, signs = index
+    start, end = members.starts[c], members.starts[c + 1]
+    prefetch(centres.exact, c)
+    if is_heap:
+        for word in range(len(signs.words)):
+            for slot in range(start, end, 8):
+                prefetch(signs.words[word], slot)
+        for slot in range(start, end, 64):
+            prefetch(signs.gains, slot)
+    else:
+        for slot in range(start, end):
+            prefetch(members.codes, slot)
+        for slot in range(start, end, 16):
+            prefetch(members.scales, slot)
+
+
+@njit(cache=True)
+def _base(centres: Centres, c: int, vector: Floats) -> np.float32:
+    base = np.float32(0)
+    for j in range(len(vector)):
+        base += centres.exact[c, j] * vector[j]
+    return base
+
+
+@njit(cache=True)
+def _within(members: Members, slot: int, asked: Query) -> np.float32:
+    """The dot product of the query with what lies between the centre and a member.
+
+    The sum is kept in 32 bits and one factor in 16, for which processors have an instruction of
+    their own; left to itself the compiler sums in 64, at a third of the speed.
+    """
+    total = np.int32(0)
+    for j in range(len(asked.wide)):
+        total = np.int32(total + np.int32(members.codes[slot, j]) * asked.wide[j])
+    found: np.float32 = np.float32(total) * (members.scales[slot] * np.float32(asked.step))
+    return found
+
+
+@njit(cache=True)
+def _hopeful(
+    signs: Signs, asked: Query, piece: tuple[int, int, int, Real], bar: Real, kept: Kept
+) -> int:
+    """Slots of a piece of a cluster that may lie above the bar, into `kept.hopeful`; how many.
+
+    piece: cluster, first slot, slot behind the last, the centre's score.
+    """
+    c, start, end, base = piece
+    hopes, hopeful, count = kept.hopes, kept.hopeful, end - start
+    if bar == -np.inf:
+        for i in range(count):
+            hopeful[i] = start + i
+        return count
+    _estimate(signs, asked, start, count, hopes)
+    step, least = signs.steps[c], np.float32(bar - base)
+    found = 0
+    for i in range(count):
+        hopeful[found] = start + i
+        found += np.float32(signs.gains[start + i]) * step * hopes[i] > least
+    return found
+
+
+@njit(cache=True)
+def _estimate(signs: Signs, asked: Query, start: int, count: int, sums: Floats) -> None:
+    """What the signs say of each slot, before its gain: the sum of +-query_j, and the doubt."""
+    low, fine = np.float32(2 * asked.low), np.float32(2 * asked.step_turned)
+    for word in range(len(signs.words)):
+        p0, p1 = asked.planes[0, word], asked.planes[1, word]
+        p2, p3 = asked.planes[2, word], asked.planes[3, word]
+        bits = signs.words[word, start : start + count]
+        before = np.float32(asked.shift if word == 0 else 0.0)
+        for i in range(count):
+            ones = np.int32(popcount(bits[i]))
+            steps = np.int32(popcount(bits[i] & p0)) + np.int32(2) * np.int32(
+                popcount(bits[i] & p1)
+            )
+            steps += np.int32(4) * np.int32(popcount(bits[i] & p2))
+            steps += np.int32(8) * np.int32(popcount(bits[i] & p3))
+            told = low * np.float32(ones) + fine * np.float32(steps) + before
+            sums[i] = told if word == 0 else sums[i] + told
+
+
+@njit(cache=True)
+def _marks(barred: Rows) -> Bits:
+    """One bit for each rest of a division by 8,192, so that few items need a closer look."""
+    marks = np.zeros(128, dtype=np.uint64)
+    for row in barred:
+        marks[(row >> 6) & 127] |= np.uint64(1) << np.uint64(row & 63)
+    return marks
+
+
+@njit(cache=True)
+def _is_barred(without: Barred, marks: Bits, slot: int) -> bool:
+    row = without.rows[slot]
+    if not (marks[(row >> 6) & 127] >> np.uint64(row & 63)) & np.uint64(1):
+        return False
+    at = np.searchsorted(without.barred, row)
+    return bool(at < len(without.barred) and without.barred[at] == row)
 
 
 @njit(cache=True)
 def _promises(centres: Centres, asked: Query, reach: float) -> Floats:
     """float32[C]: of each cluster the highest dot product that a member may have."""
     _, codes, scales, radii = centres
-    query, wide, step = asked
+    query, wide, step = asked.vector, asked.wide, asked.step
     dims, step32, length = len(query), np.float32(step), np.float32(0)
     for j in range(dims):
         length += query[j] * query[j]
@@ -146,76 +379,8 @@ def _first_order(promises: Floats) -> tuple[Rows, Rows]:
         else:
             behind -= 1
             order[behind] = c
-    _make_heap(promises, order, ahead)
+    make_heap(promises, order, ahead)
     return order[:ahead], order[ahead:]
-
-
-@njit(cache=True)
-def _make_heap(promises: Floats, order: Rows, size: int) -> None:
-    """The highest promise comes to stand at the root (Knuth, 5.2.3)."""
-    for root in range(size // 2 - 1, -1, -1):
-        _sink(promises, order, root, size)
-
-
-@njit(cache=True)
-def _sink(promises: Floats, order: Rows, root: int, size: int) -> None:
-    """Let what stands at the root of a heap sink below all that promise more."""
-    one = order[root]
-    while True:
-        child = 2 * root + 1
-        if child >= size:
-            break
-        if child + 1 < size and promises[order[child + 1]] > promises[order[child]]:
-            child += 1
-        if promises[order[child]] <= promises[one]:
-            break
-        order[root] = order[child]
-        root = child
-    order[root] = one
-
-
-@njit(cache=True)
-def _select(scores: Floats, slots: Rows, size: int, k: int) -> None:
-    """Bring the k highest of the first `size` to the first k places (Hoare's FIND)."""
-    low, high = 0, size - 1
-    while low < high:
-        a, b, c = scores[low], scores[(low + high) // 2], scores[high]
-        pivot = max(min(a, b), min(max(a, b), c))
-        i, j = low, high
-        while i <= j:
-            while scores[i] > pivot:
-                i += 1
-            while scores[j] < pivot:
-                j -= 1
-            if i <= j:
-                scores[i], scores[j] = scores[j], scores[i]
-                slots[i], slots[j] = slots[j], slots[i]
-                i += 1
-                j -= 1
-        if k <= j:
-            high = j
-        elif k >= i:
-            low = i
-        else:
-            break
-
-
-@njit(cache=True)
-def _place(best: Floats, slots: Rows, root: int, k: int, score: float, slot: int) -> None:
-    """Let a score sink from the root of a heap whose worst stands at its root.
-
-    best: [k + 1] or more, of which [k] is inf, so that every node has two children to choose from
-    without a branch that a processor could guess wrong.
-    """
-    child = 2 * root + 1
-    while child < k:
-        child += best[child + 1] < best[child]
-        if best[child] >= score:
-            break
-        best[root], slots[root] = best[child], slots[child]
-        root = child
-        child = 2 * root + 1
-    best[root], slots[root] = score, slot
 
 
 @njit(cache=True, fastmath={"reassoc", "contract"})
@@ -223,6 +388,7 @@ def products(vectors: Floats, rows: Rows, query: Floats) -> Floats:
     """float32[n]: the dot product of each of these rows with the query, without copying them."""
     scores = np.empty(len(rows), dtype=np.float32)
     for i in range(len(rows)):
+        fetch_ahead(vectors, rows, i)
         total = np.float32(0)
         for j in range(len(query)):
             total += vectors[rows[i], j] * query[j]

@@ -13,10 +13,9 @@ from typing import Final
 import numpy as np
 
 from inhouse.core.random import stream
-from inhouse.recommend.retrieval.kernels import distances, means
+from inhouse.recommend.retrieval.kernels import FAR, distances, means
 from inhouse.recommend.types import Floats, Mask, Rows
 
-FAR: Final = 1.3  # times the radius
 _SIZE: Final = 256  # vectors a cluster, about
 _ODD_SIZE: Final = 64  # of those that were taken out
 _ROUNDS: Final = 2  # of taking out

@@ -2,6 +2,8 @@
 
 import math
 import threading
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,9 +11,10 @@ import numpy as np
 
 from inhouse.core.logs import logger
 from inhouse.recommend.best import top
-from inhouse.recommend.retrieval.clusters import EVERYTHING, Clusters, cluster
+from inhouse.recommend.retrieval.clusters import EVERYTHING, MISSES, NONE, Clusters, cluster
 from inhouse.recommend.retrieval.kernels import products
 from inhouse.recommend.types import Floats, Rows
+from inhouse.recommend.worth import among
 
 INDEXED_BEYOND: Final = 5_000  # items: below, one product over all is as fast as an index
 EXACT_UP_TO: Final = 50_000  # items: below, no search stops before it is sure
@@ -26,6 +29,7 @@ _ROUNDING: Final = 1e-5  # of a score: two ways of adding up may differ by so mu
 WANTED_RECALL: Final = 0.99
 _REMEMBERED: Final = 20_000  # items whose neighbours are known
 _ADDED_SINCE: Final = 1_000  # items: more, and they are looked for anew
+_GIVE_WAY_S: Final = 1e-4  # between two searches that nobody waits for
 _LOG = logger("retrieval")
 
 
@@ -104,20 +108,25 @@ class Space:
             known = rows[rows < clusters.count]
             clusters.overwrite(known, self.vectors[known])
 
-    def nearest(self, vector: Floats, k: int) -> tuple[Rows, Floats]:
-        """int32[at most k] and float32: rows by dot product with float32[d], best first."""
+    def nearest(self, vector: Floats, k: int, barred: Rows = NONE) -> tuple[Rows, Floats]:
+        """int32[m] and float32[m]: rows by dot product with float32[d], best first: k that are not
+        barred, fewer where there are no more, and those of the best barred ones that were met.
+
+        barred: sorted.
+        """
         self._keep_up()
         clusters = self._clusters
         if clusters is None:
-            return self._exact(vector, k)
+            return self._exact(vector, k, barred)
+        k += min(MISSES, len(barred))
         if clusters.count <= EXACT_UP_TO:
-            found = clusters.preselect(vector, k, EVERYTHING)
+            found = clusters.preselect(vector, k, EVERYTHING, barred)
             return self._with_newer(found, clusters.count, vector, k)
         reach = self._many if k >= _MANY else self._few
-        found = clusters.preselect(vector, k, reach.value)
+        found = clusters.preselect(vector, k, reach.value, barred)
         rows, scores = self._with_newer(found, clusters.count, vector, k)
         if reach.is_due():
-            reach.hear(self._share_found(vector, scores[:_CHECKED_AT]))
+            reach.hear(self._share_found(vector, rows, scores, barred))
         return rows, scores
 
     def neighbours(self, row: int, k: int) -> tuple[Rows, Floats]:
@@ -141,6 +150,16 @@ class Space:
             known = _Near(rows=rows, scores=scores, count=count, searched=known.searched)
             self._known[row] = known
         return known.rows[:k], known.scores[:k]
+
+    def meet(self, wanted: Mapping[int, int]) -> None:
+        """Look for so many neighbours of each of these rows before anybody asks.
+
+        Between two searches whoever serves comes first.
+        """
+        for row, k in wanted.items():
+            if row < len(self.vectors):
+                self.neighbours(row, k)
+                time.sleep(_GIVE_WAY_S)
 
     def _keep_up(self) -> None:
         """Have an index made where one is due: only of what is searched, since it takes seconds."""
@@ -168,14 +187,26 @@ class Space:
         best = top(scores, k)
         return rows[best], scores[best]
 
-    def _exact(self, vector: Floats, k: int) -> tuple[Rows, Floats]:
+    def _exact(self, vector: Floats, k: int, barred: Rows) -> tuple[Rows, Floats]:
         scores = self.vectors @ vector
+        if not len(barred):
+            rows = top(scores, k)
+            return rows, scores[rows]
+        missed = barred[top(scores[barred], MISSES)]
+        near = scores[missed]
+        scores[barred] = -np.inf
         rows = top(scores, k)
-        return rows, scores[rows]
+        both, told = np.concatenate([rows, missed]), np.concatenate([scores[rows], near])
+        best = top(told, len(both))
+        return both[best], told[best]
 
-    def _share_found(self, vector: Floats, scores: Floats) -> float:
-        """Of the best, judged by their scores: of equals any will do."""
-        _, exact = self._exact(vector, len(scores))
-        if not len(exact):
+    def _share_found(self, vector: Floats, rows: Rows, scores: Floats, barred: Rows) -> float:
+        """Of the best that are not barred, judged by their scores: of equals any will do."""
+        found = scores[~among(rows, barred)][:_CHECKED_AT]
+        exact = self.vectors @ vector
+        exact[barred] = -np.inf
+        best = exact[top(exact, len(found))]
+        if not len(best):
             return 1.0
-        return float(np.mean(scores >= exact[-1] - _ROUNDING * abs(exact[-1])))
+        least = best[-1] - _ROUNDING * abs(best[-1])
+        return float(np.count_nonzero(found >= least)) / len(found)

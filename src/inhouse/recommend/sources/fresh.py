@@ -19,9 +19,9 @@ class FreshSource:
     def offer(self, moment: Moment, quota: int) -> Offer | None:
         """The newest of everything for somebody without topics, and under load."""
         if not len(moment.interests) or not moment.plan.tastes:
-            return pick(moment, lambda k: _newest(moment, k), quota)
+            return _rest(moment, quota)
         on_topic = _on_topic(moment, quota // 2, quota * _LOOKED_THROUGH)
-        rest = pick(moment, lambda k: _newest(moment, k), quota - len(on_topic))
+        rest = _rest(moment, quota - len(on_topic))
         rows = distinct(np.concatenate([on_topic, rest.items]))
         return Offer(items=rows, scores=_scores(moment, rows))
 
@@ -41,6 +41,11 @@ def _on_topic(moment: Moment, wanted: int, most: int) -> Rows:
         if len(found) >= wanted:
             break
     return found[:wanted]
+
+
+def _rest(moment: Moment, quota: int) -> Offer:
+    """The newest by time alone. Much of what was served lately stands among them."""
+    return pick(moment, lambda k: _newest(moment, k), quota, len(moment.served_rows) // 2)
 
 
 def _newest(moment: Moment, k: int) -> tuple[Rows, Floats]:

@@ -18,7 +18,5 @@ class TasteSource:
         if moment.taste is None:
             return None
         taste = moment.taste
-        # Most of what was served lately is what the taste says, and some of what was seen before.
-        served = len(moment.served_rows)
-        met = served - served // 4 + max(0, len(moment.bars.barred) - served) // 8
-        return pick(moment, lambda k: taste.space.nearest(taste.person, k), quota, met)
+        barred = moment.bars.barred
+        return pick(moment, lambda k: taste.space.nearest(taste.person, k, barred), quota)

@@ -408,9 +408,9 @@ def test_negations_kinds_languages_and_shadows_in_words() -> None:
     policy = read_policy("p.yaml", text)
     assert rule_in_words(policy.rules[0], policy) == (
         "A post that has at least 1 link and that is not at least 90% likely to be hate and that "
-        "is not a video and that is not in the language `de` and that does not have at least 2 links "
-        "through shorteners is hidden. This is about hate: attacks on people (rule hate_clear). "
-        "The rule is only watched so far and decides nothing."
+        "is not a video and that is not in the language `de` and that does not have at least 2 "
+        "links through shorteners is hidden. This is about hate: attacks on people (rule "
+        "hate_clear). The rule is only watched so far and decides nothing."
     )
 
 

@@ -8,16 +8,23 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from inhouse.app.build import Services, open_services
-from inhouse.cli.output import FAILED, Json, complaints, console, print_json
+from inhouse.cli.output import FAILED, Json, complaints, console, print_json, progress_bar
+from inhouse.cli.policy_report import print_backtest, print_shadow
+from inhouse.core.clock import DAY_MS
+from inhouse.moderation.backtest import backtest
+from inhouse.moderation.history import Window
 from inhouse.moderation.policy.examples import DEFAULT_EXAMPLES, load_examples, run_examples
 from inhouse.moderation.policy.parse import load_policy
 from inhouse.moderation.scan import ScanReport
+from inhouse.moderation.shadow import shadow_report
 from inhouse.moderation.transparency import policy_in_words
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Judge what waits; check a policy."
 )
 _LIMIT = 2_000
+Days = Annotated[int | None, typer.Option(min=1, help="only posts judged in so many days")]
+Newest = Annotated[int | None, typer.Option(min=1, help="only so many posts, the newest")]
 
 
 @app.command()
@@ -97,3 +104,46 @@ def hold_to_examples(
         console.print(f"{len(file.examples) - len(failures)} of {len(file.examples)} as they must")
     if failures:
         raise typer.Exit(FAILED)
+
+
+@app.command("backtest")
+def try_on_the_past(
+    path: Annotated[Path, typer.Argument(help="policy file that is not in force yet")],
+    days: Days = None,
+    newest: Newest = None,
+    as_json: Json = False,
+) -> None:
+    """What a policy would change of the past: decisions by both policies on stored evidence,
+    against people's, without asking a model. Changes nothing."""
+    tried = load_policy(path)
+    with open_services() as services, progress_bar() as tell:
+        window = _window(services, days, newest)
+        report = backtest(
+            services.database,
+            services.policy,
+            tried,
+            window,
+            lambda done, total: tell("reading verdicts", done, total),
+        )
+    if as_json:
+        print_json(report)
+    else:
+        print_backtest(report)
+
+
+@app.command("shadow")
+def watch_shadows(days: Days = None, newest: Newest = None, as_json: Json = False) -> None:
+    """What the rules in shadow would have done, had they been live."""
+    with open_services() as services:
+        window = _window(services, days, newest)
+        report = shadow_report(services.database, services.policy, window)
+    if as_json:
+        print_json(report)
+    else:
+        print_shadow(report)
+
+
+def _window(services: Services, days: int | None, newest: int | None) -> Window:
+    services.catch_clock_up()
+    since_ms = services.clock.now_ms() - days * DAY_MS if days else 0
+    return Window(since_ms=max(since_ms, 0), newest=newest)

@@ -1,11 +1,13 @@
 """inhouse moderate: judge what waits, and check a policy before it goes live."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from inhouse.app.build import Services, open_services
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json, progress_bar
@@ -15,6 +17,7 @@ from inhouse.moderation.backtest import backtest
 from inhouse.moderation.history import Window
 from inhouse.moderation.policy.examples import DEFAULT_EXAMPLES, load_examples, run_examples
 from inhouse.moderation.policy.parse import load_policy
+from inhouse.moderation.rescan_job import Progress
 from inhouse.moderation.scan import ScanReport
 from inhouse.moderation.shadow import shadow_report
 from inhouse.moderation.transparency import policy_in_words
@@ -34,7 +37,7 @@ def run(as_json: Json = False) -> None:
     columns = (TextColumn("changes"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
         open_services() as services,
-        Progress(*columns, console=complaints, transient=True) as bar,
+        Bar(*columns, console=complaints, transient=True) as bar,
         services.many_readers(),
     ):
         judged, cases, last = asyncio.run(_run(services, bar))
@@ -47,7 +50,7 @@ def run(as_json: Json = False) -> None:
         raise typer.Exit(FAILED)
 
 
-async def _run(services: Services, bar: Progress) -> tuple[int, int, ScanReport]:
+async def _run(services: Services, bar: Bar) -> tuple[int, int, ScanReport]:
     judged = cases = 0
     task = bar.add_task("changes", total=None)
     try:
@@ -141,6 +144,45 @@ def watch_shadows(days: Days = None, newest: Newest = None, as_json: Json = Fals
         print_json(report)
     else:
         print_shadow(report)
+
+
+@app.command()
+def rescan(
+    signals: Annotated[
+        bool, typer.Option(help="read texts again whose term banks or reader changed")
+    ] = False,
+    models: Annotated[
+        bool, typer.Option(help="ask the models again; costs what they cost")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Let the past catch up with the policy in force: open the cases it asks for, withdraw those it
+    no longer does. Goes on where an earlier call or the worker stopped."""
+    with open_services() as services, progress_bar() as tell:
+        services.catch_clock_up()
+        last = asyncio.run(_rescan(services, tell, signals=signals, models=models))
+    if as_json:
+        print_json(last)
+        return
+    console.print(
+        f"{last.read:,} posts by {last.policy_version}: {last.opened:,} cases opened, "
+        f"{last.withdrawn:,} withdrawn, {last.changed:,} posts treated differently, "
+        f"{last.refreshed:,} with new evidence"
+    )
+
+
+async def _rescan(
+    services: Services, tell: Callable[[str, int, int], None], *, signals: bool, models: bool
+) -> Progress:
+    progress = services.rescan.begin(signals=signals, models=models)
+    try:
+        while progress.state == "running":
+            tell("posts", round(progress.share * 1_000), 1_000)
+            moved = await services.rescan.step()
+            progress = moved or services.rescan.progress(progress.job_id)
+        return progress
+    finally:
+        await services.gateway.close()
 
 
 def _window(services: Services, days: int | None, newest: int | None) -> Window:

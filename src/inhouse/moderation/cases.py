@@ -16,6 +16,7 @@ from inhouse.store import tables
 # A post that the models call harmless may still be reported with reason.
 LEAST_P_HARM: Final = 0.05
 _PARTS: Final = "; "
+_CHUNK: Final = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +78,54 @@ def open_case_of(connection: Connection, item_id: ItemId) -> Case | None:
     query = sa.select(table).where(table.c.item_id == item_id, table.c.state == "open")
     row = connection.execute(query).first()
     return None if row is None else case_of_row(row)
+
+
+def open_cases_of(connection: Connection, item_ids: Sequence[str]) -> dict[ItemId, Case]:
+    """The open cases of those items that have one."""
+    table = tables.review_cases
+    found: dict[ItemId, Case] = {}
+    for start in range(0, len(item_ids), _CHUNK):
+        some = item_ids[start : start + _CHUNK]
+        query = sa.select(table).where(table.c.item_id.in_(some), table.c.state == "open")
+        for row in connection.execute(query):
+            found[ItemId(row.item_id)] = case_of_row(row)
+    return found
+
+
+def withdraw(connection: Connection, cases: Sequence[Case], why: str, now_ms: int) -> int:
+    """Close those of the cases that only a rule asked for and that nobody has touched: not taken,
+    not decided before, not reported, not about an edit. Returns how many."""
+    ruled = [c for c in cases if c.locked_by is None and _only_ruled(c)]
+    touched = _touched(connection, ruled)
+    table = tables.review_cases
+    for case in ruled:
+        if case.case_id not in touched:
+            connection.execute(
+                table.update()
+                .where(table.c.case_id == case.case_id)
+                .values(state="closed", closed_ms=now_ms, reason=f"{case.reason}{_PARTS}{why}")
+            )
+    return len(ruled) - len(touched)
+
+
+def _only_ruled(case: Case) -> bool:
+    return all(part.startswith("rule ") for part in case.reason.split(_PARTS))
+
+
+def _touched(connection: Connection, cases: Sequence[Case]) -> set[str]:
+    """The ids of those that somebody decided once, or whose item somebody reported."""
+    decided, reported = tables.review_decisions, tables.reports
+    touched: set[str] = set()
+    for start in range(0, len(cases), _CHUNK):
+        some = cases[start : start + _CHUNK]
+        ids = [case.case_id for case in some]
+        query = sa.select(decided.c.case_id).where(decided.c.case_id.in_(ids))
+        touched.update(connection.execute(query).scalars())
+        items = [case.item_id for case in some]
+        query = sa.select(reported.c.item_id).where(reported.c.item_id.in_(items))
+        complained = set(connection.execute(query).scalars())
+        touched.update(case.case_id for case in some if case.item_id in complained)
+    return touched
 
 
 def case_of_row(row: Any) -> Case:

@@ -5,9 +5,9 @@ numbers that were written when each post was judged.
 """
 
 from array import array
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 import numpy as np
@@ -63,6 +63,24 @@ class _Known(msgspec.Struct, frozen=True, gc=False):
     labels: tuple[_Label, ...]
     signals: dict[str, int]
     person: _Call | None = None
+
+
+class _Said(Protocol):
+    """A label, of evidence or as stored."""
+
+    @property
+    def category(self) -> str: ...
+    @property
+    def p(self) -> float: ...
+
+
+class _Numbered(Protocol):
+    """Evidence, or as much of it as is read here."""
+
+    @property
+    def labels(self) -> Sequence[_Said]: ...
+    @property
+    def signals(self) -> Mapping[str, int]: ...
 
 
 _DECODER: Final = msgspec.json.Decoder(_Known)
@@ -152,13 +170,13 @@ def _posts(rows: Sequence[Any], numbers: Collection[Number], bounds: tuple[int, 
         offsets=np.array([row.log_offset for row in rows], np.int64),
         at_ms=np.array([row.at_ms for row in rows], np.int64),
         calls=np.array([CODES[k.person.action] + 1 if k.person else 0 for k in known], np.uint8),
-        columns=_columns(known, numbers),
+        columns=columns_of(known, numbers),
         first=bounds[0],
         last=bounds[1],
     )
 
 
-def _columns(known: Sequence[_Known], numbers: Collection[Number]) -> Columns:
+def columns_of(known: Sequence[_Numbered], numbers: Collection[Number]) -> Columns:
     """As `numbers_of`, for many and only the numbers asked for."""
     n = len(known)
     columns = {number: array("H", [UNKNOWN[number[0]]]) * n for number in numbers}

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.catalog.catalog import Catalog
-from inhouse.catalog.types import Item, post_text, text_key
+from inhouse.catalog.types import Item, text_key
 from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId
 from inhouse.core.logs import logger
@@ -23,10 +23,11 @@ from inhouse.moderation.cases import Concern, open_cases
 from inhouse.moderation.decide import UNSCORED, decide_all, strictest, waiting_for_person
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.ports import Scores, TextScorer
-from inhouse.moderation.reading import TextReader
-from inhouse.moderation.scoring import Asked, Questioner, Readings, labels_of, shortened
-from inhouse.moderation.signals.read import Reading, Text
-from inhouse.moderation.tools import Tools
+from inhouse.moderation.reading import TextReader, text_of
+from inhouse.moderation.scoring import Asked, Questioner, Readings, labels_of, readings_of
+from inhouse.moderation.signals.facts import facts_of
+from inhouse.moderation.signals.read import Reading
+from inhouse.moderation.tools import Rules, Tools
 from inhouse.moderation.types import Evidence, PersonCall, Verdict
 from inhouse.moderation.verdicts import append_verdicts, latest_verdicts, with_person
 from inhouse.store import tables
@@ -58,7 +59,7 @@ class ScanReport:
 class _Task:
     """A text to be judged."""
 
-    item_id: ItemId
+    item: Item
     first_offset: int  # of the change that told of it
     key: str  # of its text
     reading: Reading  # its signals
@@ -104,7 +105,7 @@ class Moderator:
         tools = self.tools
         found = self._find(tools, limit or tools.settings.scan_limit)
         asked = await self._questioner.ask([task.readings for task in found.tasks])
-        verdicts, awaiting = self._judge(found.tasks, asked, tools.rules.policy)
+        verdicts, awaiting = self._judge(found.tasks, asked, tools.rules)
         ids = [verdict.item_id for verdict in verdicts]
         done = _Done(
             verdicts=verdicts,
@@ -156,7 +157,7 @@ class Moderator:
             judged = {i: v.text_key for i, v in latest_verdicts(connection, items).items()}
         there = (items[item_id] for item_id in first if item_id in items)
         new = [item for item in there if judged.get(item.item_id) != _key(item)]
-        readings = (self.reader or tools.rules.reader).read_all([_text(item) for item in new])
+        readings = (self.reader or tools.rules.reader).read_all([text_of(item) for item in new])
         tasks = [
             _task(tools, item, reading, first[item.item_id])
             for item, reading in zip(new, readings, strict=True)
@@ -170,33 +171,36 @@ class Moderator:
         )
 
     def _judge(
-        self, tasks: Sequence[_Task], asked: Asked, policy: Policy
+        self, tasks: Sequence[_Task], asked: Asked, rules: Rules
     ) -> tuple[list[Verdict], list[_Task]]:
         """Verdicts on what was answered, and the tasks that have to wait."""
         verdicts: list[Verdict] = []
         awaiting: list[_Task] = []
         for place, (task, scores) in enumerate(zip(tasks, asked.scores, strict=True)):
             if scores is None and task.readings.texts:
-                self._refusals[task.item_id] += place in asked.refused
-                if self._refusals[task.item_id] < _MOST_REFUSALS:
+                self._refusals[task.item.item_id] += place in asked.refused
+                if self._refusals[task.item.item_id] < _MOST_REFUSALS:
                     awaiting.append(task)
                     continue
-            verdicts.append(self._verdict(task, scores, policy))
+            verdicts.append(self._verdict(task, scores, rules))
         return verdicts, awaiting
 
-    def _verdict(self, task: _Task, scores: Scores | None, policy: Policy) -> Verdict:
+    def _verdict(self, task: _Task, scores: Scores | None, rules: Rules) -> Verdict:
         refused = scores is None and task.readings.texts
-        signals = {**task.reading.signals, UNSCORED: 1} if refused else task.reading.signals
+        signals = {**task.reading.signals, **facts_of(task.item)}
+        if refused:
+            signals[UNSCORED] = 1
         evidence = Evidence(labels=(*labels_of(scores), *task.reading.labels), signals=signals)
         return Verdict(
-            item_id=task.item_id,
+            item_id=task.item.item_id,
             at_ms=self._clock.now_ms(),
             text_key=task.key,
             evidence=evidence,
             hits=task.reading.hits,
-            decided_by=strictest(decide_all(evidence, policy).values()).decided_by,
-            policy_version=policy.version,
+            decided_by=strictest(decide_all(evidence, rules.policy).values()).decided_by,
+            policy_version=rules.policy.version,
             model_version=scores.model_version if scores else None,
+            reader_version=rules.reader.version,
         )
 
 
@@ -204,20 +208,13 @@ def _key(item: Item) -> str:
     return text_key(item.title, item.text)
 
 
-def _text(item: Item) -> Text:
-    return Text(text=post_text(item.title, item.text), language=item.language)
-
-
 def _task(tools: Tools, item: Item, reading: Reading, first_offset: int) -> _Task:
-    text = _text(item).text
-    texts = (text, *reading.unmasked) if text.strip() else ()
-    asked = tuple(shortened(each, tools.settings.most_chars) for each in texts)
     return _Task(
-        item_id=item.item_id,
+        item=item,
         first_offset=first_offset,
         key=_key(item),
         reading=reading,
-        readings=Readings(ref=item.item_id, texts=asked),
+        readings=readings_of(item, reading, tools.settings.most_chars),
     )
 
 

@@ -26,3 +26,8 @@ def facts_of(item: Item) -> Mapping[str, int]:
     if LANGUAGE_TAG.fullmatch(tag):
         facts[f"{LANGUAGE}{tag}"] = 1
     return facts
+
+
+def is_fact(signal: str) -> bool:
+    """Whether a signal is of this module."""
+    return signal.startswith((KIND, LANGUAGE))

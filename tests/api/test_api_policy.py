@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from inhouse.api.server import create_app
 from inhouse.app.build import Services
+from inhouse.moderation.breaker import BreakerEvent, append_events
 
 OURS = """\
 policy: ours
@@ -92,6 +93,24 @@ def test_watched_rules_say_what_they_would_have_done(judged: TestClient) -> None
     ]
     assert judged.get("/v1/policy/shadow", params={"newest": 1}).json()["items"] == 1
     assert judged.get("/v1/policy/shadow", params={"days": 0}).status_code == 400
+
+
+def test_an_open_breaker_is_shown_and_a_person_closes_it(
+    judged: TestClient, services: Services
+) -> None:
+    """The route says what was removed, the metrics count it, and it needs a name to be closed."""
+    assert judged.get("/v1/policy/breaker").json() == {"open": []}
+    assert 'inhouse_state{fact="breakers_open"} 0.0' in judged.get("/metrics").text
+    opened = BreakerEvent(at_ms=5, kind="opened", rule="spam", removals=10, judged=12)
+    services.database.write(lambda connection: append_events(connection, [opened]))
+    (told,) = judged.get("/v1/policy/breaker").json()["open"]
+    assert (told["rule"], told["removals"], told["judged"]) == ("spam", 10, 12)
+    assert 'inhouse_state{fact="breakers_open"} 1.0' in judged.get("/metrics").text
+    nameless = judged.post("/v1/policy/breaker/reset", json={"reviewer": " "})
+    assert (nameless.status_code, len(judged.get("/v1/policy/breaker").json()["open"])) == (400, 1)
+    closed = judged.post("/v1/policy/breaker/reset", json={"reviewer": "ada"})
+    assert [event["rule"] for event in closed.json()["open"]] == ["spam"]
+    assert judged.get("/v1/policy/breaker").json() == {"open": []}
 
 
 def test_policies_are_for_moderators(services: Services) -> None:

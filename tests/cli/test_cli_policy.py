@@ -58,7 +58,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def call(*words: str, code: int = 0) -> str:
     result = CliRunner().invoke(command_line(words[:1]), words)
     assert result.exit_code == code, result.output
-    return result.output
+    return result.stdout
 
 
 def read(*words: str) -> Any:
@@ -101,6 +101,28 @@ def test_the_worker_catches_up_with_a_new_policy_by_itself(folder: Path) -> None
             pass
         worker.close()
     assert [case["item_id"] for case in read("review", "queue")] == ["b"]
+
+
+def test_the_breaker_is_seen_by_the_doctor_and_reset_by_a_person(folder: Path) -> None:
+    """Two removals an hour are allowed here; the third asks for somebody."""
+    text = LIVE.replace("actions: limit", "actions: remove")
+    limited = text.replace("policy: ours\n", "policy: ours\nbreaker: {removals_per_hour: 2}\n")
+    (folder / "policy.yaml").write_text(limited)
+    assert "closed" in call("moderate", "breaker", "show")
+    with open_services() as services:
+        services.catalog.put_items(
+            [
+                Item(item_id=ItemId(f"s{n}"), creator_id=UserId("c"), text=f"buy followers {n}")
+                for n in range(4)
+            ]
+        )
+    assert read("moderate", "run")["cases"] == 2
+    told = "all rules together removed 2 of 6 posts judged within an hour"
+    assert told in " ".join(call("moderate", "breaker", "show").split())
+    assert told in " ".join(call("doctor", "--json", code=1).split())
+    assert "1 closed" in call("moderate", "breaker", "reset", "--reviewer", "ada")
+    assert read("moderate", "breaker", "show") == []
+    assert [f["ok"] for f in read("doctor") if f["what"] == "circuit breaker"] == [True]
 
 
 def test_a_faulty_policy_is_told_and_nothing_is_read(folder: Path) -> None:

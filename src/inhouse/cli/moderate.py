@@ -14,10 +14,12 @@ from inhouse.cli.output import FAILED, Json, complaints, console, print_json, pr
 from inhouse.cli.policy_report import print_backtest, print_shadow
 from inhouse.core.clock import DAY_MS
 from inhouse.moderation.backtest import backtest
+from inhouse.moderation.breaker import close_breakers, open_breakers, opening_in_words
 from inhouse.moderation.history import Window
 from inhouse.moderation.policy.examples import DEFAULT_EXAMPLES, load_examples, run_examples
 from inhouse.moderation.policy.parse import load_policy
 from inhouse.moderation.rescan_job import Progress
+from inhouse.moderation.rulings import checked_name
 from inhouse.moderation.scan import ScanReport
 from inhouse.moderation.shadow import shadow_report
 from inhouse.moderation.transparency import policy_in_words
@@ -25,6 +27,12 @@ from inhouse.moderation.transparency import policy_in_words
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Judge what waits; check a policy."
 )
+breaker_app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="The circuit breaker: rules that remove too much ask people instead.",
+)
+app.add_typer(breaker_app, name="breaker")
 _LIMIT = 2_000
 Days = Annotated[int | None, typer.Option(min=1, help="only posts judged in so many days")]
 Newest = Annotated[int | None, typer.Option(min=1, help="only so many posts, the newest")]
@@ -183,6 +191,37 @@ async def _rescan(
         return progress
     finally:
         await services.gateway.close()
+
+
+@breaker_app.command("show")
+def show_breaker(as_json: Json = False) -> None:
+    """Whether it is open, for which rule and since when."""
+    with open_services() as services:
+        standing = open_breakers(services.database)
+    if as_json:
+        print_json(standing)
+        return
+    for event in standing:
+        console.print(f"open: {opening_in_words(event)}", markup=False, highlight=False)
+    if not standing:
+        console.print("closed: no rule has removed too much")
+
+
+@breaker_app.command("reset")
+def reset_breaker(
+    reviewer: Annotated[str, typer.Option(help="who has looked at what was removed")],
+    as_json: Json = False,
+) -> None:
+    """Close it: rules remove what comes from now on, and counting starts anew. What was held back
+    stays with people."""
+    with open_services() as services:
+        services.catch_clock_up()
+        name, now_ms = checked_name(reviewer), services.clock.now_ms()
+        closed = close_breakers(services.database, name, now_ms)
+    if as_json:
+        print_json(closed)
+    else:
+        console.print(f"{len(closed)} closed; what was held back waits in the review queue")
 
 
 def _window(services: Services, days: int | None, newest: int | None) -> Window:

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.core.ids import ItemId, new_id
+from inhouse.moderation.decide import HELD_BACK, decide_all, waiting_for_person
+from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.types import Case, Verdict
 from inhouse.moderation.verdicts import latest_verdicts
 from inhouse.store import tables
@@ -27,6 +29,18 @@ class Concern:
     queue: str  # a category, or `unscored`
     kind: str  # the first word of the reason: rule, reported, edited, unscored
     reason: str  # in words, beginning with the kind
+
+
+def asked_by_rules(verdict: Verdict, policy: Policy) -> Concern | None:
+    """Why a policy wants a person to look at a post; None where it does not."""
+    waiting = waiting_for_person(decide_all(verdict.evidence, policy).values())
+    if waiting is None:
+        return None
+    name = waiting.decided_by.removeprefix("rule:")
+    held_back = HELD_BACK in verdict.evidence.signals
+    reason = f"rule {name}{', held back by the circuit breaker' if held_back else ''}"
+    queue = waiting.category or "other"
+    return Concern(item_id=verdict.item_id, queue=queue, kind="rule", reason=reason)
 
 
 def priority(p_harm: float, reporters: int, views: int) -> float:

@@ -4,7 +4,7 @@ A person's call beats everything; then a post that no model could score waits fo
 the first rule of the policy that matches and speaks for the surface and viewer; else it is shown.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
@@ -38,6 +38,7 @@ UNSCORED_RULE: Final = Rule(
 )
 # Asked before every policy's own rules, in this order.
 BUILT_IN: Final = (UNSCORED_RULE,)
+_BUILT_IN_NAMES: Final = frozenset(rule.name for rule in BUILT_IN)
 NO_RULE: Final = Decision(action="allow", decided_by="no rule", category=None)
 # The signal of a post that a rule would have removed while the circuit breaker was open: a person
 # is asked instead, whatever becomes of the breaker. See `breaker`.
@@ -98,6 +99,17 @@ def person_decision(call: PersonCall, viewer: ViewerClass) -> Decision:
 def strictest(decisions: Iterable[Decision]) -> Decision:
     """The most severe one, of equals the first: what a verdict is filed under."""
     return max(decisions, key=lambda decision: CODES[decision.action])
+
+
+def removing_rule(decisions: Mapping[tuple[Surface, ViewerClass], Decision]) -> str | None:
+    """The rule of the policy that removes a post for adults, on the first surface where one does,
+    or None. What is built in is not the policy's."""
+    for (_, viewer), decision in decisions.items():
+        kind, _, name = decision.decided_by.partition(":")
+        ruled = kind == "rule" and name not in _BUILT_IN_NAMES
+        if viewer == "adult" and decision.action == "remove" and ruled:
+            return name
+    return None
 
 
 def waiting_for_person(decisions: Iterable[Decision]) -> Decision | None:

@@ -75,6 +75,7 @@ class Refresher:
             at_ms=self._clock.now_ms(),
             decided_by=by_rule if call is None else verdict.decided_by,
             policy_version=policy.version,
+            removed_by=None,
             reader_version=self.tools.rules.reader.version,
             model_version=scores.model_version if scores else verdict.model_version,
         )

@@ -22,8 +22,14 @@ from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId, new_id
 from inhouse.core.logs import logger
 from inhouse.moderation.adoption import adopt, adoptions, is_in_force
-from inhouse.moderation.cases import Concern, open_cases, open_cases_of, withdraw
-from inhouse.moderation.decide import compiled, decide_all, waiting_for_person
+from inhouse.moderation.cases import (
+    Concern,
+    asked_by_rules,
+    open_cases,
+    open_cases_of,
+    withdraw,
+)
+from inhouse.moderation.decide import compiled, decide_all
 from inhouse.moderation.history import columns_of, last_verdict, latest_rows
 from inhouse.moderation.policy.compiled import Decided
 from inhouse.moderation.policy.types import Policy
@@ -186,11 +192,13 @@ class Rescan:
         free = np.array([verdict.evidence.person is None for verdict in verdicts], np.bool_)
         after = _decided(self.tools.rules.policy, now)
         waits = (after.codes == _REVIEW).any(0) & free
+        policy = self.tools.rules.policy
+        asked = [asked_by_rules(now[i], policy) for i in np.flatnonzero(waits).tolist()]
         return _Part(
             verdicts=verdicts,
             fresh=fresh,
             changed=self._changed(plan, verdicts, now, (after, free)),
-            waiting=[self._concern(now[i]) for i in np.flatnonzero(waits).tolist()],
+            waiting=[one for one in asked if one is not None],
             settled=[verdicts[i].item_id for i in np.flatnonzero(free & ~waits).tolist()],
             done=done,
         )
@@ -223,15 +231,6 @@ class Rescan:
             with self._database.read() as connection:
                 self._former = {a.policy.version: a.policy for a in adoptions(connection)}
         return None if plan.before is None else self._former.get(plan.before)
-
-    def _concern(self, verdict: Verdict) -> Concern:
-        decision = waiting_for_person(
-            decide_all(verdict.evidence, self.tools.rules.policy).values()
-        )
-        assert decision is not None
-        name = decision.decided_by.removeprefix("rule:")
-        queue = decision.category or "other"
-        return Concern(item_id=verdict.item_id, queue=queue, kind="rule", reason=f"rule {name}")
 
     def _keep(self, connection: Connection, job: Job, part: _Part) -> Job:
         """Write what a part needs and how far the job is. Where another process was faster, or a

@@ -7,7 +7,7 @@ stays without a verdict, the offset stays before it, and the next scan asks agai
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import sqlalchemy as sa
@@ -19,8 +19,15 @@ from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId
 from inhouse.core.logs import logger
 from inhouse.events.log import set_consumer
-from inhouse.moderation.cases import Concern, open_cases
-from inhouse.moderation.decide import UNSCORED, decide_all, strictest, waiting_for_person
+from inhouse.moderation.breaker import Breaker, BreakerEvent, Fuse, append_events
+from inhouse.moderation.cases import Concern, asked_by_rules, open_cases
+from inhouse.moderation.decide import (
+    HELD_BACK,
+    UNSCORED,
+    decide_all,
+    removing_rule,
+    strictest,
+)
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.ports import Scores, TextScorer
 from inhouse.moderation.reading import TextReader, text_of
@@ -84,6 +91,7 @@ class _Done:
     verdicts: Sequence[Verdict]  # without persons' calls, which are carried over when written
     views: Mapping[ItemId, int]
     policy: Policy
+    opened: Sequence[BreakerEvent]  # where the circuit breaker opened
     offset: int  # up to which all is dealt with
     now_ms: int
 
@@ -99,18 +107,21 @@ class Moderator:
         self._clock = clock
         self._questioner = Questioner(scorer)
         self._refusals: Counter[ItemId] = Counter()
+        self._breaker = Breaker(database)
 
     async def scan(self, limit: int | None = None) -> ScanReport:
         """Deal with the next changes, at most `limit` (the setting `scan_limit`)."""
         tools = self.tools
         found = self._find(tools, limit or tools.settings.scan_limit)
         asked = await self._questioner.ask([task.readings for task in found.tasks])
-        verdicts, awaiting = self._judge(found.tasks, asked, tools.rules)
+        fuse = self._breaker.fuse(tools.rules.policy, self._clock.now_ms())
+        verdicts, awaiting = self._judge(found.tasks, asked, tools.rules, fuse)
         ids = [verdict.item_id for verdict in verdicts]
         done = _Done(
             verdicts=verdicts,
             views=dict(zip(ids, tools.reach.views(ids), strict=True)),
             policy=tools.rules.policy,
+            opened=fuse.opened,
             offset=min((task.first_offset - 1 for task in awaiting), default=found.offset),
             now_ms=self._clock.now_ms(),
         )
@@ -171,7 +182,7 @@ class Moderator:
         )
 
     def _judge(
-        self, tasks: Sequence[_Task], asked: Asked, rules: Rules
+        self, tasks: Sequence[_Task], asked: Asked, rules: Rules, fuse: Fuse
     ) -> tuple[list[Verdict], list[_Task]]:
         """Verdicts on what was answered, and the tasks that have to wait."""
         verdicts: list[Verdict] = []
@@ -182,7 +193,8 @@ class Moderator:
                 if self._refusals[task.item.item_id] < _MOST_REFUSALS:
                     awaiting.append(task)
                     continue
-            verdicts.append(self._verdict(task, scores, rules))
+            verdict = self._verdict(task, scores, rules)
+            verdicts.append(_filed(verdict, rules.policy, fuse))
         return verdicts, awaiting
 
     def _verdict(self, task: _Task, scores: Scores | None, rules: Rules) -> Verdict:
@@ -197,11 +209,24 @@ class Moderator:
             text_key=task.key,
             evidence=evidence,
             hits=task.reading.hits,
-            decided_by=strictest(decide_all(evidence, rules.policy).values()).decided_by,
+            decided_by="",
             policy_version=rules.policy.version,
             model_version=scores.model_version if scores else None,
             reader_version=rules.reader.version,
         )
+
+
+def _filed(verdict: Verdict, policy: Policy, fuse: Fuse) -> Verdict:
+    """Under its strictest decision, and held back where the circuit breaker says so."""
+    decisions = decide_all(verdict.evidence, policy)
+    removed_by = removing_rule(decisions)
+    if fuse.holds_back(removed_by):
+        signals = {**verdict.evidence.signals, HELD_BACK: 1}
+        evidence = replace(verdict.evidence, signals=signals)
+        verdict, removed_by = replace(verdict, evidence=evidence), None
+        decisions = decide_all(evidence, policy)
+    decided_by = strictest(decisions.values()).decided_by
+    return replace(verdict, decided_by=decided_by, removed_by=removed_by)
 
 
 def _key(item: Item) -> str:
@@ -241,6 +266,7 @@ def _keep(connection: Connection, done: _Done) -> tuple[int, int]:
         fresh.append(with_person(verdict, call) if call else verdict)
         concerns += _concerns(verdict, call, done.policy)
     append_verdicts(connection, fresh)
+    append_events(connection, done.opened)
     opened = open_cases(connection, concerns, done.views, done.now_ms)
     if done.offset > _offset(connection):
         set_consumer(connection, CONSUMER, done.offset, done.now_ms)
@@ -259,9 +285,5 @@ def _concerns(verdict: Verdict, call: PersonCall | None, policy: Policy) -> list
         reason = f"edited after the decision of {call.name}"
         queue = call.category or "other"
         return [Concern(item_id=verdict.item_id, queue=queue, kind="edited", reason=reason)]
-    waiting = waiting_for_person(decide_all(verdict.evidence, policy).values())
-    if waiting is None:
-        return []
-    name = waiting.decided_by.removeprefix("rule:")
-    queue = waiting.category or "other"
-    return [Concern(item_id=verdict.item_id, queue=queue, kind="rule", reason=f"rule {name}")]
+    concern = asked_by_rules(verdict, policy)
+    return [] if concern is None else [concern]

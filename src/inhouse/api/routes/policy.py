@@ -1,4 +1,4 @@
-"""/v1/policy: trying a policy on the past, and what watched rules would have done."""
+"""/v1/policy: trying a policy on the past, what watched rules would have done, the breaker."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,10 +11,12 @@ from inhouse.app.build import Services
 from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import InputError
 from inhouse.moderation.backtest import Backtest, backtest
+from inhouse.moderation.breaker import BreakerEvent, close_breakers, open_breakers
 from inhouse.moderation.faults import in_words
 from inhouse.moderation.history import Window
 from inhouse.moderation.policy.parse import check_policy
 from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.rulings import checked_name
 from inhouse.moderation.shadow import ShadowReport, shadow_report
 
 router = APIRouter(
@@ -32,6 +34,34 @@ class PolicyBody:
     """A policy to try."""
 
     policy: str  # the text of its file
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResetBody:
+    """Who has looked at what was removed."""
+
+    reviewer: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BreakerAnswer:
+    """The circuit breaker."""
+
+    open: list[BreakerEvent]  # when it opened, for which rules; null for all together
+
+
+@router.get("/breaker", responses=documented(BreakerAnswer))
+def get_breaker(use: Use) -> Response:
+    """Where rules have removed too much, so that people are asked instead."""
+    return answer(BreakerAnswer(open=open_breakers(use.database)))
+
+
+@router.post("/breaker/reset", responses=documented(BreakerAnswer))
+def reset_breaker(body: ResetBody, use: Use) -> Response:
+    """Close it; the answer says what was open. What was held back stays with people."""
+    reviewer = checked_name(body.reviewer)
+    closed = close_breakers(use.database, reviewer, use.clock.now_ms())
+    return answer(BreakerAnswer(open=closed))
 
 
 @router.get("/shadow", responses=documented(ShadowReport))

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from inhouse.core.ids import ItemId, new_id
 from inhouse.moderation.decide import HELD_BACK, decide_all, waiting_for_person
 from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.reporters import NO_COMPLAINTS, complaints
 from inhouse.moderation.types import Case, Verdict
 from inhouse.moderation.verdicts import latest_verdicts
 from inhouse.store import tables
@@ -43,13 +44,15 @@ def asked_by_rules(verdict: Verdict, policy: Policy) -> Concern | None:
     return Concern(item_id=verdict.item_id, queue=queue, kind="rule", reason=reason)
 
 
-def priority(p_harm: float, reporters: int, views: int) -> float:
-    """Expected harm of leaving the item where it is: max p x (1 + reporters) x ln(e + views).
+def priority(p_harm: float, reports: float, views: int) -> float:
+    """Expected harm of leaving the item where it is: max p x (1 + reports) x ln(e + views).
+
+    reports: their weight together; a report by somebody of whom nothing is known counts one.
 
     >>> priority(0.5, 1, 0)
     1.0
     """
-    return max(p_harm, LEAST_P_HARM) * (1 + reporters) * math.log(math.e + views)
+    return max(p_harm, LEAST_P_HARM) * (1 + reports) * math.log(math.e + views)
 
 
 def p_harm(verdict: Verdict | None) -> float:
@@ -61,29 +64,17 @@ def open_cases(
     connection: Connection, concerns: Sequence[Concern], views: Mapping[ItemId, int], now_ms: int
 ) -> dict[ItemId, str]:
     """Open a case for each concern, or add it to the item's open one, in the caller's
-    transaction. The priority follows from the latest verdict, the reporters and `views`."""
+    transaction. The priority follows from the latest verdict, the reports and `views`."""
     ids = [concern.item_id for concern in concerns]
     verdicts = latest_verdicts(connection, ids)
-    reporters = count_reporters(connection, ids)
+    reported = complaints(connection, ids)
     opened: dict[ItemId, str] = {}
     for concern in concerns:
         item_id = concern.item_id
-        harm = priority(
-            p_harm(verdicts.get(item_id)), reporters.get(item_id, 0), views.get(item_id, 0)
-        )
+        weight = reported.get(item_id, NO_COMPLAINTS).weight
+        harm = priority(p_harm(verdicts.get(item_id)), weight, views.get(item_id, 0))
         opened[item_id] = _open_or_add(connection, concern, harm, now_ms)
     return opened
-
-
-def count_reporters(connection: Connection, item_ids: Sequence[ItemId]) -> dict[ItemId, int]:
-    """How many different people reported each item; items nobody reported are absent."""
-    table = tables.reports
-    query = (
-        sa.select(table.c.item_id, sa.func.count(table.c.reporter_id.distinct()))
-        .where(table.c.item_id.in_(item_ids))
-        .group_by(table.c.item_id)
-    )
-    return {ItemId(item_id): count for item_id, count in connection.execute(query)}
 
 
 def open_case_of(connection: Connection, item_id: ItemId) -> Case | None:

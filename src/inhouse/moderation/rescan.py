@@ -46,7 +46,7 @@ from inhouse.moderation.rescan_job import (
     save_job,
 )
 from inhouse.moderation.tools import Tools
-from inhouse.moderation.types import CODES, Decision, Surface, Verdict, ViewerClass
+from inhouse.moderation.types import CODES, Decision, Evidence, Surface, Verdict, ViewerClass
 from inhouse.moderation.verdicts import append_verdicts, latest_offsets, verdict_of_row
 from inhouse.store.database import Database
 
@@ -63,8 +63,20 @@ class Changed:
     """A post that is treated differently from now on."""
 
     item_id: ItemId
-    before: Decisions  # by the policy and evidence before
-    after: Decisions
+    evidence_before: Evidence
+    policy_before: Policy
+    evidence: Evidence  # as it is now
+    policy: Policy  # in force now
+
+    @property
+    def before(self) -> Decisions:
+        """What was decided, for every surface and class of viewers."""
+        return decide_all(self.evidence_before, self.policy_before)
+
+    @property
+    def after(self) -> Decisions:
+        """What is decided from now on."""
+        return decide_all(self.evidence, self.policy)
 
 
 Listener = Callable[[Connection, Sequence[Changed]], None]
@@ -142,10 +154,10 @@ class Rescan:
             return progress_of(find_job(connection, job_id))
 
     async def step(self) -> Progress | None:
-        """Deal with the next posts of the running job; None where there is none."""
+        """Deal with the next posts of the running job; None where there is none for this policy."""
         with self._database.read() as connection:
             job = running_job(connection)
-            if job is None:
+            if job is None or job.plan.policy != self.tools.rules.policy.version:
                 return None
             limit = _ASKED_AT_ONCE if job.plan.models else _AT_ONCE
             rows = latest_rows(connection, job.plan.after, job.plan.until, limit)
@@ -220,8 +232,10 @@ class Rescan:
         return [
             Changed(
                 item_id=verdicts[i].item_id,
-                before=decide_all(verdicts[i].evidence, former),
-                after=decide_all(now[i].evidence, policy),
+                evidence_before=verdicts[i].evidence,
+                policy_before=former,
+                evidence=now[i].evidence,
+                policy=policy,
             )
             for i in moved.tolist()
         ]

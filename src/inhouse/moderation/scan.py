@@ -21,6 +21,7 @@ from inhouse.core.logs import logger
 from inhouse.events.log import set_consumer
 from inhouse.moderation.breaker import Breaker, BreakerEvent, Fuse, append_events
 from inhouse.moderation.cases import Concern, asked_by_rules, open_cases
+from inhouse.moderation.circumstances import Circumstances
 from inhouse.moderation.decide import (
     HELD_BACK,
     UNSCORED,
@@ -71,6 +72,7 @@ class _Task:
     key: str  # of its text
     reading: Reading  # its signals
     readings: Readings  # what a scorer is asked
+    around: Mapping[str, int]  # signals of its circumstances
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +110,7 @@ class Moderator:
         self._questioner = Questioner(scorer)
         self._refusals: Counter[ItemId] = Counter()
         self._breaker = Breaker(database)
+        self._circumstances = Circumstances(database)
 
     async def scan(self, limit: int | None = None) -> ScanReport:
         """Deal with the next changes, at most `limit` (the setting `scan_limit`)."""
@@ -169,9 +172,18 @@ class Moderator:
         there = (items[item_id] for item_id in first if item_id in items)
         new = [item for item in there if judged.get(item.item_id) != _key(item)]
         readings = (self.reader or tools.rules.reader).read_all([text_of(item) for item in new])
+        posts = [(item, reading.hits) for item, reading in zip(new, readings, strict=True)]
+        around = self._circumstances.signals(posts, tools.strikes, self._clock.now_ms())
         tasks = [
-            _task(tools, item, reading, first[item.item_id])
-            for item, reading in zip(new, readings, strict=True)
+            _Task(
+                item=item,
+                first_offset=first[item.item_id],
+                key=_key(item),
+                reading=reading,
+                readings=readings_of(item, reading, tools.settings.most_chars),
+                around=known,
+            )
+            for item, reading, known in zip(new, readings, around, strict=True)
         ]
         return _Found(
             read=len(changes),
@@ -199,7 +211,7 @@ class Moderator:
 
     def _verdict(self, task: _Task, scores: Scores | None, rules: Rules) -> Verdict:
         refused = scores is None and task.readings.texts
-        signals = {**task.reading.signals, **facts_of(task.item)}
+        signals = {**task.reading.signals, **facts_of(task.item), **task.around}
         if refused:
             signals[UNSCORED] = 1
         evidence = Evidence(labels=(*labels_of(scores), *task.reading.labels), signals=signals)
@@ -231,16 +243,6 @@ def _filed(verdict: Verdict, policy: Policy, fuse: Fuse) -> Verdict:
 
 def _key(item: Item) -> str:
     return text_key(item.title, item.text)
-
-
-def _task(tools: Tools, item: Item, reading: Reading, first_offset: int) -> _Task:
-    return _Task(
-        item=item,
-        first_offset=first_offset,
-        key=_key(item),
-        reading=reading,
-        readings=readings_of(item, reading, tools.settings.most_chars),
-    )
 
 
 def _offset(connection: Connection) -> int:

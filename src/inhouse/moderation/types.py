@@ -110,6 +110,8 @@ class Verdict:
     log_offset: int = 0  # place in the table; 0 before it is written
 
 
+UNDO: Final = "undo"  # the action of a decision that takes another one back
+
 CaseState = Literal["open", "closed"]
 
 

@@ -92,18 +92,22 @@ def test_cases_that_nobody_needs_are_withdrawn_but_for_those_somebody_touched(
     """A case that is on a table, reported, decided before or about an edit stays for a person."""
     community = any_community
     run(rescan_by(community, community.tools))
-    names = ("free", "taken", "reported", "undone", "still")
+    names = ("free", "taken", "reported", "again", "undone", "still")
     community.post(**{name: f"{name} hate={0.85 if name == 'still' else 0.7}" for name in names})
     community.scan()
     before = cases(community)
     review = Review(community.database, community.clock, community.tools)
     review.take(before["taken"].case_id, "ada")
     Reports(community.database, community.clock, community.tools).file("reported", "bob", "hate")
+    Reports(community.database, community.clock, community.tools).file("again", "bob", "hate")
+    review.decide(before["again"].case_id, "ada", "allow", None, None)
+    community.post(again="again, edited hate=0.7")
+    community.scan()
     decision = review.decide(before["undone"].case_id, "ada", "allow", None, None)
     review.undo(decision.decision_id, "ada")
     progress = run(rescan_by(community, tools(LAXER)))
-    assert counts(progress) == (5, 4, 0, 0, 1)
-    assert sorted(cases(community)) == ["reported", "still", "taken", "undone"]
+    assert counts(progress) == (6, 5, 0, 0, 1)
+    assert sorted(cases(community)) == ["again", "reported", "still", "taken", "undone"]
     closed = cases(community, "closed")["free"]
     version = read_policy("p.yaml", LAXER).version
     assert closed.reason == f"rule hate_likely; withdrawn by policy {version}"
@@ -126,6 +130,7 @@ class SlowRefresher(Refresher):
 
 def test_a_persons_call_stands_and_what_is_judged_meanwhile_is_left(community: Community) -> None:
     """No case for a post that a person decided on, nor for one that was judged anew meanwhile."""
+    run(rescan_by(community, community.tools))
     community.post(called="hate=0.7", edited="hate=0.5")
     community.scan()
     review = Review(community.database, community.clock, community.tools)
@@ -134,10 +139,47 @@ def test_a_persons_call_stands_and_what_is_judged_meanwhile_is_left(community: C
     slow = SlowRefresher(community.catalog, community.clock, community.scorer, used)
     slow.community = community
     rescan = Rescan(community.database, community.clock, used, slow)
+    heard: list[Changed] = []
+    rescan.subscribe(lambda _connection, changed: heard.extend(changed))
     rescan.begin()
     progress = asyncio.run(rescan.step())
     assert progress is not None
     assert (progress.state, progress.opened, cases(community)) == ("done", 0, {})
+    assert (progress.changed, heard) == (0, [])
+
+
+class Overtaken(Refresher):
+    """So slow that another process does the same part first."""
+
+    other: Rescan
+
+    async def refresh(
+        self, verdicts: Sequence[Verdict], *, signals: bool, models: bool
+    ) -> dict[ItemId, Verdict]:
+        await self.other.step()
+        return await super().refresh(verdicts, signals=signals, models=models)
+
+
+def test_two_processes_at_one_job_do_each_part_once(
+    community: Community, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes second writes nothing, and goes on from where the other is."""
+    monkeypatch.setattr(rescan_module, "_AT_ONCE", 1)
+    run(rescan_by(community, community.tools))
+    community.post(a="hate=0.5", b="hate=0.45")
+    community.scan()
+    used, heard = tools(STRICTER), Counter[str]()
+    second, first = (
+        rescan_by(community, used),
+        Overtaken(community.catalog, community.clock, community.scorer, used),
+    )
+    first.other = second
+    rescan = Rescan(community.database, community.clock, used, first)
+    for one in (rescan, second):
+        one.subscribe(lambda _connection, changed: heard.update(c.item_id for c in changed))
+    progress = run(rescan)
+    assert (counts(progress), progress.state) == ((2, 2, 0, 2, 0), "done")
+    assert heard == {"a": 1, "b": 1}
 
 
 def banked(*terms: str) -> Tools:

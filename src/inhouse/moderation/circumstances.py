@@ -11,7 +11,7 @@ from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import Item, post_text, text_key
 from inhouse.core.clock import DAY_MS, HOUR_MS
 from inhouse.core.ids import ItemId
-from inhouse.moderation.history import offset_before
+from inhouse.moderation.history import last_verdict, offset_before
 from inhouse.moderation.ports import Strikes
 from inhouse.moderation.reporters import NO_COMPLAINTS, Complaints, complaints
 from inhouse.moderation.signals.counted import AGE_DAYS, REPORTS, STRIKES, TRUSTED_REPORTS
@@ -22,7 +22,7 @@ from inhouse.store.database import Database
 
 _LINKS: Final = ("links", "shorteners")
 _AT_ONCE: Final = 10_000
-_MOST_REBUILT: Final = 200_000  # posts
+_MOST_REBUILT: Final = 200_000  # verdicts, the newest
 
 
 class _Judged(msgspec.Struct, frozen=True, gc=False):
@@ -84,13 +84,12 @@ class Circumstances:
         """As if every post of the last day had just been taken in."""
         self._velocity = velocity = Velocity()
         with self._database.read() as connection:
-            after, rows = offset_before(connection, now_ms - DAY_MS), 0
+            newest = last_verdict(connection) - _MOST_REBUILT
+            after = max(newest, offset_before(connection, now_ms - DAY_MS))
             while part := _judged_posts(connection, after):
                 for row in part:
                     velocity.add(_post_of_row(row, now_ms))
-                after, rows = part[-1].log_offset, rows + len(part)
-                if rows >= _MOST_REBUILT:
-                    break
+                after = part[-1].log_offset
         return velocity
 
 

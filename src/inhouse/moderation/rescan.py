@@ -249,9 +249,9 @@ class Rescan:
     def _keep(self, connection: Connection, job: Job, part: _Part) -> Job:
         """Write what a part needs and how far the job is. Where another process was faster, or a
         newer policy took over, nothing."""
-        present = running_job(connection)
-        if present is None or (present.job_id, present.plan) != (job.job_id, job.plan):
-            return present or dataclasses.replace(job, state="superseded")
+        present = find_job(connection, job.job_id)
+        if (present.state, present.plan) != (job.state, job.plan):
+            return present
         now_ms = self._clock.now_ms()
         there = _unmoved(connection, part.verdicts)
         fresh = [part.fresh[i] for i in there if i in part.fresh]

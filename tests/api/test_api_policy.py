@@ -24,6 +24,14 @@ rules:
     category: spam
     when: {spam: 0.8}
     actions: limit
+  - rule: flood
+    category: spam
+    when: {creator_posts_1h: 3, not: {kind: video}}
+    actions: warn
+  - rule: complained
+    category: spam
+    when: {trusted_reports: 2}
+    actions: age_gate
 """
 TEXTS = {"a": "buy followers now", "b": "rye bread", "c": "buy followers, b u y followers"}
 
@@ -111,6 +119,33 @@ def test_an_open_breaker_is_shown_and_a_person_closes_it(
     closed = judged.post("/v1/policy/breaker/reset", json={"reviewer": "ada"})
     assert [event["rule"] for event in closed.json()["open"]] == ["spam"]
     assert judged.get("/v1/policy/breaker").json() == {"open": []}
+
+
+def test_floods_and_reports_are_decided_by(judged: TestClient, judge: Callable[[], None]) -> None:
+    """The third post of an hour by one creator is warned of, a video is not; two reports by people
+    of whom nothing is known gate a post, as soon as they are made."""
+    items = [
+        {
+            "item_id": f"f{n}",
+            "creator_id": "flo",
+            "text": f"bread {n}",
+            "created_ms": 2_000_000 + n,
+            "kind": "video" if n == 3 else "text",
+        }
+        for n in range(4)
+    ]
+    assert judged.post("/v1/items", json={"items": items}).status_code == 200
+    judge()
+
+    def action(item_id: str) -> str:
+        found = judged.get(f"/v1/verdicts/{item_id}", params={"viewer": "adult"})
+        return str(found.json()["action"])
+
+    assert [action(f"f{n}") for n in range(4)] == ["allow", "allow", "warn", "allow"]
+    for reporter in ("x", "y"):
+        body = {"item_id": "b", "reporter_id": reporter, "category": "spam"}
+        assert judged.post("/v1/reports", json=body).status_code == 200
+    assert action("b") == "age_gate"
 
 
 def test_policies_are_for_moderators(services: Services) -> None:

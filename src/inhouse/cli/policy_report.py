@@ -32,7 +32,11 @@ def print_shadow(report: ShadowReport) -> None:
         console.print(f"{report.policy_version} has no rule in shadow; write `mode: shadow` in one")
     for effect in report.rules:
         console.print(_shadow_line(effect, report.items))
-        console.print(f"by people: {_labels(effect.labels)}")
+        people = effect.labels
+        console.print(
+            f"by people: {people.confirmed:,} confirmed, {people.contradicted:,} contradicted; "
+            f"precision {_share(people.precision)}"
+        )
         _print_moves(effect.moves)
         if effect.examples:
             examples = f"for example {', '.join(effect.examples)}"

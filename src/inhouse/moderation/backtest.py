@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inhouse.moderation.decide import compiled
-from inhouse.moderation.effects import Labels, LabelTally, Move, MoveTally, acts
+from inhouse.moderation.effects import Labels, LabelTally, Move, MoveTally, RuleLabels, acts
 from inhouse.moderation.history import Posts, Window, read_history
 from inhouse.moderation.policy.compiled import Compiled, Decided
 from inhouse.moderation.policy.types import Policy
@@ -30,7 +30,7 @@ class RuleEffect:
     decides_before: int | None  # posts that it decides on somewhere; none while in shadow
     decides_after: int | None
     changes: int  # posts whose action changes where it decides under the new policy
-    labels: Labels | None  # people's calls on what it holds for under the new policy
+    labels: RuleLabels | None  # people's calls on what it holds for under the new policy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,7 +152,7 @@ def _rules(old: _Side, new: _Side) -> Sequence[RuleEffect]:
             decides_before=_at(old.decides, places[0].get(name)),
             decides_after=_at(new.decides, places[1].get(name)),
             changes=_at(new.changes, places[1].get(name)) or 0,
-            labels=new.by_rule[places[1][name]].labels() if name in places[1] else None,
+            labels=new.by_rule[places[1][name]].of_rule() if name in places[1] else None,
         )
         for name in dict.fromkeys((*places[1], *places[0]))
     ]

@@ -51,6 +51,15 @@ class Labels:
     recall: Interval | NotEnough  # of posts with a violation, the share rules act on, 95%
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuleLabels:
+    """What people decided on posts that one rule holds for."""
+
+    confirmed: int  # found in violation
+    contradicted: int  # allowed
+    precision: Interval | NotEnough  # the share found in violation, 95%
+
+
 def acts(decided: Decided) -> NDArray[np.bool_]:
     """Whether rules do anything to each post for adults anywhere: bool[n]."""
     acting: NDArray[np.bool_] = (decided.codes[_ADULTS] != _ALLOW).any(0)
@@ -118,6 +127,15 @@ class LabelTally:
         violating = calls[called] != _ALLOW + 1
         cells = np.bincount(2 * acting[called] + violating, minlength=4)
         self._counts += cells.reshape(2, 2)
+
+    def of_rule(self) -> RuleLabels:
+        """What came of it where only posts were taken in that one rule holds for."""
+        contradicted, confirmed = self._counts[1].tolist()
+        return RuleLabels(
+            confirmed=confirmed,
+            contradicted=contradicted,
+            precision=wilson(confirmed, confirmed + contradicted),
+        )
 
     def labels(self) -> Labels:
         """What came of it."""

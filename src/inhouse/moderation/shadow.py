@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inhouse.core.clock import DAY_MS
 from inhouse.moderation.decide import compiled
-from inhouse.moderation.effects import MOST_EXAMPLES, Labels, LabelTally, Move, MoveTally
+from inhouse.moderation.effects import MOST_EXAMPLES, LabelTally, Move, MoveTally, RuleLabels
 from inhouse.moderation.history import Posts, Window, read_history
 from inhouse.moderation.policy.compiled import Compiled, Decided
 from inhouse.moderation.policy.types import Policy
@@ -36,7 +36,7 @@ class ShadowEffect:
     matches: int  # posts it holds for
     would_change: int  # posts whose action would be another somewhere, were it live
     moves: tuple[Move, ...]  # from which action to which
-    labels: Labels  # what people decided on posts it holds for: confirmed or contradicted
+    labels: RuleLabels  # what people decided on posts it holds for
     days: tuple[DayCount, ...]  # in order, days without a match left out
     examples: tuple[str, ...]  # ids of some posts it holds for
 
@@ -79,7 +79,7 @@ class _Watched:
             matches=self.matches,
             would_change=self.would_change,
             moves=self.moves.moves(),
-            labels=self.people.labels(),
+            labels=self.people.of_rule(),
             days=tuple(DayCount(day=_day(d), matches=n) for d, n in sorted(self.days.items())),
             examples=tuple(self.examples),
         )

@@ -26,6 +26,7 @@ bench: $(VENV)/.develops
 	$(BIN)/python -m benchmarks.reaction --quick
 	$(BIN)/python -m benchmarks.shedding --quick
 	$(BIN)/python -m benchmarks.closed_loop --quick
+	$(BIN)/python -m benchmarks.policy --quick
 
 format: $(VENV)/.develops
 	$(BIN)/ruff format .

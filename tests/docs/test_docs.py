@@ -16,6 +16,7 @@ from inhouse.api.server import create_app
 from inhouse.app.build import Services
 from inhouse.app.keys import SCOPES
 from inhouse.app.settings import load_settings
+from inhouse.moderation.policy.parse import read_policy
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -43,6 +44,15 @@ def test_links_lead_somewhere(page: Path) -> None:
     missing = [target for target in relative if not (page.parent / target).exists()]
 
     assert missing == []
+
+
+def test_the_policies_of_the_guide_can_be_used() -> None:
+    """Each example is a policy without a fault, and each is another."""
+    guide = (ROOT / "docs" / "guides" / "policy.md").read_text("utf-8")
+    examples = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    versions = {read_policy("guide", example).version for example in examples}
+
+    assert len(versions) == len(examples) == 3
 
 
 def test_every_package_has_its_page() -> None:

@@ -1,5 +1,7 @@
 """Decisions: what beats what, and the board that must say the same for millions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,15 +10,17 @@ from hypothesis import strategies as st
 from inhouse.core.ids import ItemId
 from inhouse.moderation.board import DecisionBoard
 from inhouse.moderation.decide import (
+    HELD_BACK,
     NO_RULE,
-    PAIRS,
     decide,
     decide_all,
     strictest,
     waiting_for_person,
 )
+from inhouse.moderation.policy.compiled import PAIRS
+from inhouse.moderation.policy.match import MISSING, Condition, Matcher
 from inhouse.moderation.policy.parse import load_policy, read_policy
-from inhouse.moderation.policy.types import MISSING, Condition, Policy, Rule
+from inhouse.moderation.policy.types import Policy, Rule
 from inhouse.moderation.types import (
     ACTIONS,
     AWAITING,
@@ -24,12 +28,15 @@ from inhouse.moderation.types import (
     SHOWN,
     SURFACES,
     VIEWER_CLASSES,
+    Action,
     Decision,
     Evidence,
     Label,
     PersonCall,
+    Surface,
     Verdict,
     Viewer,
+    ViewerClass,
 )
 
 CATEGORIES = ("hate", "spam")
@@ -167,20 +174,22 @@ LABELS = st.lists(
     max_size=4,
 ).map(tuple)
 SIGNALS = st.dictionaries(
-    st.sampled_from((*COUNTS, "unscored")), st.sampled_from((1, 2, 3, 4, 5, 70_000)), max_size=3
+    st.sampled_from((*COUNTS, "unscored", HELD_BACK)),
+    st.sampled_from((1, 2, 3, 4, 5, 70_000)),
+    max_size=3,
 )
 EVIDENCE = st.builds(Evidence, labels=LABELS, signals=SIGNALS, person=CALLS)
 
 
 @st.composite
 def conditions(draw: st.DrawFn) -> Condition:
+    negated = draw(st.booleans())
     if draw(st.booleans()):
-        low, high = draw(P), draw(st.one_of(P, st.just(MISSING)))
-        return Condition(kind="p", name=draw(st.sampled_from(CATEGORIES)), low=low, high=high)
-    high = draw(st.one_of(st.integers(1, 6), st.just(MISSING)))
-    return Condition(
-        kind="count", name=draw(st.sampled_from(COUNTS)), low=draw(st.integers(0, 4)), high=high
-    )
+        name, low, high = draw(st.sampled_from(CATEGORIES)), draw(P), draw(P | st.just(MISSING))
+        return Condition(kind="p", name=name, low=low, high=high, negated=negated)
+    name, low = draw(st.sampled_from(COUNTS)), draw(st.integers(0, 4))
+    high = draw(st.integers(1, 6) | st.just(MISSING))
+    return Condition(kind="count", name=name, low=low, high=high, negated=negated)
 
 
 WHEN = st.lists(
@@ -198,10 +207,78 @@ def policies(draw: st.DrawFn) -> Policy:
             when=draw(WHEN),
             adult=draw(SPOKEN),
             minor=draw(SPOKEN),
+            shadow=draw(st.sampled_from((False, False, True))),
         )
         for i in range(draw(st.integers(0, 4)))
     )
     return Policy(name="p", categories={}, rules=rules, version="p-1")
+
+
+def plainly(seen: Evidence, rules: Policy, surface: Surface, viewer: ViewerClass) -> Decision:
+    """What a policy says, by its definition: rule after rule, condition after condition."""
+    if seen.person is not None:
+        return _told(seen.person.action, viewer, f"person:{seen.person.name}", seen.person.category)
+    if seen.signals.get("unscored"):
+        return by_rule("review", "unscored", "unscored")
+    for rule in rules.rules:
+        action = rule.action(surface, viewer)
+        if rule.shadow or action is None:
+            continue
+        if any(all(_is_met(c, seen) for c in group) for group in rule.when):
+            told = _told(action, viewer, f"rule:{rule.name}", rule.category)
+            held_back = told.action == "remove" and seen.signals.get(HELD_BACK)
+            return replace(told, action="review") if held_back else told
+    return NO_RULE
+
+
+def _told(action: Action, viewer: ViewerClass, by: str, category: str | None) -> Decision:
+    shut = action == "age_gate" and viewer == "minor"
+    return Decision(action="remove" if shut else action, decided_by=by, category=category)
+
+
+def _is_met(condition: Condition, seen: Evidence) -> bool:
+    if condition.kind == "count":
+        value = min(seen.signals.get(condition.name, 0), MISSING - 1)
+    else:
+        said = [round(x.p * 10_000) for x in seen.labels if x.category == condition.name]
+        value = max(said, default=MISSING)
+    return (condition.low <= value < condition.high) is not condition.negated
+
+
+@given(policies(), EVIDENCE)
+def test_the_compiled_policy_says_what_its_rules_say_one_by_one(
+    rules: Policy, seen: Evidence
+) -> None:
+    """For any policy, with negations and shadows, and any evidence, on every surface."""
+    wanted = {pair: plainly(seen, rules, *pair) for pair in PAIRS}
+    assert decide_all(seen, rules) == wanted
+    assert {pair: decide(seen, rules, *pair) for pair in PAIRS} == wanted
+
+
+def test_a_rule_in_shadow_decides_nothing_and_the_next_one_does() -> None:
+    """Neither on one surface, nor on all, nor for many at once."""
+    clear, some, links = policy().rules
+    watched = replace(policy(), rules=(replace(clear, shadow=True), some, links))
+    assert decide(evidence(hate=0.92), watched, "feed", "adult").decided_by == "rule:hate_some"
+    board = DecisionBoard(watched)
+    board.update([1], [verdict(evidence(hate=0.92))])
+    assert board.decided_by(1, "feed", "adult") == "rule:hate_some"
+
+
+def test_what_was_held_back_goes_to_a_person_where_a_rule_would_remove_it() -> None:
+    """Only removals are softened; a person's removal is none of a rule's."""
+    seen = evidence(hate=0.92, **{HELD_BACK: 1})
+    assert decide(seen, policy(), "feed", "adult") == by_rule("review", "hate_clear", "hate")
+    assert decide(seen, policy(), "profile", "adult") == by_rule("age_gate", "hate_some", "hate")
+    call = PersonCall(action="remove", category="hate", name="ada")
+    assert decide(replace(seen, person=call), policy(), "feed", "adult").action == "remove"
+
+
+def test_a_rule_that_asks_for_nothing_is_refused() -> None:
+    """It would hold for everything or for nothing, and nobody can know what was meant."""
+    for when in ((), ((),)):
+        with pytest.raises(ValueError, match="asks for nothing"):
+            Matcher([when])
 
 
 def verdict(seen: Evidence, key: str = "1") -> Verdict:

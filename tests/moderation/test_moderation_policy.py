@@ -1,13 +1,15 @@
 """The policy file: what it may say, every fault in it, its version, examples and words."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from inhouse.core.errors import SettingError
 from inhouse.moderation.policy.examples import load_examples, read_examples, run_examples
+from inhouse.moderation.policy.match import Condition, When
 from inhouse.moderation.policy.parse import check_policy, load_policy, read_policy
-from inhouse.moderation.policy.types import Condition
+from inhouse.moderation.policy.types import DEFAULT_BREAKER, BreakerLimit
 from inhouse.moderation.signals.read import SignalReader
 from inhouse.moderation.signals.terms import read_bank, shipped_banks
 from inhouse.moderation.transparency import policy_in_words, rule_in_words
@@ -210,6 +212,27 @@ rules:
         (SMALL, "- a list", "p.yaml:1:1: the policy is a list"),
         ("rules:", "rules: 3\nx:", "p.yaml:5:8: rules is `3`"),
         ("  hate: attacks on people\n  spam: advertising", "  {}", "there are no categories"),
+        ("{hate: 0.9}", "{not: {hat: 1}}", "p.yaml:8:18: unknown category or signal `hat`"),
+        ("{hate: 0.9}", "{not: {}}", "p.yaml:8:17: `not` names nothing"),
+        ("{hate: 0.9}", "{not: {not: {links: 1}}}", "p.yaml:8:18: `not` inside `not`"),
+        ("{hate: 0.9}", "{kind: movie}", "p.yaml:8:18: unknown kind `movie`"),
+        ("{hate: 0.9}", "{language: [de, German]}", "p.yaml:8:27: unknown language `German`"),
+        (
+            "actions: remove",
+            "mode: shade\n    actions: remove",
+            "p.yaml:9:11: unknown mode `shade`",
+        ),
+        ("policy: small", "policy: small\nbreaker: 9", "p.yaml:2:10: breaker is `9`"),
+        (
+            "policy: small",
+            "policy: small\nbreaker: {removals_per_hour: 0}",
+            "p.yaml:2:30: removals_per_hour is `0`",
+        ),
+        (
+            "policy: small",
+            "policy: small\nbreaker: {removals_per_hour: 5, least_share: 1}",
+            "p.yaml:2:46: least_share is `1`",
+        ),
     ],
 )
 def test_each_mistake_is_named_where_it_is(before: str, after: str, expected: str) -> None:
@@ -227,6 +250,72 @@ def test_one_mistake_gives_one_fault() -> None:
     ):
         policy, found = check_policy("p.yaml", SMALL.replace(before, after))
         assert (policy, len(found)) == (None, 1)
+
+
+def when_of(asked: str) -> When:
+    """What the first rule asks where its `when` is written so."""
+    return read_policy("p.yaml", SMALL.replace("{hate: 0.9}", asked)).rules[0].when
+
+
+def has(name: str, negated: bool = False) -> Condition:
+    return Condition(kind="count", name=name, low=1, negated=negated)
+
+
+def test_not_kind_and_language_are_conditions_like_others() -> None:
+    """`not` holds where none of its lines does; a list of words is any of them."""
+    surely = Condition(kind="p", name="hate", low=9_000)
+    assert when_of("{hate: 0.9, language: [de, fr]}") == (
+        (surely, has("language.de")),
+        (surely, has("language.fr")),
+    )
+    assert when_of("{kind: text, links: 1}") == (
+        (has("kind.picture", negated=True), has("kind.video", negated=True), has("links")),
+    )
+    assert when_of("{links: 1, not: {hate: 0.9, kind: video, language: [de, fr]}}") == (
+        (
+            has("links"),
+            replace(surely, negated=True),
+            has("kind.video", negated=True),
+            has("language.de", negated=True),
+            has("language.fr", negated=True),
+        ),
+    )
+    assert when_of("{not: {kind: text}}") == ((has("kind.picture"),), (has("kind.video"),))
+
+
+def test_a_policy_that_grows_by_references_is_refused_before_it_grows() -> None:
+    """Alternatives multiply; a rule of millions is told as a fault, quickly."""
+    words = "[" + ", ".join(a + b for a in "abcdefghij" for b in "klmnopqrst") + "]"
+    grown = SMALL.replace("{hate: 0.9}", f"{{language: {words}, not: {{kind: text}}, links: 1}}")
+    assert "p.yaml:8:" in faults(grown.replace("links: 1", f"kind: {['video'] * 90}"))
+    assert "more than 200 alternatives in one rule" in faults(
+        grown.replace("links: 1", f"kind: {['video'] * 90}")
+    )
+    many = SMALL + "  - *r\n" * 2_000
+    anchored = many.replace("- rule: hate_clear", "- &r\n    rule: hate_clear")
+    assert "rules has 2002 elements" in faults(anchored)
+    assert "the policy has 1000180 characters" in faults(SMALL.ljust(1_000_180))
+
+
+def test_shadow_and_breaker_are_part_of_the_version() -> None:
+    """They change what a policy does; where they say what holds anyway, the version stays."""
+    small = read_policy("p.yaml", SMALL)
+    shadow = SMALL.replace("actions: remove", "mode: shadow\n    actions: remove")
+    breaker = SMALL.replace(
+        "actions: remove", "breaker: {removals_per_hour: 5}\n    actions: remove"
+    )
+    top = SMALL.replace("policy: small", "policy: small\nbreaker: {removals_per_hour: 5}")
+    policies = [read_policy("p.yaml", text) for text in (shadow, breaker, top)]
+    assert [policy.rules[0].shadow for policy in policies] == [True, False, False]
+    five = BreakerLimit(removals_per_hour=5)
+    assert [policy.rules[0].breaker for policy in policies] == [None, five, None]
+    assert [policy.breaker for policy in policies] == [DEFAULT_BREAKER, DEFAULT_BREAKER, five]
+    assert len({small.version, *(policy.version for policy in policies)}) == 4
+    live = SMALL.replace("actions: remove", "mode: live\n    actions: remove")
+    same = SMALL.replace(
+        "policy: small", "policy: small\nbreaker: {removals_per_hour: 1000, least_share: 0.2}"
+    )
+    assert {read_policy("p.yaml", text).version for text in (live, same)} == {small.version}
 
 
 def test_an_unreadable_policy_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -308,6 +397,21 @@ def test_a_rule_in_words() -> None:
         "is left out of recommendations and notifications, shown in followers' feeds and the "
         "author's profile, hidden in search. This is about spam: advertising (rule many_links).",
     ]
+
+
+def test_negations_kinds_languages_and_shadows_in_words() -> None:
+    """What a rule excludes is said as plainly as what it asks for."""
+    asked = "{links: 1, not: {hate: 0.9, kind: video, language: de, shorteners: 2}}"
+    text = SMALL.replace("{hate: 0.9}", asked).replace(
+        "actions: remove", "mode: shadow\n    actions: remove"
+    )
+    policy = read_policy("p.yaml", text)
+    assert rule_in_words(policy.rules[0], policy) == (
+        "A post that has at least 1 link and that is not at least 90% likely to be hate and that "
+        "is not a video and that is not in the language `de` and that does not have at least 2 "
+        "links through shorteners is hidden. This is about hate: attacks on people (rule "
+        "hate_clear). The rule is only watched so far and decides nothing."
+    )
 
 
 def test_the_words_name_every_rule_and_the_version() -> None:

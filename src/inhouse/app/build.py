@@ -41,7 +41,9 @@ from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.board import DecisionBoard
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.reading import SpreadReader
+from inhouse.moderation.refresh import Refresher
 from inhouse.moderation.reports import Reports
+from inhouse.moderation.rescan import Rescan
 from inhouse.moderation.review import Review
 from inhouse.moderation.scan import Moderator
 from inhouse.moderation.scorer import GatewayScorer
@@ -200,11 +202,23 @@ class Services:
         return Tools(rules=self.rules, settings=self.settings.moderation, reach=reach)
 
     @cached_property
-    def moderator(self) -> Moderator:
+    def scorer(self) -> RouteScorer:
+        return RouteScorer(self.routes, GatewayScorer(self.gateway))
+
+    @cached_property
+    def work_tools(self) -> Tools:
         """For the worker, which holds no state: a post just made has reached nobody."""
-        scorer = RouteScorer(self.routes, GatewayScorer(self.gateway))
-        tools = Tools(rules=self.rules, settings=self.settings.moderation)
-        return Moderator(self.database, self.clock, scorer, tools)
+        return Tools(rules=self.rules, settings=self.settings.moderation)
+
+    @cached_property
+    def moderator(self) -> Moderator:
+        return Moderator(self.database, self.clock, self.scorer, self.work_tools)
+
+    @cached_property
+    def rescan(self) -> Rescan:
+        tools = self.work_tools
+        refresher = Refresher(self.catalog, self.clock, self.scorer, tools)
+        return Rescan(self.database, self.clock, tools, refresher)
 
     @contextmanager
     def many_readers(self) -> Iterator[None]:

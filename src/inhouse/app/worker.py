@@ -31,18 +31,20 @@ class Worker:
         self._runner = asyncio.Runner()
         self._looked_s = 0.0
         self._eraser = Eraser(services)
+        self._has_adopted = False
         self._sessions = Sessions(services.database)
         self._log = logger("worker")
 
     def step(self) -> bool:
         """Scan what is new, now and then look after the models; returns whether anything waited."""
         scanned = self._scan()
+        rescanned = self._rescan()
         self._eraser.go_on()
         if time.monotonic() - self._looked_s >= _MODELS_EVERY_S:
             self._look_after_models()
             self._sessions.expire(SystemClock().now_ms())
             self._looked_s = time.monotonic()
-        return scanned
+        return scanned or rescanned
 
     def close(self) -> None:
         """Finish calls that are out and close connections."""
@@ -56,6 +58,16 @@ class Worker:
             self._log.warning("scan_waits", awaiting=report.awaiting, backlog=report.backlog)
             return False
         return report.read > 0
+
+    def _rescan(self) -> bool:
+        """A part of what another policy means for the past; returns whether there is more."""
+        rescan = self._services.rescan
+        if not self._has_adopted:
+            begun, self._has_adopted = rescan.adopt(), True
+            if begun is not None:
+                self._log.info("policy_adopted", policy=begun.policy_version, signals=begun.signals)
+        progress = self._runner.run(rescan.step())
+        return progress is not None and progress.state == "running"
 
     def _look_after_models(self) -> None:
         use = self._services

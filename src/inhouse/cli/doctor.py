@@ -13,6 +13,7 @@ from inhouse.app.communities import chosen_settings, names_in, settings_of
 from inhouse.app.settings import all_rows
 from inhouse.cli.output import FAILED, Json, console, print_json, show
 from inhouse.core.errors import InhouseError
+from inhouse.moderation.breaker import open_breakers, opening_in_words
 
 _LEAST_FREE_BYTES = 1_000_000_000
 
@@ -54,6 +55,7 @@ def _findings() -> Iterator[Finding]:
         checks: dict[str, Callable[[Services], Finding]] = {
             "store": _store,
             "moderation": _moderation,
+            "circuit breaker": _breaker,
             "feed model": _snapshot,
             "vendors": _vendors,
             "disk": _disk,
@@ -78,6 +80,14 @@ def _moderation(services: Services) -> Finding:
     waiting = sum(count.open for count in services.review.counts())
     detail = f"policy {services.policy.version}, {waiting:,} cases wait for a person"
     return Finding(what="moderation", ok=True, detail=detail)
+
+
+def _breaker(services: Services) -> Finding:
+    standing = open_breakers(services.database)
+    words = "; ".join(opening_in_words(event) for event in standing)
+    advice = "look at what was removed, then `inhouse moderate breaker reset`"
+    detail = f"open: {words}; {advice}" if standing else "closed"
+    return Finding(what="circuit breaker", ok=not standing, detail=detail)
 
 
 def _snapshot(services: Services) -> Finding:

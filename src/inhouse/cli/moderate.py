@@ -1,23 +1,41 @@
 """inhouse moderate: judge what waits, and check a policy before it goes live."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from inhouse.app.build import Services, open_services
-from inhouse.cli.output import FAILED, Json, complaints, console, print_json
+from inhouse.cli.output import FAILED, Json, complaints, console, print_json, progress_bar
+from inhouse.cli.policy_report import print_backtest, print_shadow
+from inhouse.core.clock import DAY_MS
+from inhouse.moderation.backtest import backtest
+from inhouse.moderation.breaker import close_breakers, open_breakers, opening_in_words
+from inhouse.moderation.history import Window
 from inhouse.moderation.policy.examples import DEFAULT_EXAMPLES, load_examples, run_examples
 from inhouse.moderation.policy.parse import load_policy
+from inhouse.moderation.rescan_job import Progress
+from inhouse.moderation.rulings import checked_name
 from inhouse.moderation.scan import ScanReport
+from inhouse.moderation.shadow import shadow_report
 from inhouse.moderation.transparency import policy_in_words
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Judge what waits; check a policy."
 )
+breaker_app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="The circuit breaker: rules that remove too much ask people instead.",
+)
+app.add_typer(breaker_app, name="breaker")
 _LIMIT = 2_000
+Days = Annotated[int | None, typer.Option(min=1, help="only posts judged in so many days")]
+Newest = Annotated[int | None, typer.Option(min=1, help="only so many posts, the newest")]
 
 
 @app.command()
@@ -27,7 +45,7 @@ def run(as_json: Json = False) -> None:
     columns = (TextColumn("changes"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
         open_services() as services,
-        Progress(*columns, console=complaints, transient=True) as bar,
+        Bar(*columns, console=complaints, transient=True) as bar,
         services.many_readers(),
     ):
         judged, cases, last = asyncio.run(_run(services, bar))
@@ -40,7 +58,7 @@ def run(as_json: Json = False) -> None:
         raise typer.Exit(FAILED)
 
 
-async def _run(services: Services, bar: Progress) -> tuple[int, int, ScanReport]:
+async def _run(services: Services, bar: Bar) -> tuple[int, int, ScanReport]:
     judged = cases = 0
     task = bar.add_task("changes", total=None)
     try:
@@ -97,3 +115,116 @@ def hold_to_examples(
         console.print(f"{len(file.examples) - len(failures)} of {len(file.examples)} as they must")
     if failures:
         raise typer.Exit(FAILED)
+
+
+@app.command("backtest")
+def try_on_the_past(
+    path: Annotated[Path, typer.Argument(help="policy file that is not in force yet")],
+    days: Days = None,
+    newest: Newest = None,
+    as_json: Json = False,
+) -> None:
+    """What a policy would change of the past: decisions by both policies on stored evidence,
+    against people's, without asking a model. Changes nothing."""
+    tried = load_policy(path)
+    with open_services() as services, progress_bar() as tell:
+        window = _window(services, days, newest)
+        report = backtest(
+            services.database,
+            services.policy,
+            tried,
+            window,
+            lambda done, total: tell("reading verdicts", done, total),
+        )
+    if as_json:
+        print_json(report)
+    else:
+        print_backtest(report)
+
+
+@app.command("shadow")
+def watch_shadows(days: Days = None, newest: Newest = None, as_json: Json = False) -> None:
+    """What the rules in shadow would have done, had they been live."""
+    with open_services() as services:
+        window = _window(services, days, newest)
+        report = shadow_report(services.database, services.policy, window)
+    if as_json:
+        print_json(report)
+    else:
+        print_shadow(report)
+
+
+@app.command()
+def rescan(
+    signals: Annotated[
+        bool, typer.Option(help="read texts again whose term banks or reader changed")
+    ] = False,
+    models: Annotated[
+        bool, typer.Option(help="ask the models again; costs what they cost")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Let the past catch up with the policy in force: open the cases it asks for, withdraw those it
+    no longer does. Goes on where an earlier call or the worker stopped."""
+    with open_services() as services, progress_bar() as tell:
+        services.catch_clock_up()
+        last = asyncio.run(_rescan(services, tell, signals=signals, models=models))
+    if as_json:
+        print_json(last)
+        return
+    console.print(
+        f"{last.read:,} posts by {last.policy_version}: {last.opened:,} cases opened, "
+        f"{last.withdrawn:,} withdrawn, {last.changed:,} posts treated differently, "
+        f"{last.refreshed:,} with new evidence"
+    )
+
+
+async def _rescan(
+    services: Services, tell: Callable[[str, int, int], None], *, signals: bool, models: bool
+) -> Progress:
+    progress = services.rescan.begin(signals=signals, models=models)
+    try:
+        while progress.state == "running":
+            tell("posts", round(progress.share * 1_000), 1_000)
+            moved = await services.rescan.step()
+            progress = moved or services.rescan.progress(progress.job_id)
+        return progress
+    finally:
+        await services.gateway.close()
+
+
+@breaker_app.command("show")
+def show_breaker(as_json: Json = False) -> None:
+    """Whether it is open, for which rule and since when."""
+    with open_services() as services:
+        standing = open_breakers(services.database)
+    if as_json:
+        print_json(standing)
+        return
+    for event in standing:
+        console.print(f"open: {opening_in_words(event)}", markup=False, highlight=False)
+    if not standing:
+        console.print("closed: no rule has removed too much")
+
+
+@breaker_app.command("reset")
+def reset_breaker(
+    reviewer: Annotated[str, typer.Option(help="who has looked at what was removed")],
+    as_json: Json = False,
+) -> None:
+    """Close it: rules remove what comes from now on, and counting starts anew. What was held back
+    stays with people."""
+    with open_services() as services:
+        services.catch_clock_up()
+        name, now_ms = checked_name(reviewer), services.clock.now_ms()
+        closed = close_breakers(services.database, name, now_ms)
+    if as_json:
+        print_json(closed)
+    else:
+        console.print(f"{len(closed)} closed; what was held back waits in the review queue")
+
+
+def _window(services: Services, days: int | None, newest: int | None) -> Window:
+    services.catch_clock_up()
+    since_ms = services.clock.now_ms() - days * DAY_MS if days else 0
+    return Window(since_ms=max(since_ms, 0), newest=newest)

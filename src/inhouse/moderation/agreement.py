@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import sqlalchemy as sa
 
-from inhouse.moderation.review import UNDO
+from inhouse.moderation.types import UNDO
 from inhouse.stats.intervals import wilson
 from inhouse.stats.types import Interval, NotEnough
 from inhouse.store import tables

@@ -12,15 +12,10 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from inhouse.moderation.decide import (
-    NO_RULE,
-    PAIRS,
-    all_rules,
-    person_decision,
-    rule_decision,
-)
-from inhouse.moderation.policy.match import UNKNOWN, Number, numbers_of, rule_holds
-from inhouse.moderation.policy.types import Policy, Rule
+from inhouse.moderation.decide import compiled, decision_of, person_decision
+from inhouse.moderation.policy.compiled import NO_RULE_HOLDS, PAIRS, PLACE, Compiled
+from inhouse.moderation.policy.match import UNKNOWN, Number, numbers_of
+from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.types import (
     ACTIONS,
     AWAITING,
@@ -38,10 +33,9 @@ from inhouse.moderation.types import (
 
 U = TypeVar("U", np.uint8, np.uint16, np.uint64)
 
-_NO_RULE: Final = -1
+# Beside NO_RULE_HOLDS and the places of rules:
 _PERSON: Final = -2
 _NOBODY: Final = -3
-_PLACE: Final = {pair: i for i, pair in enumerate(PAIRS)}
 _FIRST_CAPACITY: Final = 1_024
 _MOST_IN_A_BYTE: Final = np.iinfo(np.int8).max  # rules
 
@@ -50,7 +44,7 @@ _MOST_IN_A_BYTE: Final = np.iinfo(np.int8).max  # rules
 class _Decided:
     """The answers. The last column is never an item's and always awaiting."""
 
-    rules: Sequence[Rule]  # the built-in one and the policy's
+    ready: Compiled  # the policy they follow from
     codes: npt.NDArray[np.uint8]  # [pairs, capacity + 1]
     deciders: npt.NDArray[np.signedinteger]  # [pairs, capacity + 1]: a rule's number, or as above
 
@@ -67,7 +61,7 @@ class DecisionBoard:
         self._current = _zeros(self._capacity, np.uint64)  # key of the item's text now, or 0
         self._called = _zeros(self._capacity, np.uint8)  # code of a person's action + 1, or 0
         self._calls: dict[int, PersonCall] = {}
-        self._decided = _nothing_decided(all_rules(policy), self._capacity)
+        self._decided = _nothing_decided(compiled(policy), self._capacity)
 
     @property
     def policy(self) -> Policy:
@@ -79,7 +73,7 @@ class DecisionBoard:
     ) -> npt.NDArray[np.uint8]:
         """Codes of actions, uint8[n], for item indexes (int[n], none negative): places in
         `ACTIONS`, or AWAITING for an item without a verdict on its present text."""
-        row = self._decided.codes[_PLACE[surface, viewer_class(viewer)]]
+        row = self._decided.codes[PLACE[surface, viewer_class(viewer)]]
         codes: npt.NDArray[np.uint8] = row.take(items, mode="clip")
         return codes
 
@@ -92,14 +86,11 @@ class DecisionBoard:
     def decision(self, item: int, surface: Surface, viewer: Viewer) -> Decision | None:
         """One decision with its reason; None while the item awaits a verdict."""
         seen_by = viewer_class(viewer)
-        decided, place = self._decided, _PLACE[surface, seen_by]
+        decided, place = self._decided, PLACE[surface, seen_by]
         decider = int(decided.deciders[place, min(item, decided.deciders.shape[1] - 1)])
-        if decider == _NO_RULE:
-            return NO_RULE
-        if decider >= 0:
-            rule = decided.rules[decider]
-            action = ACTIONS[decided.codes[place, item]]
-            return Decision(action=action, decided_by=f"rule:{rule.name}", category=rule.category)
+        if decider >= NO_RULE_HOLDS:
+            code = int(decided.codes[place, min(item, decided.codes.shape[1] - 1)])
+            return decision_of(decided.ready, decider, code)
         call = self._calls.get(item) if decider == _PERSON else None
         return None if call is None else person_decision(call, seen_by)
 
@@ -131,7 +122,7 @@ class DecisionBoard:
     def adopt(self, policy: Policy) -> None:
         """Decide everything anew by another policy."""
         with self._gate:
-            decided = _nothing_decided(all_rules(policy), self._capacity)
+            decided = _nothing_decided(compiled(policy), self._capacity)
             self._decide(decided, np.arange(self._capacity))
             self._policy, self._decided = policy, decided
 
@@ -150,20 +141,13 @@ class DecisionBoard:
 
     def _decide(self, decided: _Decided, rows: npt.NDArray[np.int64]) -> None:
         """Write the decisions of some items: the same rules as `decide`, on arrays."""
-        known = {number: column[rows] for number, column in self._numbers.items()}
-        held = [_places(rule_holds(rule, known), rows) for rule in decided.rules]
+        asked = (number for number in decided.ready.asked if number in self._numbers)
+        known = {number: self._numbers[number][rows] for number in asked}
+        found = decided.ready.decide_many(known, len(rows))
         called, judged, current = self._called[rows], self._judged[rows], self._current[rows]
         awaiting = (judged == 0) | ((current != 0) & (current != judged))
-        for place, (surface, viewer) in enumerate(PAIRS):
-            codes = np.full(rows.shape, CODES[NO_RULE.action], np.uint8)
-            deciders = np.full(rows.shape, _NO_RULE, np.int16)
-            # From the last to the first, so that the first one has the last word.
-            for number in range(len(decided.rules) - 1, -1, -1):
-                action = decided.rules[number].action(surface, viewer)
-                if action is not None and len(held[number]):
-                    decision = rule_decision(decided.rules[number], action, viewer)
-                    codes[held[number]] = CODES[decision.action]
-                    deciders[held[number]] = number
+        for place, (_, viewer) in enumerate(PAIRS):
+            codes, deciders = found.codes[place], found.deciders[place]
             codes[called > 0] = _CALL_CODES[viewer][called[called > 0]]
             deciders[called > 0] = _PERSON
             codes[awaiting], deciders[awaiting] = AWAITING, _NOBODY
@@ -182,7 +166,7 @@ class DecisionBoard:
             number: _longer(column, self._capacity, UNKNOWN[number[0]])
             for number, column in self._numbers.items()
         }
-        grown = _nothing_decided(self._decided.rules, self._capacity)
+        grown = _nothing_decided(self._decided.ready, self._capacity)
         grown.codes[:, :old] = self._decided.codes[:, :old]
         grown.deciders[:, :old] = self._decided.deciders[:, :old]
         self._decided = grown
@@ -201,19 +185,15 @@ _SHOWN_CODES: Final = {surface: _shown_codes(surface) for surface in SHOWN}
 _CALL_CODES: Final = {viewer: _call_codes(viewer) for viewer in VIEWER_CLASSES}
 
 
-def _nothing_decided(rules: Sequence[Rule], capacity: int) -> _Decided:
+def _nothing_decided(ready: Compiled, capacity: int) -> _Decided:
     shape = (len(PAIRS), capacity + 1)
     return _Decided(
-        rules=rules,
+        ready=ready,
         codes=np.full(shape, AWAITING, np.uint8),
-        deciders=np.full(shape, _NOBODY, np.int8 if len(rules) <= _MOST_IN_A_BYTE else np.int16),
+        deciders=np.full(
+            shape, _NOBODY, np.int8 if len(ready.rules) <= _MOST_IN_A_BYTE else np.int16
+        ),
     )
-
-
-def _places(
-    holds: bool | npt.NDArray[np.bool_], rows: npt.NDArray[np.int64]
-) -> npt.NDArray[np.intp]:
-    return np.flatnonzero(np.broadcast_to(holds, rows.shape))
 
 
 def _zeros(length: int, kind: type[U]) -> npt.NDArray[U]:

@@ -9,6 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.core.ids import ItemId, new_id
+from inhouse.moderation.decide import HELD_BACK, decide_all, waiting_for_person
+from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.reporters import NO_COMPLAINTS, complaints
 from inhouse.moderation.types import Case, Verdict
 from inhouse.moderation.verdicts import latest_verdicts
 from inhouse.store import tables
@@ -16,6 +19,7 @@ from inhouse.store import tables
 # A post that the models call harmless may still be reported with reason.
 LEAST_P_HARM: Final = 0.05
 _PARTS: Final = "; "
+_CHUNK: Final = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,13 +32,27 @@ class Concern:
     reason: str  # in words, beginning with the kind
 
 
-def priority(p_harm: float, reporters: int, views: int) -> float:
-    """Expected harm of leaving the item where it is: max p x (1 + reporters) x ln(e + views).
+def asked_by_rules(verdict: Verdict, policy: Policy) -> Concern | None:
+    """Why a policy wants a person to look at a post; None where it does not."""
+    waiting = waiting_for_person(decide_all(verdict.evidence, policy).values())
+    if waiting is None:
+        return None
+    name = waiting.decided_by.removeprefix("rule:")
+    held_back = HELD_BACK in verdict.evidence.signals
+    reason = f"rule {name}{', held back by the circuit breaker' if held_back else ''}"
+    queue = waiting.category or "other"
+    return Concern(item_id=verdict.item_id, queue=queue, kind="rule", reason=reason)
+
+
+def priority(p_harm: float, reports: float, views: int) -> float:
+    """Expected harm of leaving the item where it is: max p x (1 + reports) x ln(e + views).
+
+    reports: their weight together; a report by somebody of whom nothing is known counts one.
 
     >>> priority(0.5, 1, 0)
     1.0
     """
-    return max(p_harm, LEAST_P_HARM) * (1 + reporters) * math.log(math.e + views)
+    return max(p_harm, LEAST_P_HARM) * (1 + reports) * math.log(math.e + views)
 
 
 def p_harm(verdict: Verdict | None) -> float:
@@ -46,29 +64,17 @@ def open_cases(
     connection: Connection, concerns: Sequence[Concern], views: Mapping[ItemId, int], now_ms: int
 ) -> dict[ItemId, str]:
     """Open a case for each concern, or add it to the item's open one, in the caller's
-    transaction. The priority follows from the latest verdict, the reporters and `views`."""
+    transaction. The priority follows from the latest verdict, the reports and `views`."""
     ids = [concern.item_id for concern in concerns]
     verdicts = latest_verdicts(connection, ids)
-    reporters = count_reporters(connection, ids)
+    reported = complaints(connection, ids)
     opened: dict[ItemId, str] = {}
     for concern in concerns:
         item_id = concern.item_id
-        harm = priority(
-            p_harm(verdicts.get(item_id)), reporters.get(item_id, 0), views.get(item_id, 0)
-        )
+        weight = reported.get(item_id, NO_COMPLAINTS).weight
+        harm = priority(p_harm(verdicts.get(item_id)), weight, views.get(item_id, 0))
         opened[item_id] = _open_or_add(connection, concern, harm, now_ms)
     return opened
-
-
-def count_reporters(connection: Connection, item_ids: Sequence[ItemId]) -> dict[ItemId, int]:
-    """How many different people reported each item; items nobody reported are absent."""
-    table = tables.reports
-    query = (
-        sa.select(table.c.item_id, sa.func.count(table.c.reporter_id.distinct()))
-        .where(table.c.item_id.in_(item_ids))
-        .group_by(table.c.item_id)
-    )
-    return {ItemId(item_id): count for item_id, count in connection.execute(query)}
 
 
 def open_case_of(connection: Connection, item_id: ItemId) -> Case | None:
@@ -77,6 +83,54 @@ def open_case_of(connection: Connection, item_id: ItemId) -> Case | None:
     query = sa.select(table).where(table.c.item_id == item_id, table.c.state == "open")
     row = connection.execute(query).first()
     return None if row is None else case_of_row(row)
+
+
+def open_cases_of(connection: Connection, item_ids: Sequence[str]) -> dict[ItemId, Case]:
+    """The open cases of those items that have one."""
+    table = tables.review_cases
+    found: dict[ItemId, Case] = {}
+    for start in range(0, len(item_ids), _CHUNK):
+        some = item_ids[start : start + _CHUNK]
+        query = sa.select(table).where(table.c.item_id.in_(some), table.c.state == "open")
+        for row in connection.execute(query):
+            found[ItemId(row.item_id)] = case_of_row(row)
+    return found
+
+
+def withdraw(connection: Connection, cases: Sequence[Case], why: str, now_ms: int) -> int:
+    """Close those of the cases that only a rule asked for and that nobody has touched: not taken,
+    not decided before, not reported, not about an edit. Returns how many."""
+    ruled = [c for c in cases if c.locked_by is None and _only_ruled(c)]
+    touched = _touched(connection, ruled)
+    table = tables.review_cases
+    for case in ruled:
+        if case.case_id not in touched:
+            connection.execute(
+                table.update()
+                .where(table.c.case_id == case.case_id)
+                .values(state="closed", closed_ms=now_ms, reason=f"{case.reason}{_PARTS}{why}")
+            )
+    return len(ruled) - len(touched)
+
+
+def _only_ruled(case: Case) -> bool:
+    return all(part.startswith("rule ") for part in case.reason.split(_PARTS))
+
+
+def _touched(connection: Connection, cases: Sequence[Case]) -> set[str]:
+    """The ids of those that somebody decided once, or whose item somebody reported."""
+    decided, reported = tables.review_decisions, tables.reports
+    touched: set[str] = set()
+    for start in range(0, len(cases), _CHUNK):
+        some = cases[start : start + _CHUNK]
+        ids = [case.case_id for case in some]
+        query = sa.select(decided.c.case_id).where(decided.c.case_id.in_(ids))
+        touched.update(connection.execute(query).scalars())
+        items = [case.item_id for case in some]
+        query = sa.select(reported.c.item_id).where(reported.c.item_id.in_(items))
+        complained = set(connection.execute(query).scalars())
+        touched.update(case.case_id for case in some if case.item_id in complained)
+    return touched
 
 
 def case_of_row(row: Any) -> Case:

@@ -4,18 +4,18 @@ A person's call beats everything; then a post that no model could score waits fo
 the first rule of the policy that matches and speaks for the surface and viewer; else it is shown.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from inhouse.moderation.policy.match import numbers_of, rule_holds
-from inhouse.moderation.policy.types import Condition, Policy, Rule
+from inhouse.moderation.policy.compiled import NO_RULE_HOLDS, PAIRS, PLACE, Compiled, gated
+from inhouse.moderation.policy.match import Condition, Number, numbers_of
+from inhouse.moderation.policy.types import Policy, Rule
 from inhouse.moderation.types import (
     ACTIONS,
     CODES,
     SURFACES,
-    VIEWER_CLASSES,
-    Action,
     Decision,
     Evidence,
     PersonCall,
@@ -36,8 +36,14 @@ UNSCORED_RULE: Final = Rule(
     minor=_HOLD,
     why="The post could not be checked automatically; a person will look at it.",
 )
+# Asked before every policy's own rules, in this order.
+BUILT_IN: Final = (UNSCORED_RULE,)
+_BUILT_IN_NAMES: Final = frozenset(rule.name for rule in BUILT_IN)
 NO_RULE: Final = Decision(action="allow", decided_by="no rule", category=None)
-PAIRS: Final = tuple((surface, viewer) for surface in SURFACES for viewer in VIEWER_CLASSES)
+# The signal of a post that a rule would have removed while the circuit breaker was open: a person
+# is asked instead, whatever becomes of the breaker. See `breaker`.
+HELD_BACK: Final = "held_back"
+_HELD_BACK_NUMBER: Final[Number] = ("count", HELD_BACK)
 
 
 def decide(evidence: Evidence, policy: Policy, surface: Surface, viewer: Viewer) -> Decision:
@@ -52,12 +58,9 @@ def decide(evidence: Evidence, policy: Policy, surface: Surface, viewer: Viewer)
     seen_by = viewer_class(viewer)
     if evidence.person is not None:
         return person_decision(evidence.person, seen_by)
-    known = numbers_of(evidence)
-    for rule in all_rules(policy):
-        action = rule.action(surface, seen_by)
-        if action is not None and rule_holds(rule, known):
-            return rule_decision(rule, action, seen_by)
-    return NO_RULE
+    ready = compiled(policy)
+    found = ready.decide(numbers_of(evidence), PLACE[surface, seen_by])
+    return decision_of(ready, *found)
 
 
 def decide_all(evidence: Evidence, policy: Policy) -> dict[tuple[Surface, ViewerClass], Decision]:
@@ -65,48 +68,48 @@ def decide_all(evidence: Evidence, policy: Policy) -> dict[tuple[Surface, Viewer
     call = evidence.person
     if call is not None:
         return {pair: person_decision(call, pair[1]) for pair in PAIRS}
-    known = numbers_of(evidence)
-    held = [rule for rule in all_rules(policy) if rule_holds(rule, known)]
-    return {pair: _first(held, *pair) for pair in PAIRS}
+    ready = compiled(policy)
+    found = ready.decide_pairs(numbers_of(evidence))
+    return {pair: decision_of(ready, *one) for pair, one in zip(PAIRS, found, strict=True)}
 
 
-def _first(held: Sequence[Rule], surface: Surface, viewer: ViewerClass) -> Decision:
-    for rule in held:
-        action = rule.action(surface, viewer)
-        if action is not None:
-            return rule_decision(rule, action, viewer)
-    return NO_RULE
+@lru_cache(maxsize=16)
+def compiled(policy: Policy) -> Compiled:
+    """A policy made ready, the built-in rules before its own."""
+    return Compiled((*BUILT_IN, *policy.rules), len(BUILT_IN), _HELD_BACK_NUMBER)
 
 
-def all_rules(policy: Policy) -> Sequence[Rule]:
-    """The policy's rules behind the one that is built in."""
-    return (UNSCORED_RULE, *policy.rules)
-
-
-def rule_decision(rule: Rule, action: Action, viewer: ViewerClass) -> Decision:
-    """A rule's action for a class of viewers."""
-    return Decision(
-        action=_gated(action, viewer), decided_by=f"rule:{rule.name}", category=rule.category
-    )
+def decision_of(ready: Compiled, rule: int, code: int) -> Decision:
+    """In words: the place of a rule, or NO_RULE_HOLDS, and the code of an action."""
+    if rule == NO_RULE_HOLDS:
+        return NO_RULE
+    named = ready.rules[rule]
+    return Decision(action=ACTIONS[code], decided_by=f"rule:{named.name}", category=named.category)
 
 
 def person_decision(call: PersonCall, viewer: ViewerClass) -> Decision:
     """A person's call for a class of viewers: the same on every surface."""
     return Decision(
-        action=_gated(call.action, viewer),
+        action=gated(call.action, viewer),
         decided_by=f"person:{call.name}",
         category=call.category,
     )
 
 
-def _gated(action: Action, viewer: ViewerClass) -> Action:
-    """An age gate does not open for a minor."""
-    return "remove" if action == "age_gate" and viewer == "minor" else action
-
-
 def strictest(decisions: Iterable[Decision]) -> Decision:
     """The most severe one, of equals the first: what a verdict is filed under."""
     return max(decisions, key=lambda decision: CODES[decision.action])
+
+
+def removing_rule(decisions: Mapping[tuple[Surface, ViewerClass], Decision]) -> str | None:
+    """The rule of the policy that removes a post for adults, on the first surface where one does,
+    or None. What is built in is not the policy's."""
+    for (_, viewer), decision in decisions.items():
+        kind, _, name = decision.decided_by.partition(":")
+        ruled = kind == "rule" and name not in _BUILT_IN_NAMES
+        if viewer == "adult" and decision.action == "remove" and ruled:
+            return name
+    return None
 
 
 def waiting_for_person(decisions: Iterable[Decision]) -> Decision | None:

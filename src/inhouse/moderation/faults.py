@@ -33,10 +33,15 @@ class FileFault:
 
 
 def refuse(what: str, faults: Sequence[FileFault]) -> SettingError:
-    """The error that shows every fault, in the order of the lines."""
+    """The error that shows every fault."""
+    return SettingError(in_words(what, faults))
+
+
+def in_words(what: str, faults: Sequence[FileFault]) -> str:
+    """Every fault, in the order of the lines."""
     ordered = sorted(faults, key=lambda fault: (fault.file, fault.line, fault.column))
     count = f"{len(ordered)} fault{'' if len(ordered) == 1 else 's'}"
-    return SettingError("\n\n".join((f"{count} in {what}", *map(str, ordered))))
+    return "\n\n".join((f"{count} in {what}", *map(str, ordered)))
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:

@@ -6,12 +6,18 @@ from functools import lru_cache
 from itertools import chain
 from typing import Final, Protocol
 
+from inhouse.catalog.types import Item, post_text
 from inhouse.engine.ports import Executor
 from inhouse.moderation.settings import ModerationSettings
 from inhouse.moderation.signals.read import Reading, SignalReader, Text
 from inhouse.moderation.tools import load_rules
 
 _CHUNK: Final = 250  # texts a piece of work: about 50 ms
+
+
+def text_of(item: Item) -> Text:
+    """What is read of an item."""
+    return Text(text=post_text(item.title, item.text), language=item.language)
 
 
 class TextReader(Protocol):

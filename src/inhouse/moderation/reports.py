@@ -11,14 +11,21 @@ from inhouse.core.clock import Clock
 from inhouse.core.errors import InputError, UnknownError
 from inhouse.core.ids import ItemId, UserId, new_id
 from inhouse.moderation.cases import Concern, open_case_of, open_cases
+from inhouse.moderation.circumstances import complaint_signals
+from inhouse.moderation.decide import compiled, decide_all, removing_rule, strictest
+from inhouse.moderation.policy.match import Number
+from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.reporters import complaints
+from inhouse.moderation.signals.counted import REPORTS, TRUSTED_REPORTS
 from inhouse.moderation.tools import Tools
 from inhouse.moderation.types import Report
-from inhouse.moderation.verdicts import latest_verdicts
+from inhouse.moderation.verdicts import append_verdicts, latest_verdicts
 from inhouse.store import tables
 from inhouse.store.database import Database
 
 OTHER: Final = "other"
 MOST_NOTE_CHARS: Final = 2_000
+_REPORT_NUMBERS: Final[tuple[Number, ...]] = (("count", REPORTS), ("count", TRUSTED_REPORTS))
 
 
 class Reports:
@@ -78,6 +85,7 @@ class Reports:
         connection.execute(tables.reports.insert(), _row(report))
         if not self._asks_for_person(connection, report.item_id):
             return None
+        self._note_reports(connection, report)
         counts = _by_category(connection, report.item_id)
         concern = Concern(
             item_id=report.item_id,
@@ -87,6 +95,30 @@ class Reports:
         )
         opened = open_cases(connection, [concern], {report.item_id: views}, report.at_ms)
         return opened[report.item_id]
+
+    def _note_reports(self, connection: Connection, report: Report) -> None:
+        """Where the policy asks how often a post was reported, put it into the evidence, so that it
+        is decided by. A person's call stands whatever is reported."""
+        policy = self.tools.rules.policy
+        verdict = latest_verdicts(connection, [report.item_id]).get(report.item_id)
+        if verdict is None or verdict.evidence.person is not None or not _is_asked(policy):
+            return
+        told = complaint_signals(complaints(connection, [report.item_id])[report.item_id])
+        evidence = dataclasses.replace(
+            verdict.evidence, signals={**verdict.evidence.signals, **told}
+        )
+        decisions = decide_all(evidence, policy)
+        removed_by = removing_rule(decisions)
+        was_removed = removing_rule(decide_all(verdict.evidence, policy)) is not None
+        renewed = dataclasses.replace(
+            verdict,
+            evidence=evidence,
+            at_ms=report.at_ms,
+            decided_by=strictest(decisions.values()).decided_by,
+            policy_version=policy.version,
+            removed_by=None if was_removed else removed_by,
+        )
+        append_verdicts(connection, [renewed])
 
     def _asks_for_person(self, connection: Connection, item_id: ItemId) -> bool:
         """Whether the item should be looked at: not where a person has decided on this text and
@@ -102,6 +134,10 @@ class Reports:
         )
         since = connection.execute(query).scalar_one()
         return bool(since >= self.tools.settings.reopen_after)
+
+
+def _is_asked(policy: Policy) -> bool:
+    return not compiled(policy).asked.isdisjoint(_REPORT_NUMBERS)
 
 
 def _require_item(connection: Connection, item_id: str) -> None:

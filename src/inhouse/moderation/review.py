@@ -4,7 +4,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,12 +15,17 @@ from inhouse.core.ids import new_id
 from inhouse.moderation.cases import case_of_row, open_case_of
 from inhouse.moderation.rulings import Ruling, checked_name, checked_ruling, rule_on, take_back
 from inhouse.moderation.tools import Tools
-from inhouse.moderation.types import Case, CaseState, PersonCall, ReviewDecision, Verdict
+from inhouse.moderation.types import (
+    UNDO,
+    Case,
+    CaseState,
+    PersonCall,
+    ReviewDecision,
+    Verdict,
+)
 from inhouse.moderation.verdicts import verdict_history
 from inhouse.store import tables
 from inhouse.store.database import Database
-
-UNDO: Final = "undo"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

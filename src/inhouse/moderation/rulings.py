@@ -97,6 +97,7 @@ def take_back(
         at_ms=now_ms,
         decided_by=by_rule,
         policy_version=policy.version,
+        removed_by=None,
         note=f"undone: {standing.decided_by}",
     )
     append_verdicts(connection, [verdict])

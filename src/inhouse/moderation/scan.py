@@ -7,26 +7,35 @@ stays without a verdict, the offset stays before it, and the next scan asks agai
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.catalog.catalog import Catalog
-from inhouse.catalog.types import Item, post_text, text_key
+from inhouse.catalog.types import Item, text_key
 from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId
 from inhouse.core.logs import logger
 from inhouse.events.log import set_consumer
-from inhouse.moderation.cases import Concern, open_cases
-from inhouse.moderation.decide import UNSCORED, decide_all, strictest, waiting_for_person
+from inhouse.moderation.breaker import Breaker, BreakerEvent, Fuse, append_events
+from inhouse.moderation.cases import Concern, asked_by_rules, open_cases
+from inhouse.moderation.circumstances import Circumstances
+from inhouse.moderation.decide import (
+    HELD_BACK,
+    UNSCORED,
+    decide_all,
+    removing_rule,
+    strictest,
+)
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.ports import Scores, TextScorer
-from inhouse.moderation.reading import TextReader
-from inhouse.moderation.scoring import Asked, Questioner, Readings, labels_of, shortened
-from inhouse.moderation.signals.read import Reading, Text
-from inhouse.moderation.tools import Tools
+from inhouse.moderation.reading import TextReader, text_of
+from inhouse.moderation.scoring import Asked, Questioner, Readings, labels_of, readings_of
+from inhouse.moderation.signals.facts import facts_of
+from inhouse.moderation.signals.read import Reading
+from inhouse.moderation.tools import Rules, Tools
 from inhouse.moderation.types import Evidence, PersonCall, Verdict
 from inhouse.moderation.verdicts import append_verdicts, latest_verdicts, with_person
 from inhouse.store import tables
@@ -58,11 +67,12 @@ class ScanReport:
 class _Task:
     """A text to be judged."""
 
-    item_id: ItemId
+    item: Item
     first_offset: int  # of the change that told of it
     key: str  # of its text
     reading: Reading  # its signals
     readings: Readings  # what a scorer is asked
+    around: Mapping[str, int]  # signals of its circumstances
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +93,7 @@ class _Done:
     verdicts: Sequence[Verdict]  # without persons' calls, which are carried over when written
     views: Mapping[ItemId, int]
     policy: Policy
+    opened: Sequence[BreakerEvent]  # where the circuit breaker opened
     offset: int  # up to which all is dealt with
     now_ms: int
 
@@ -98,18 +109,22 @@ class Moderator:
         self._clock = clock
         self._questioner = Questioner(scorer)
         self._refusals: Counter[ItemId] = Counter()
+        self._breaker = Breaker(database)
+        self._circumstances = Circumstances(database)
 
     async def scan(self, limit: int | None = None) -> ScanReport:
         """Deal with the next changes, at most `limit` (the setting `scan_limit`)."""
         tools = self.tools
         found = self._find(tools, limit or tools.settings.scan_limit)
         asked = await self._questioner.ask([task.readings for task in found.tasks])
-        verdicts, awaiting = self._judge(found.tasks, asked, tools.rules.policy)
+        fuse = self._breaker.fuse(tools.rules.policy, self._clock.now_ms())
+        verdicts, awaiting = self._judge(found.tasks, asked, tools.rules, fuse)
         ids = [verdict.item_id for verdict in verdicts]
         done = _Done(
             verdicts=verdicts,
             views=dict(zip(ids, tools.reach.views(ids), strict=True)),
             policy=tools.rules.policy,
+            opened=fuse.opened,
             offset=min((task.first_offset - 1 for task in awaiting), default=found.offset),
             now_ms=self._clock.now_ms(),
         )
@@ -156,10 +171,19 @@ class Moderator:
             judged = {i: v.text_key for i, v in latest_verdicts(connection, items).items()}
         there = (items[item_id] for item_id in first if item_id in items)
         new = [item for item in there if judged.get(item.item_id) != _key(item)]
-        readings = (self.reader or tools.rules.reader).read_all([_text(item) for item in new])
+        readings = (self.reader or tools.rules.reader).read_all([text_of(item) for item in new])
+        posts = [(item, reading.hits) for item, reading in zip(new, readings, strict=True)]
+        around = self._circumstances.signals(posts, tools.strikes, self._clock.now_ms())
         tasks = [
-            _task(tools, item, reading, first[item.item_id])
-            for item, reading in zip(new, readings, strict=True)
+            _Task(
+                item=item,
+                first_offset=first[item.item_id],
+                key=_key(item),
+                reading=reading,
+                readings=readings_of(item, reading, tools.settings.most_chars),
+                around=known,
+            )
+            for item, reading, known in zip(new, readings, around, strict=True)
         ]
         return _Found(
             read=len(changes),
@@ -170,55 +194,55 @@ class Moderator:
         )
 
     def _judge(
-        self, tasks: Sequence[_Task], asked: Asked, policy: Policy
+        self, tasks: Sequence[_Task], asked: Asked, rules: Rules, fuse: Fuse
     ) -> tuple[list[Verdict], list[_Task]]:
         """Verdicts on what was answered, and the tasks that have to wait."""
         verdicts: list[Verdict] = []
         awaiting: list[_Task] = []
         for place, (task, scores) in enumerate(zip(tasks, asked.scores, strict=True)):
             if scores is None and task.readings.texts:
-                self._refusals[task.item_id] += place in asked.refused
-                if self._refusals[task.item_id] < _MOST_REFUSALS:
+                self._refusals[task.item.item_id] += place in asked.refused
+                if self._refusals[task.item.item_id] < _MOST_REFUSALS:
                     awaiting.append(task)
                     continue
-            verdicts.append(self._verdict(task, scores, policy))
+            verdict = self._verdict(task, scores, rules)
+            verdicts.append(_filed(verdict, rules.policy, fuse))
         return verdicts, awaiting
 
-    def _verdict(self, task: _Task, scores: Scores | None, policy: Policy) -> Verdict:
+    def _verdict(self, task: _Task, scores: Scores | None, rules: Rules) -> Verdict:
         refused = scores is None and task.readings.texts
-        signals = {**task.reading.signals, UNSCORED: 1} if refused else task.reading.signals
+        signals = {**task.reading.signals, **facts_of(task.item), **task.around}
+        if refused:
+            signals[UNSCORED] = 1
         evidence = Evidence(labels=(*labels_of(scores), *task.reading.labels), signals=signals)
         return Verdict(
-            item_id=task.item_id,
+            item_id=task.item.item_id,
             at_ms=self._clock.now_ms(),
             text_key=task.key,
             evidence=evidence,
             hits=task.reading.hits,
-            decided_by=strictest(decide_all(evidence, policy).values()).decided_by,
-            policy_version=policy.version,
+            decided_by="",
+            policy_version=rules.policy.version,
             model_version=scores.model_version if scores else None,
+            reader_version=rules.reader.version,
         )
+
+
+def _filed(verdict: Verdict, policy: Policy, fuse: Fuse) -> Verdict:
+    """Under its strictest decision, and held back where the circuit breaker says so."""
+    decisions = decide_all(verdict.evidence, policy)
+    removed_by = removing_rule(decisions)
+    if fuse.holds_back(removed_by):
+        signals = {**verdict.evidence.signals, HELD_BACK: 1}
+        evidence = replace(verdict.evidence, signals=signals)
+        verdict, removed_by = replace(verdict, evidence=evidence), None
+        decisions = decide_all(evidence, policy)
+    decided_by = strictest(decisions.values()).decided_by
+    return replace(verdict, decided_by=decided_by, removed_by=removed_by)
 
 
 def _key(item: Item) -> str:
     return text_key(item.title, item.text)
-
-
-def _text(item: Item) -> Text:
-    return Text(text=post_text(item.title, item.text), language=item.language)
-
-
-def _task(tools: Tools, item: Item, reading: Reading, first_offset: int) -> _Task:
-    text = _text(item).text
-    texts = (text, *reading.unmasked) if text.strip() else ()
-    asked = tuple(shortened(each, tools.settings.most_chars) for each in texts)
-    return _Task(
-        item_id=item.item_id,
-        first_offset=first_offset,
-        key=_key(item),
-        reading=reading,
-        readings=Readings(ref=item.item_id, texts=asked),
-    )
 
 
 def _offset(connection: Connection) -> int:
@@ -244,6 +268,7 @@ def _keep(connection: Connection, done: _Done) -> tuple[int, int]:
         fresh.append(with_person(verdict, call) if call else verdict)
         concerns += _concerns(verdict, call, done.policy)
     append_verdicts(connection, fresh)
+    append_events(connection, done.opened)
     opened = open_cases(connection, concerns, done.views, done.now_ms)
     if done.offset > _offset(connection):
         set_consumer(connection, CONSUMER, done.offset, done.now_ms)
@@ -262,9 +287,5 @@ def _concerns(verdict: Verdict, call: PersonCall | None, policy: Policy) -> list
         reason = f"edited after the decision of {call.name}"
         queue = call.category or "other"
         return [Concern(item_id=verdict.item_id, queue=queue, kind="edited", reason=reason)]
-    waiting = waiting_for_person(decide_all(verdict.evidence, policy).values())
-    if waiting is None:
-        return []
-    name = waiting.decided_by.removeprefix("rule:")
-    queue = waiting.category or "other"
-    return [Concern(item_id=verdict.item_id, queue=queue, kind="rule", reason=f"rule {name}")]
+    concern = asked_by_rules(verdict, policy)
+    return [] if concern is None else [concern]

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from inhouse.catalog.types import Item, post_text
 from inhouse.core.errors import VendorError
 from inhouse.moderation.ports import Scores, TextScorer
+from inhouse.moderation.signals.read import Reading
 from inhouse.moderation.types import Label
 
 # So many texts in a row that fail alone mean that nobody answers any more.
 _OUTAGE: Final = 3
+MODEL: Final = "model:"  # begins the source of a label that a model gives
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,8 +126,15 @@ def labels_of(scores: Scores | None) -> tuple[Label, ...]:
     """A model's scores as labels."""
     if scores is None:
         return ()
-    source = f"model:{scores.model_version}"
+    source = f"{MODEL}{scores.model_version}"
     return tuple(Label(category=c, p=p, source=source) for c, p in sorted(scores.p.items()))
+
+
+def readings_of(item: Item, reading: Reading, most_chars: int) -> Readings:
+    """What a scorer is asked of an item: its text, and its readings without disguise."""
+    text = post_text(item.title, item.text)
+    texts = (text, *reading.unmasked) if text.strip() else ()
+    return Readings(ref=item.item_id, texts=tuple(shortened(each, most_chars) for each in texts))
 
 
 def shortened(text: str, most: int) -> str:

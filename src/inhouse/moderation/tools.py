@@ -1,4 +1,4 @@
-"""What moderation works with: the rules, the settings, and what is known of reach."""
+"""What moderation works with: the rules, the settings, and what is known of reach and strikes."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from inhouse.core.errors import SettingError
 from inhouse.moderation.policy.parse import DEFAULT_POLICY, load_policy
 from inhouse.moderation.policy.types import Policy
-from inhouse.moderation.ports import NoReach, Reach
+from inhouse.moderation.ports import NoReach, NoStrikes, Reach, Strikes
 from inhouse.moderation.settings import ModerationSettings
 from inhouse.moderation.signals.read import SignalReader
 from inhouse.moderation.signals.terms import TermBank, load_bank, shipped_banks
@@ -28,6 +28,7 @@ class Tools:
     rules: Rules
     settings: ModerationSettings = field(default_factory=ModerationSettings)
     reach: Reach = field(default_factory=NoReach)
+    strikes: Strikes = field(default_factory=NoStrikes)
 
 
 def load_rules(settings: ModerationSettings) -> Rules:

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from inhouse.moderation.decide import rule_decision
-from inhouse.moderation.policy.types import Condition, Policy, Rule
+from inhouse.moderation.policy.compiled import gated
+from inhouse.moderation.policy.match import Condition
+from inhouse.moderation.policy.types import Policy, Rule
+from inhouse.moderation.signals.facts import KIND, LANGUAGE
 from inhouse.moderation.signals.read import SIGNALS, TERMS
 from inhouse.moderation.types import SHOWN, SURFACES, Action, Surface, ViewerClass
 
@@ -53,13 +55,19 @@ def rule_in_words(rule: Rule, policy: Policy) -> str:
     if minors != adults:
         sentence += f"; for minors it is {_places(minors)}"
     about = f"This is about {_spoken(rule.category)}: {policy.categories[rule.category]}"
-    return f"{sentence}. {about} (rule {rule.name})."
+    watched = " The rule is only watched so far and decides nothing." if rule.shadow else ""
+    return f"{sentence}. {about} (rule {rule.name}).{watched}"
 
 
 def _condition(condition: Condition) -> str:
+    name, no = condition.name, "not " if condition.negated else ""
     if condition.kind == "p":
-        return f"that is {_percent(condition)} likely to be {_spoken(condition.name)}"
-    return f"that has {_count(condition)}"
+        return f"that is {no}{_percent(condition)} likely to be {_spoken(name)}"
+    if name.startswith(KIND):
+        return f"that is {no}a {name.removeprefix(KIND)}"
+    if name.startswith(LANGUAGE):
+        return f"that is {no}in the language `{name.removeprefix(LANGUAGE)}`"
+    return f"that {'does not have' if condition.negated else 'has'} {_count(condition)}"
 
 
 def _spoken(name: str) -> str:
@@ -100,7 +108,7 @@ def _effects(rule: Rule, viewer: ViewerClass) -> dict[Surface, str]:
         action = rule.action(surface, viewer)
         if action is None:
             continue
-        action = rule_decision(rule, action, viewer).action
+        action = gated(action, viewer)
         limited_but_shown = action == "limit" and action in SHOWN[surface]
         effects[surface] = _ACTION_WORDS["allow" if limited_but_shown else action]
     return effects

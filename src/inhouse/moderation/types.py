@@ -105,8 +105,12 @@ class Verdict:
     policy_version: str  # the policy in force when it was written
     model_version: str | None = None  # the model that scored it; None where none did
     note: str | None = None  # a person's words on it
+    reader_version: str | None = None  # of the term banks and the reader whose signals it holds
+    removed_by: str | None = None  # the rule that removed it when it was judged; see `breaker`
     log_offset: int = 0  # place in the table; 0 before it is written
 
+
+UNDO: Final = "undo"  # the action of a decision that takes another one back
 
 CaseState = Literal["open", "closed"]
 

@@ -27,6 +27,8 @@ class _Body:
     signals: Mapping[str, int]
     hits: tuple[Hit, ...] = ()
     person: PersonCall | None = None
+    reader: str | None = None
+    removed_by: str | None = None
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -59,7 +61,7 @@ class Verdicts:
             .limit(limit)
         )
         with self._database.read() as connection:
-            return [_verdict(row) for row in connection.execute(query)]
+            return [verdict_of_row(row) for row in connection.execute(query)]
 
     def read_all(self, after: int = 0, chunk: int = 10_000) -> Iterator[list[Verdict]]:
         """The whole rest in chunks."""
@@ -80,7 +82,7 @@ def verdict_history(connection: Connection, item_id: str) -> list[Verdict]:
     """As `Verdicts.history`, in the caller's transaction."""
     table = tables.verdicts
     query = sa.select(table).where(table.c.item_id == item_id).order_by(table.c.log_offset)
-    return [_verdict(row) for row in connection.execute(query)]
+    return [verdict_of_row(row) for row in connection.execute(query)]
 
 
 def latest_verdicts(connection: Connection, item_ids: Iterable[str]) -> dict[ItemId, Verdict]:
@@ -94,7 +96,21 @@ def latest_verdicts(connection: Connection, item_ids: Iterable[str]) -> dict[Ite
             .group_by(table.c.item_id)
         )
         rows = connection.execute(sa.select(table).where(table.c.log_offset.in_(newest)))
-        found.update({verdict.item_id: verdict for verdict in map(_verdict, rows)})
+        found.update({verdict.item_id: verdict for verdict in map(verdict_of_row, rows)})
+    return found
+
+
+def latest_offsets(connection: Connection, item_ids: Sequence[str]) -> dict[ItemId, int]:
+    """Where the verdicts that count lie, of those items that have one."""
+    table = tables.verdicts
+    found: dict[ItemId, int] = {}
+    for start in range(0, len(item_ids), _CHUNK):
+        query = (
+            sa.select(table.c.item_id, sa.func.max(table.c.log_offset))
+            .where(table.c.item_id.in_(item_ids[start : start + _CHUNK]))
+            .group_by(table.c.item_id)
+        )
+        found.update((ItemId(item_id), at) for item_id, at in connection.execute(query))
     return found
 
 
@@ -120,6 +136,8 @@ def _row(verdict: Verdict) -> dict[str, Any]:
         signals=verdict.evidence.signals,
         hits=verdict.hits,
         person=verdict.evidence.person,
+        reader=verdict.reader_version,
+        removed_by=verdict.removed_by,
     )
     return {
         "item_id": verdict.item_id,
@@ -132,7 +150,8 @@ def _row(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _verdict(row: Any) -> Verdict:
+def verdict_of_row(row: Any) -> Verdict:
+    """A verdict from a row of its table."""
     body = _DECODER.decode(row.labels)
     return Verdict(
         item_id=ItemId(row.item_id),
@@ -144,5 +163,7 @@ def _verdict(row: Any) -> Verdict:
         policy_version=row.policy_version,
         model_version=row.model_version,
         note=row.note,
+        reader_version=body.reader,
+        removed_by=body.removed_by,
         log_offset=row.log_offset,
     )

@@ -122,12 +122,32 @@ verdicts = _log(
     Column("note", Text),
 )
 
+# Policies in the order in which they came into force, whole, so that what they decided is known.
+policies = _log(
+    "policies",
+    Column("version", String(64), nullable=False),
+    Column("reader_version", String(64), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+# When the circuit breaker opened, for which rule (null: for all together), and who closed it.
+breaker_events = _log(
+    "breaker_events",
+    Column("at_ms", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("rule", String(64)),
+    Column("removals", Integer),
+    Column("judged", Integer),
+    Column("who", String(128), nullable=False),
+)
+
 reports = _log(
     "reports",
     Column("report_id", String(64), nullable=False, unique=True),
     Column("at_ms", BigInteger, nullable=False),
     Column("item_id", String(128), nullable=False, index=True),
-    Column("reporter_id", String(128), nullable=False),
+    Column("reporter_id", String(128), nullable=False, index=True),
     Column("category", String(64), nullable=False),
     Column("note", Text),
 )
@@ -152,7 +172,7 @@ review_decisions = _log(
     "review_decisions",
     Column("decision_id", String(64), nullable=False, unique=True),
     Column("case_id", String(64), ForeignKey("review_cases.case_id"), nullable=False, index=True),
-    Column("item_id", String(128), nullable=False),
+    Column("item_id", String(128), nullable=False, index=True),
     Column("reviewer", String(128), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("action", String(24), nullable=False),

@@ -16,6 +16,7 @@ from inhouse.api.turns import Turns
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
 from inhouse.core.errors import StoreError
+from inhouse.moderation.breaker import open_breakers
 
 router = APIRouter(tags=["health"])
 EXPOSITION: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -119,6 +120,7 @@ def _measure(home: Services, meters: Meters) -> None:
             "change_offset": state.change_offset,
             "page_offset": state.page_offset,
             "pages_not_logged": home.feeds.lost_pages,
+            "breakers_open": len(open_breakers(home.database)),
         }
     )
     recall = home.feeds.feed.recall

@@ -17,6 +17,7 @@ from inhouse.console.words import ago, count, plural, shortened, span
 from inhouse.core.clock import HOUR_MS, MINUTE_MS, SystemClock
 from inhouse.core.ids import SnapshotId
 from inhouse.learning.snapshot import SnapshotStore
+from inhouse.moderation.breaker import BreakerEvent, open_breakers, opening_in_words
 from inhouse.moderation.scan import CONSUMER
 from inhouse.store import tables
 from inhouse.store.database import Database
@@ -63,6 +64,7 @@ class HealthFacts:
     awaiting: int  # posts that are new or changed and not judged yet, counted up to a bound
     queue: int  # open cases
     oldest_case_ms: int | None  # when the oldest open case was opened
+    breakers: tuple[BreakerEvent, ...] = ()  # where rules removed too much and people are asked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +93,7 @@ def gather_health(services: Services, now_ms: int) -> HealthFacts:
         awaiting=awaiting_verdict(services.database),
         queue=queue,
         oldest_case_ms=oldest_ms,
+        breakers=tuple(open_breakers(services.database)),
     )
 
 
@@ -132,7 +135,13 @@ def awaiting_verdict(database: Database) -> int:
 
 def lights(facts: HealthFacts) -> list[Light]:
     """Every light with its reason."""
-    return [_api(facts), _log(facts), _model_light(facts), _awaiting(facts), _queue(facts)]
+    usual = [_api(facts), _log(facts), _model_light(facts), _awaiting(facts), _queue(facts)]
+    return usual + [_breaker(event) for event in facts.breakers]
+
+
+def _breaker(event: BreakerEvent) -> Light:
+    remark = f"{opening_in_words(event)}; look at them, then inhouse moderate breaker reset"
+    return Light(name="Circuit breaker", state="bad", value="open", remark=remark)
 
 
 def _api(facts: HealthFacts) -> Light:

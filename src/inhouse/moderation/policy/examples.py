@@ -22,7 +22,7 @@ import yaml
 
 from inhouse.core.errors import SettingError
 from inhouse.moderation.faults import FileFault, did_you_mean, refuse
-from inhouse.moderation.policy.match import numbers_of, rule_holds
+from inhouse.moderation.policy.match import Matcher, numbers_of
 from inhouse.moderation.policy.nodes import YamlFile, kind_of
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.signals.read import SignalReader
@@ -77,8 +77,9 @@ def read_examples(policy: Policy, file: str, text: str) -> ExampleFile:
 def run_examples(file: ExampleFile, policy: Policy, reader: SignalReader) -> list[FileFault]:
     """What did not come out as the examples say; empty where all did."""
     failures = YamlFile(name=file.source.name, text=file.source.text)
+    matcher = Matcher([rule.when for rule in policy.rules])
     for example in file.examples:
-        matched = _matched(example, policy, reader)
+        matched = [policy.rules[place].name for place in _holding(example, matcher, reader)]
         shown = ", ".join(f"`{name}`" for name in matched) or "nothing"
         for name in example.must:
             if not _named(name, matched, policy):
@@ -91,12 +92,13 @@ def run_examples(file: ExampleFile, policy: Policy, reader: SignalReader) -> lis
     return failures.faults
 
 
-def _matched(example: Example, policy: Policy, reader: SignalReader) -> list[str]:
-    """The rules that hold, in order."""
+def _holding(example: Example, matcher: Matcher, reader: SignalReader) -> list[int]:
+    """The places of the rules that hold."""
     reading = reader.read(example.text)
     said = tuple(Label(category=c, p=p, source="example") for c, p in example.scores.items())
     known = numbers_of(Evidence(labels=(*reading.labels, *said), signals=reading.signals))
-    return [rule.name for rule in policy.rules if rule_holds(rule, known)]
+    held = matcher.held(matcher.table_of_one(known))[:, 0]
+    return [place for place, holds in enumerate(held) if holds]
 
 
 def _named(name: str, matched: Sequence[str], policy: Policy) -> bool:

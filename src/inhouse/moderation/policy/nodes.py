@@ -26,6 +26,9 @@ class YamlFile:
             self.fault_at(
                 line, column, f"not YAML: {error.problem}", "mend the line or the one above"
             )
+        except RecursionError:
+            hint = "write it flat: a list of rules, each with a few lines"
+            self.fault_at(1, 1, "not a file anybody wrote: it is nested too deeply", hint)
         except yaml.YAMLError:
             hint = "save the file as UTF-8 without control characters"
             self.fault_at(1, 1, "not YAML: a character that is not allowed", hint)

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, cast
@@ -11,8 +12,11 @@ import yaml
 
 from inhouse.core.errors import SettingError
 from inhouse.moderation.faults import FileFault, did_you_mean, refuse
+from inhouse.moderation.policy.logic import ALWAYS, both, neither
+from inhouse.moderation.policy.match import MISSING, Condition, Kind, When
 from inhouse.moderation.policy.nodes import YamlFile, kind_of
-from inhouse.moderation.policy.types import MISSING, Condition, Kind, Policy, Rule, version_of
+from inhouse.moderation.policy.types import DEFAULT_BREAKER, BreakerLimit, Policy, Rule, version_of
+from inhouse.moderation.signals.facts import KIND, KINDS, LANGUAGE, LANGUAGE_TAG, PLAIN
 from inhouse.moderation.signals.read import SIGNALS, TERMS
 from inhouse.moderation.types import ACTIONS, P_SCALE, SURFACES, Action, Surface
 
@@ -30,7 +34,18 @@ _SCALES: Final[Mapping[Kind, tuple[int, int, str]]] = MappingProxyType(
     }
 )
 _TOP: Final = ("policy", "categories", "rules")
-_RULE: Final = ("rule", "category", "when", "actions", "minors", "why")
+_RULE: Final = ("rule", "category", "when", "actions", "minors", "why", "mode", "breaker")
+_RULE_NEEDS: Final = ("rule", "category", "when", "actions")
+_MODES: Final = ("live", "shadow")
+_BREAKER: Final = ("removals_per_hour", "least_share")
+_NOT: Final = "not"
+_KIND: Final = "kind"
+_LANGUAGE: Final = "language"
+# So much no policy needs, and one that grows by references would never be read to its end.
+_MOST_RULES: Final = 2_000
+_MOST_GROUPS: Final = 200
+_MOST_CHARS: Final = 1_000_000
+_MOST_REMOVALS: Final = 1_000_000_000
 
 
 def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
@@ -53,20 +68,26 @@ def read_policy(file: str, text: str) -> Policy:
 def check_policy(file: str, text: str) -> tuple[Policy | None, list[FileFault]]:
     """The policy, or None and all that is wrong with it."""
     source = YamlFile(name=file, text=text)
+    if len(text) > _MOST_CHARS:
+        message = f"the policy has {len(text)} characters"
+        source.fault_at(1, 1, message, f"expected at most {_MOST_CHARS}")
+        return None, source.faults
     root = source.root()
     if root is None:
         return None, source.faults
-    fields = source.fields(root, "the policy", _TOP, _TOP)
+    fields = source.fields(root, "the policy", (*_TOP, "breaker"), _TOP)
     name = _name(source, fields.get("policy"), "the policy's name") or ""
     categories = _categories(source, fields.get("categories"))
     rules = _Rules(source, categories).read(fields.get("rules"))
+    breaker = _breaker(source, fields.get("breaker")) or DEFAULT_BREAKER
     if source.faults:
         return None, source.faults
     policy = Policy(
         name=name,
         categories=categories,
         rules=rules,
-        version=version_of(name, categories, rules),
+        version=version_of(name, categories, rules, breaker),
+        breaker=breaker,
     )
     return policy, []
 
@@ -85,7 +106,7 @@ def _categories(source: YamlFile, node: yaml.Node | None) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for key, value in source.mapping(node, "categories") if node is not None else []:
         name = _name(source, key, "a category")
-        if name in SIGNALS:
+        if name in SIGNALS or name in (_NOT, _KIND, _LANGUAGE):
             source.fault(key, f"the category `{name}` has a signal's name", "choose another name")
         words = source.text_of(value, f"the meaning of `{key.value}`")
         if name is not None and words is not None:
@@ -93,6 +114,30 @@ def _categories(source: YamlFile, node: yaml.Node | None) -> Mapping[str, str]:
     if node is not None and not found and not source.faults:
         source.fault(node, "there are no categories", "name at least one: `hate: attacks on …`")
     return MappingProxyType(found)
+
+
+def _breaker(source: YamlFile, node: yaml.Node | None) -> BreakerLimit | None:
+    if node is None:
+        return None
+    fields = source.fields(node, "breaker", _BREAKER, _BREAKER[:1])
+    removals, share = (_number(source, fields.get(name)) for name in _BREAKER)
+    if "removals_per_hour" in fields and (
+        removals is None or not removals.is_integer() or not 1 <= removals <= _MOST_REMOVALS
+    ):
+        hint = f"expected a whole number from 1 to {_MOST_REMOVALS}"
+        found = kind_of(fields["removals_per_hour"])
+        source.fault(fields["removals_per_hour"], f"removals_per_hour is {found}", hint)
+    if "least_share" in fields and (share is None or not 0.0 <= share < 1.0):
+        found, hint = kind_of(fields["least_share"]), "expected a share from 0 to below 1"
+        source.fault(fields["least_share"], f"least_share is {found}", hint)
+    if source.faults:
+        return None
+    return BreakerLimit(removals_per_hour=int(removals or 0), least_share=share or 0.0)
+
+
+def _number(source: YamlFile, node: yaml.Node | None) -> float | None:
+    number = None if node is None else source.number_of(node)
+    return number if number is not None and math.isfinite(number) else None
 
 
 class _Rules:
@@ -108,7 +153,7 @@ class _Rules:
             return ()
         lines: dict[str, int] = {}
         rules = []
-        for element in self._source.items(node, "rules"):
+        for element in _few(self._source, node, "rules", _MOST_RULES):
             rule = self._rule(element)
             if rule is None:
                 continue
@@ -122,7 +167,7 @@ class _Rules:
 
     def _rule(self, node: yaml.Node) -> Rule | None:
         source, before = self._source, len(self._source.faults)
-        fields = source.fields(node, "a rule", _RULE, ("rule", "category", "when", "actions"))
+        fields = source.fields(node, "a rule", _RULE, _RULE_NEEDS)
         name = _name(source, fields.get("rule"), "the rule's name")
         category = self._category(fields.get("category"))
         when = self._when(fields["when"]) if "when" in fields else ()
@@ -131,6 +176,8 @@ class _Rules:
             {**adult, **self._actions(fields["minors"], "minors")} if "minors" in fields else adult
         )
         why = source.text_of(fields["why"], "why") if "why" in fields else None
+        mode = self._mode(fields.get("mode"))
+        breaker = _breaker(source, fields.get("breaker"))
         if name is None or category is None or len(source.faults) > before:
             return None
         return Rule(
@@ -140,7 +187,17 @@ class _Rules:
             adult=MappingProxyType(adult),
             minor=MappingProxyType(minor),
             why=why,
+            shadow=mode == "shadow",
+            breaker=breaker,
         )
+
+    def _mode(self, node: yaml.Node | None) -> str:
+        if node is None:
+            return _MODES[0]
+        text = self._source.text_of(node, "mode") or _MODES[0]
+        if text not in _MODES:
+            self._source.fault(node, f"unknown mode `{text}`", did_you_mean(text, _MODES))
+        return text
 
     def _category(self, node: yaml.Node | None) -> str | None:
         text = self._source.text_of(node, "category") if node is not None else None
@@ -149,26 +206,79 @@ class _Rules:
             self._source.fault(node, f"unknown category `{text}`", hint)
         return text
 
-    def _when(self, node: yaml.Node) -> tuple[tuple[Condition, ...], ...]:
+    def _when(self, node: yaml.Node) -> When:
         """A mapping (all must hold) or a list of mappings (any of them)."""
         before = len(self._source.faults)
         groups = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        found = tuple(self._group(group) for group in groups)
+        if len(groups) > _MOST_GROUPS:
+            self._too_many(node)
+            return ()
+        found = tuple(group for node in groups for group in self._group(node, "when"))
+        if len(found) > _MOST_GROUPS:
+            self._too_many(node)
         if len(self._source.faults) == before and not (found and all(found)):
             self._source.fault(node, "`when` asks for nothing", "add a condition as `hate: 0.9`")
         return found
 
-    def _group(self, node: yaml.Node) -> tuple[Condition, ...]:
-        conditions = []
-        for key, value in self._source.mapping(node, "when"):
-            if key.value in self._categories:
-                conditions.append(self._condition("p", key.value, value))
-            elif key.value in self._signals:
-                conditions.append(self._condition("count", key.value, value))
-            else:
-                hint = did_you_mean(key.value, {*self._categories, *self._signals})
-                self._source.fault(key, f"unknown category or signal `{key.value}`", hint)
-        return tuple(conditions)
+    def _group(self, node: yaml.Node, what: str) -> When:
+        """What holds where all of a mapping does."""
+        whole = ALWAYS
+        for key, value in self._source.mapping(node, what):
+            whole = both(whole, self._part(key, value))
+            if len(whole) > _MOST_GROUPS:
+                self._too_many(key)
+                return ()
+        return whole
+
+    def _part(self, key: yaml.ScalarNode, value: yaml.Node) -> When:
+        """What one line of a mapping asks."""
+        name = key.value
+        if name in self._categories:
+            return ((self._condition("p", name, value),),)
+        if name in self._signals:
+            return ((self._condition("count", name, value),),)
+        if name == _NOT:
+            return self._none_of(value)
+        if name == _KIND:
+            return tuple(_is_kind(kind) for kind in self._words(value, name, KINDS))
+        if name == _LANGUAGE:
+            return tuple((_has(f"{LANGUAGE}{tag}"),) for tag in self._words(value, name, ()))
+        known = {*self._categories, *self._signals, _NOT, _KIND, _LANGUAGE}
+        hint = did_you_mean(name, known)
+        self._source.fault(key, f"unknown category or signal `{name}`", hint)
+        return ALWAYS
+
+    def _none_of(self, node: yaml.Node) -> When:
+        """What holds where no line of a mapping does."""
+        whole = ALWAYS
+        for key, value in self._source.mapping(node, _NOT):
+            if key.value == _NOT:
+                self._source.fault(key, "`not` inside `not`", "ask for the thing itself")
+                continue
+            whole = both(whole, neither(self._part(key, value)))
+        if whole == ALWAYS and not self._source.faults:
+            self._source.fault(node, "`not` names nothing", "add a condition as `links: 1`")
+        return whole
+
+    def _words(self, node: yaml.Node, what: str, known: Sequence[str]) -> list[str]:
+        """One word or a list of them: one of `known`, or, where that is empty, of languages."""
+        words: list[str] = []
+        for part in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            word = self._source.text_of(part, what)
+            if word is None:
+                continue
+            if known and word not in known:
+                self._source.fault(part, f"unknown {what} `{word}`", did_you_mean(word, known))
+            elif not known and not LANGUAGE_TAG.fullmatch(word):
+                hint = "expected the two or three small letters of a language, as `de`"
+                self._source.fault(part, f"unknown {what} `{word}`", hint)
+            elif len(words) < _MOST_GROUPS:
+                words.append(word)
+        return words
+
+    def _too_many(self, node: yaml.Node) -> None:
+        message = f"more than {_MOST_GROUPS} alternatives in one rule"
+        self._source.fault(node, message, "make several rules of it")
 
     def _condition(self, kind: Kind, name: str, node: yaml.Node) -> Condition:
         before = len(self._source.faults)
@@ -223,3 +333,23 @@ class _Rules:
         hint = did_you_mean(text or "", ACTIONS)
         self._source.fault(node, f"unknown action {kind_of(node)}", hint)
         return None
+
+
+def _has(signal: str) -> Condition:
+    return Condition(kind="count", name=signal, low=1)
+
+
+def _is_kind(kind: str) -> tuple[Condition, ...]:
+    """A post of the plain kind is of no other."""
+    if kind != PLAIN:
+        return (_has(f"{KIND}{kind}"),)
+    return tuple(replace(_has(f"{KIND}{other}"), negated=True) for other in KINDS if other != PLAIN)
+
+
+def _few(source: YamlFile, node: yaml.Node, what: str, most: int) -> Iterator[yaml.Node]:
+    """The elements of a list that is not too long."""
+    if isinstance(node, yaml.SequenceNode) and len(node.value) > most:
+        message = f"{what} has {len(node.value)} elements"
+        source.fault(node, message, f"expected at most {most}")
+        return
+    yield from source.items(node, what)

@@ -1,11 +1,13 @@
 """Every signal of a text in one reading."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from inhouse.moderation.signals.counted import COUNTED
 from inhouse.moderation.signals.links import find_links
 from inhouse.moderation.signals.normalise import Forms, read_forms
 from inhouse.moderation.signals.personal import find_personal
@@ -13,9 +15,11 @@ from inhouse.moderation.signals.spans import Spans
 from inhouse.moderation.signals.terms import TermBank, TermHit, TermIndex
 from inhouse.moderation.types import Hit, Label
 
-# What a policy may ask about, and how its sentences call one and many of it. Beside these there
-# is `terms.CATEGORY` for every category.
-SIGNALS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+# Raised when normalising or reading changes what it finds, so that stored signals are known as old.
+VERSION: Final = 1
+# What a text shows, and how a policy's sentences call one and many of it. Beside these there is
+# `terms.CATEGORY` for every category.
+_IN_TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "links": ("link", "links"),
         "domains": ("linked site", "different linked sites"),
@@ -28,7 +32,10 @@ SIGNALS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "mixed": ("word mixing alphabets", "words mixing alphabets"),
     }
 )
+# All that a policy may ask about.
+SIGNALS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({**_IN_TEXTS, **COUNTED})
 TERMS: Final = "terms."
+BANKS: Final = "terms:"  # begins the source of a label that a term bank gives
 _MOST_HITS: Final = 100  # are highlighted; all are counted
 _MOST: Final = 60_000  # counts are kept in 16 bits
 
@@ -51,12 +58,19 @@ class Text:
     language: str | None  # BCP 47 tag, None where it is not known
 
 
+def is_in_texts(signal: str) -> bool:
+    """Whether a reader finds this signal in a text, so that reading again replaces it."""
+    return signal in _IN_TEXTS or signal.startswith(TERMS)
+
+
 class SignalReader:
     """Reads texts against a set of term banks."""
 
     def __init__(self, banks: Sequence[TermBank]) -> None:
         self._index = TermIndex(banks)
-        self.version = "+".join(sorted(bank.version for bank in banks))
+        # Names what it finds in a text: other banks or another reader, another version.
+        banked = "+".join(sorted(bank.version for bank in banks))
+        self.version = f"{VERSION}-{hashlib.blake2b(banked.encode(), digest_size=6).hexdigest()}"
 
     def read_all(self, texts: Sequence[Text]) -> list[Reading]:
         """All signals of each text, in order."""
@@ -85,7 +99,7 @@ def _labels(terms: Sequence[TermHit]) -> tuple[Label, ...]:
         key = found.term.category, found.bank
         strongest[key] = max(found.term.p, strongest.get(key, 0.0))
     return tuple(
-        Label(category=category, p=p, source=f"terms:{bank}")
+        Label(category=category, p=p, source=f"{BANKS}{bank}")
         for (category, bank), p in sorted(strongest.items())
     )
 

@@ -1,0 +1,63 @@
+"""Policies in force, one after the other, kept whole: what an earlier one decided can be told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.tools import Rules
+from inhouse.store import tables
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Adoption:
+    """A policy that came into force."""
+
+    policy: Policy
+    reader_version: str  # of the reader and its term banks at that time
+    at_ms: int
+
+
+def adoptions(connection: Connection, limit: int = 20) -> list[Adoption]:
+    """The latest ones, the newest first."""
+    table = tables.policies
+    query = sa.select(table).order_by(table.c.log_offset.desc()).limit(limit)
+    return [
+        Adoption(
+            policy=_DECODER.decode(row.body), reader_version=row.reader_version, at_ms=row.at_ms
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def is_in_force(rules: Rules, latest: Adoption | None) -> bool:
+    """Whether the latest adoption is of these very rules."""
+    if latest is None:
+        return False
+    known = latest.policy.version, latest.reader_version
+    return known == (rules.policy.version, rules.reader.version)
+
+
+def adopt(connection: Connection, rules: Rules, now_ms: int) -> None:
+    """Note that these rules are in force from now on, in the caller's transaction."""
+    row = {
+        "version": rules.policy.version,
+        "reader_version": rules.reader.version,
+        "at_ms": now_ms,
+        "body": _ENCODER.encode(rules.policy).decode(),
+    }
+    connection.execute(tables.policies.insert(), row)
+
+
+def _as_dict(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise NotImplementedError(f"a policy holds a {type(value).__name__}")
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=_as_dict)
+_DECODER: Final = msgspec.json.Decoder(Policy)

@@ -38,6 +38,7 @@ from inhouse.models.owned.registry import Registry
 from inhouse.models.routes import Routes
 from inhouse.models.vendors import read_vendors
 from inhouse.moderation.appeals import Appeals
+from inhouse.moderation.audit import Audit
 from inhouse.moderation.board import DecisionBoard
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.reading import SpreadReader
@@ -192,6 +193,10 @@ class Services:
     @cached_property
     def verdicts(self) -> Verdicts:
         return Verdicts(self.database)
+
+    @cached_property
+    def audit(self) -> Audit:
+        return Audit(self.database)
 
     @cached_property
     def tools(self) -> Tools:

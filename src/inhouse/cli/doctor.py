@@ -13,6 +13,8 @@ from inhouse.app.communities import chosen_settings, names_in, settings_of
 from inhouse.app.settings import all_rows
 from inhouse.cli.output import FAILED, Json, console, print_json, show
 from inhouse.core.errors import InhouseError
+from inhouse.moderation.audit import head_of
+from inhouse.store.chain import Head
 
 _LEAST_FREE_BYTES = 1_000_000_000
 
@@ -30,13 +32,18 @@ def doctor(
     settings: Annotated[
         bool, typer.Option("--settings", help="list every setting instead")
     ] = False,
+    head: Annotated[
+        str | None,
+        typer.Option(help="NUMBER:HASH of the audit chain as noted earlier; finds a cut-off end"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Look at settings, store, log, models and disk; exit code 1 where something is wrong."""
+    """Look at settings, store, log, audit chain, models and disk; exit code 1 where something is
+    wrong."""
     if settings:
         _show_settings(as_json=as_json)
         return
-    findings = list(_findings())
+    findings = list(_findings(None if head is None else head_of(head)))
     columns = (
         ("", lambda f: "ok" if f.ok else "WRONG"),
         ("what", lambda f: f.what),
@@ -47,13 +54,14 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
-def _findings() -> Iterator[Finding]:
+def _findings(noted: Head | None) -> Iterator[Finding]:
     loaded = chosen_settings()  # faulty settings are an error of their own, with every fault
     yield Finding(what="settings", ok=True, detail="all can be used")
     with open_services(loaded) as services:
         checks: dict[str, Callable[[Services], Finding]] = {
             "store": _store,
             "moderation": _moderation,
+            "audit": lambda services: _audit(services, noted),
             "feed model": _snapshot,
             "vendors": _vendors,
             "disk": _disk,
@@ -78,6 +86,15 @@ def _moderation(services: Services) -> Finding:
     waiting = sum(count.open for count in services.review.counts())
     detail = f"policy {services.policy.version}, {waiting:,} cases wait for a person"
     return Finding(what="moderation", ok=True, detail=detail)
+
+
+def _audit(services: Services, noted: Head | None) -> Finding:
+    checked = services.audit.check(noted)
+    if checked.fault is not None:
+        detail = f"{checked.fault.detail}; keep a copy of the database and find out who wrote to it"
+        return Finding(what="audit", ok=False, detail=detail)
+    detail = f"{checked.rows:,} decisions, chain whole, {checked.blanked:,} blanked by erasures"
+    return Finding(what="audit", ok=True, detail=f"{detail}, head {checked.head}")
 
 
 def _snapshot(services: Services) -> Finding:

@@ -1,4 +1,4 @@
-"""inhouse moderate: judge what waits, and check a policy before it goes live."""
+"""inhouse moderate: judge what waits, check a policy, show what was decided."""
 
 import asyncio
 from pathlib import Path
@@ -8,6 +8,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from inhouse.app.build import Services, open_services
+from inhouse.cli.audit import audit
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json
 from inhouse.moderation.policy.examples import DEFAULT_EXAMPLES, load_examples, run_examples
 from inhouse.moderation.policy.parse import load_policy
@@ -18,6 +19,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Judge what waits; check a policy."
 )
 _LIMIT = 2_000
+app.command("audit")(audit)
 
 
 @app.command()

@@ -1,7 +1,8 @@
 """Erasing a person from moderation: decisions stay, who and what was said goes.
 
 A report is kept without who made it and their words, an appeal that was decided likewise. Verdicts
-on the person's posts keep what was decided and lose the places in a text that is no more.
+on the person's posts keep what was decided and lose the places in a text that is no more. The audit
+chain keeps its rows and says in a row of its own which of them no longer tell of whom.
 """
 
 import secrets
@@ -13,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from inhouse.catalog.erasures import ERASED
 from inhouse.moderation.verdicts import without_text
-from inhouse.store import tables
+from inhouse.store import chain, tables
 
 _CHUNK: Final = 500
 
@@ -46,7 +47,12 @@ def erase_person(
             .values(state="closed", closed_ms=now_ms, locked_by=None, locked_until_ms=None)
         )
         judged += _strip_verdicts(connection, some)
-    return {"reports": reported, "appeals": appealed + withdrawn, "verdicts": judged}
+    return {
+        "reports": reported,
+        "appeals": appealed + withdrawn,
+        "verdicts": judged,
+        "audit": chain.blank(connection, user_ids, posts, now_ms),
+    }
 
 
 def _strip_verdicts(connection: Connection, posts: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ stays without a verdict, the offset stays before it, and the next scan asks agai
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import sqlalchemy as sa
@@ -24,11 +24,12 @@ from inhouse.moderation.decide import UNSCORED, decide_all, strictest, waiting_f
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.ports import Scores, TextScorer
 from inhouse.moderation.reading import TextReader
+from inhouse.moderation.record import Judged, judged, record_verdicts
 from inhouse.moderation.scoring import Asked, Questioner, Readings, labels_of, shortened
 from inhouse.moderation.signals.read import Reading, Text
 from inhouse.moderation.tools import Tools
 from inhouse.moderation.types import Evidence, PersonCall, Verdict
-from inhouse.moderation.verdicts import append_verdicts, latest_verdicts, with_person
+from inhouse.moderation.verdicts import latest_verdicts, with_person
 from inhouse.store import tables
 from inhouse.store.database import Database
 
@@ -80,7 +81,7 @@ class _Found:
 class _Done:
     """What a scan writes, all or nothing."""
 
-    verdicts: Sequence[Verdict]  # without persons' calls, which are carried over when written
+    judged: Sequence[Judged]  # without persons' calls, which are carried over when written
     views: Mapping[ItemId, int]
     policy: Policy
     offset: int  # up to which all is dealt with
@@ -104,24 +105,24 @@ class Moderator:
         tools = self.tools
         found = self._find(tools, limit or tools.settings.scan_limit)
         asked = await self._questioner.ask([task.readings for task in found.tasks])
-        verdicts, awaiting = self._judge(found.tasks, asked, tools.rules.policy)
-        ids = [verdict.item_id for verdict in verdicts]
+        fresh, awaiting = self._judge(found.tasks, asked, tools.rules.policy)
+        ids = [each.verdict.item_id for each in fresh]
         done = _Done(
-            verdicts=verdicts,
+            judged=fresh,
             views=dict(zip(ids, tools.reach.views(ids), strict=True)),
             policy=tools.rules.policy,
             offset=min((task.first_offset - 1 for task in awaiting), default=found.offset),
             now_ms=self._clock.now_ms(),
         )
-        judged, cases = self._database.write(lambda connection: _keep(connection, done))
+        kept, cases = self._database.write(lambda connection: _keep(connection, done))
         for item_id in ids:
             del self._refusals[item_id]
         report = ScanReport(
             read=found.read,
-            judged=judged,
+            judged=kept,
             unchanged=found.unchanged,
             gone=found.gone,
-            unscored=sum(UNSCORED in verdict.evidence.signals for verdict in verdicts),
+            unscored=sum(UNSCORED in each.verdict.evidence.signals for each in fresh),
             awaiting=len(awaiting),
             cases=cases,
             offset=done.offset,
@@ -171,9 +172,9 @@ class Moderator:
 
     def _judge(
         self, tasks: Sequence[_Task], asked: Asked, policy: Policy
-    ) -> tuple[list[Verdict], list[_Task]]:
+    ) -> tuple[list[Judged], list[_Task]]:
         """Verdicts on what was answered, and the tasks that have to wait."""
-        verdicts: list[Verdict] = []
+        fresh: list[Judged] = []
         awaiting: list[_Task] = []
         for place, (task, scores) in enumerate(zip(tasks, asked.scores, strict=True)):
             if scores is None and task.readings.texts:
@@ -181,23 +182,25 @@ class Moderator:
                 if self._refusals[task.item_id] < _MOST_REFUSALS:
                     awaiting.append(task)
                     continue
-            verdicts.append(self._verdict(task, scores, policy))
-        return verdicts, awaiting
+            fresh.append(self._judged(task, scores, policy))
+        return fresh, awaiting
 
-    def _verdict(self, task: _Task, scores: Scores | None, policy: Policy) -> Verdict:
+    def _judged(self, task: _Task, scores: Scores | None, policy: Policy) -> Judged:
         refused = scores is None and task.readings.texts
         signals = {**task.reading.signals, UNSCORED: 1} if refused else task.reading.signals
         evidence = Evidence(labels=(*labels_of(scores), *task.reading.labels), signals=signals)
-        return Verdict(
+        decisions = decide_all(evidence, policy)
+        verdict = Verdict(
             item_id=task.item_id,
             at_ms=self._clock.now_ms(),
             text_key=task.key,
             evidence=evidence,
             hits=task.reading.hits,
-            decided_by=strictest(decide_all(evidence, policy).values()).decided_by,
+            decided_by=strictest(decisions.values()).decided_by,
             policy_version=policy.version,
             model_version=scores.model_version if scores else None,
         )
+        return Judged(verdict=verdict, decisions=decisions)
 
 
 def _key(item: Item) -> str:
@@ -233,17 +236,20 @@ def _keep(connection: Connection, done: _Done) -> tuple[int, int]:
     Another moderator may have been faster, and a person may have decided meanwhile: what the
     store says now counts.
     """
-    before = latest_verdicts(connection, [verdict.item_id for verdict in done.verdicts])
-    fresh: list[Verdict] = []
+    before = latest_verdicts(connection, [each.verdict.item_id for each in done.judged])
+    fresh: list[Judged] = []
     concerns: list[Concern] = []
-    for verdict in done.verdicts:
-        old = before.get(verdict.item_id)
-        if old is not None and old.text_key == verdict.text_key:
+    for each in done.judged:
+        old = before.get(each.verdict.item_id)
+        if old is not None and old.text_key == each.verdict.text_key:
             continue
         call = _call_that_stays(old)
-        fresh.append(with_person(verdict, call) if call else verdict)
-        concerns += _concerns(verdict, call, done.policy)
-    append_verdicts(connection, fresh)
+        if call is not None:
+            fresh.append(judged(with_person(each.verdict, call), done.policy))
+        else:
+            fresh.append(replace(each, first=old is None))
+        concerns += _concerns(each, call)
+    record_verdicts(connection, fresh, done.policy)
     opened = open_cases(connection, concerns, done.views, done.now_ms)
     if done.offset > _offset(connection):
         set_consumer(connection, CONSUMER, done.offset, done.now_ms)
@@ -256,13 +262,14 @@ def _call_that_stays(old: Verdict | None) -> PersonCall | None:
     return None if call is None or call.action == "allow" else call
 
 
-def _concerns(verdict: Verdict, call: PersonCall | None, policy: Policy) -> list[Concern]:
+def _concerns(each: Judged, call: PersonCall | None) -> list[Concern]:
     """Why a person should look at a new verdict: nothing, or one case."""
+    verdict = each.verdict
     if call is not None:
         reason = f"edited after the decision of {call.name}"
         queue = call.category or "other"
         return [Concern(item_id=verdict.item_id, queue=queue, kind="edited", reason=reason)]
-    waiting = waiting_for_person(decide_all(verdict.evidence, policy).values())
+    waiting = waiting_for_person(each.decisions.values())
     if waiting is None:
         return []
     name = waiting.decided_by.removeprefix("rule:")

@@ -160,7 +160,7 @@ AppealState = Literal["open", "upheld", "overturned"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Appeal:
-    """An author's objection to a restriction."""
+    """An author's objection to a restriction, or a reporter's to there being none."""
 
     appeal_id: str
     item_id: ItemId
@@ -170,7 +170,8 @@ class Appeal:
     state: AppealState
     decided_by: str | None = None  # never the person whose decision is appealed
     decided_ms: int | None = None
-    answer: str | None = None  # what the author is told
+    answer: str | None = None  # what the person is told
+    report_id: str | None = None  # the reporter's report; None where the author objects
 
 
 def place(title: str, text: str, hit: Hit) -> tuple[Literal["title", "text"], int, int]:

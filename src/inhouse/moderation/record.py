@@ -1,0 +1,66 @@
+"""Recording decisions: verdicts with all that is owed for them, in one transaction.
+
+A verdict's row comes with its row in the audit chain. Whoever decides something about posts calls
+`record_verdicts`; nothing else appends verdicts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.engine import Connection
+
+from inhouse.moderation.audit import note_policy
+from inhouse.moderation.decide import decide_all, strictest
+from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.types import Decision, Surface, Verdict, ViewerClass
+from inhouse.moderation.verdicts import append_verdicts, evidence_key
+from inhouse.store import chain
+
+Decisions = Mapping[tuple[Surface, ViewerClass], Decision]
+
+VERDICT: Final = "verdict"  # by a rule
+RULING: Final = "ruling"  # by a person: review, or an appeal that was granted
+UNDO: Final = "undo"  # of a ruling
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """A verdict and what follows from it at the moment."""
+
+    verdict: Verdict
+    decisions: Decisions  # for every surface and class of viewers
+    first: bool = False  # whether the item had no verdict before
+
+
+def judged(verdict: Verdict, policy: Policy, *, first: bool = False) -> Judged:
+    """A verdict with its decisions by a policy."""
+    return Judged(verdict=verdict, decisions=decide_all(verdict.evidence, policy), first=first)
+
+
+def record_verdicts(
+    connection: Connection, found: Sequence[Judged], policy: Policy, what: str = VERDICT
+) -> None:
+    """Append verdicts and the news of them, and all that is owed, in the caller's transaction."""
+    if not found:
+        return
+    append_verdicts(connection, [each.verdict for each in found])
+    note_policy(connection, policy, found[0].verdict.at_ms)
+    chain.append(connection, [_entry(each, what) for each in found])
+
+
+def _entry(each: Judged, what: str) -> chain.Entry:
+    verdict, decision = each.verdict, strictest(each.decisions.values())
+    return chain.Entry(
+        at_ms=verdict.at_ms,
+        what=what,
+        actor=verdict.decided_by,
+        item_id=verdict.item_id,
+        details={
+            "action": decision.action,
+            "category": decision.category,
+            "policy": verdict.policy_version,
+            "model": verdict.model_version,
+            "evidence": evidence_key(verdict),
+        },
+    )

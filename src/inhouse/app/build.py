@@ -46,6 +46,7 @@ from inhouse.moderation.reports import Reports
 from inhouse.moderation.review import Review
 from inhouse.moderation.scan import Moderator
 from inhouse.moderation.scorer import GatewayScorer
+from inhouse.moderation.statements.book import Statements
 from inhouse.moderation.tools import Rules, Tools, load_rules
 from inhouse.moderation.types import Report
 from inhouse.moderation.verdicts import Verdicts
@@ -197,6 +198,10 @@ class Services:
     @cached_property
     def audit(self) -> Audit:
         return Audit(self.database)
+
+    @cached_property
+    def statements(self) -> Statements:
+        return Statements(self.database)
 
     @cached_property
     def tools(self) -> Tools:

@@ -24,6 +24,7 @@ SCOPES: Final = {
     "privacy": "export and erase people",
     "events": "send events and reports",
     "feed": "ask for feeds and explanations",
+    "rights": "read what people are told: statements of reasons, answers, strikes",
     "moderation": "read verdicts, review, appeals",
     "experiments": "read and change experiments",
     "rules": "read and change what is pinned, boosted and blocked",

@@ -51,6 +51,7 @@ def erase_person(
         "reports": reported,
         "appeals": appealed + withdrawn,
         "verdicts": judged,
+        "statements": _strip_statements(connection, user_ids, now_ms),
         "audit": chain.blank(connection, user_ids, posts, now_ms),
     }
 
@@ -68,6 +69,16 @@ def _strip_verdicts(connection: Connection, posts: Sequence[str]) -> int:
     return len(rows)
 
 
+def _strip_statements(connection: Connection, user_ids: Sequence[str], now_ms: int) -> int:
+    """What was restricted and why is counted on; whose it was is not known any more."""
+    table = tables.statements
+    theirs = table.c.user_id.in_(user_ids)
+    holding = theirs & (table.c.state == "in_force")
+    connection.execute(table.update().where(holding).values(state="ended", ended_ms=now_ms))
+    blank = {"user_id": ERASED, "item_id": None, "text_key": ""}
+    return connection.execute(table.update().where(theirs).values(blank)).rowcount
+
+
 def told_of(
     connection: Connection, user_ids: Sequence[str], posts: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -75,8 +86,10 @@ def told_of(
     reports, appeals = tables.reports.c, tables.appeals.c
     yield from _rows(connection, "reports", reports.reporter_id.in_(user_ids))
     yield from _rows(connection, "appeals", appeals.user_id.in_(user_ids))
+    yield from _rows(connection, "statements", tables.statements.c.user_id.in_(user_ids))
+    yield from _rows(connection, "audit", tables.audit.c.user_id.in_(user_ids))
     for some in _chunks(posts):
-        for name in ("verdicts", "review_decisions"):
+        for name in ("verdicts", "review_decisions", "audit"):
             yield from _rows(connection, name, tables.metadata.tables[name].c.item_id.in_(some))
 
 

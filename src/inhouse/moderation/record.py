@@ -1,11 +1,11 @@
 """Recording decisions: verdicts with all that is owed for them, in one transaction.
 
-A verdict's row comes with its row in the audit chain. Whoever decides something about posts calls
-`record_verdicts`; nothing else appends verdicts.
+A verdict's row comes with its row in the audit chain and, where it restricts a post, the author's
+statement of reasons. Whoever decides something about posts calls `record_verdicts`; nothing else
+appends verdicts.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy.engine import Connection
@@ -13,29 +13,19 @@ from sqlalchemy.engine import Connection
 from inhouse.moderation.audit import note_policy
 from inhouse.moderation.decide import decide_all, strictest
 from inhouse.moderation.policy.types import Policy
-from inhouse.moderation.types import Decision, Surface, Verdict, ViewerClass
+from inhouse.moderation.statements.keep import Judged, keep_statements
+from inhouse.moderation.types import Verdict
 from inhouse.moderation.verdicts import append_verdicts, evidence_key
 from inhouse.store import chain
-
-Decisions = Mapping[tuple[Surface, ViewerClass], Decision]
 
 VERDICT: Final = "verdict"  # by a rule
 RULING: Final = "ruling"  # by a person: review, or an appeal that was granted
 UNDO: Final = "undo"  # of a ruling
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
-    """A verdict and what follows from it at the moment."""
-
-    verdict: Verdict
-    decisions: Decisions  # for every surface and class of viewers
-    first: bool = False  # whether the item had no verdict before
-
-
-def judged(verdict: Verdict, policy: Policy, *, first: bool = False) -> Judged:
+def judged(verdict: Verdict, policy: Policy) -> Judged:
     """A verdict with its decisions by a policy."""
-    return Judged(verdict=verdict, decisions=decide_all(verdict.evidence, policy), first=first)
+    return Judged(verdict=verdict, decisions=decide_all(verdict.evidence, policy))
 
 
 def record_verdicts(
@@ -47,6 +37,7 @@ def record_verdicts(
     append_verdicts(connection, [each.verdict for each in found])
     note_policy(connection, policy, found[0].verdict.at_ms)
     chain.append(connection, [_entry(each, what) for each in found])
+    keep_statements(connection, found, policy)
 
 
 def _entry(each: Judged, what: str) -> chain.Entry:

@@ -24,9 +24,10 @@ from inhouse.moderation.decide import UNSCORED, decide_all, strictest, waiting_f
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.ports import Scores, TextScorer
 from inhouse.moderation.reading import TextReader
-from inhouse.moderation.record import Judged, judged, record_verdicts
+from inhouse.moderation.record import judged, record_verdicts
 from inhouse.moderation.scoring import Asked, Questioner, Readings, labels_of, shortened
 from inhouse.moderation.signals.read import Reading, Text
+from inhouse.moderation.statements.keep import Judged
 from inhouse.moderation.tools import Tools
 from inhouse.moderation.types import Evidence, PersonCall, Verdict
 from inhouse.moderation.verdicts import latest_verdicts, with_person

@@ -12,6 +12,7 @@ import yaml
 from inhouse.core.errors import SettingError
 from inhouse.moderation.faults import FileFault, did_you_mean, refuse
 from inhouse.moderation.policy.nodes import YamlFile, kind_of
+from inhouse.moderation.policy.read_rights import read_rights
 from inhouse.moderation.policy.types import MISSING, Condition, Kind, Policy, Rule, version_of
 from inhouse.moderation.signals.read import SIGNALS, TERMS
 from inhouse.moderation.types import ACTIONS, P_SCALE, SURFACES, Action, Surface
@@ -30,6 +31,7 @@ _SCALES: Final[Mapping[Kind, tuple[int, int, str]]] = MappingProxyType(
     }
 )
 _TOP: Final = ("policy", "categories", "rules")
+_RIGHTS: Final = ("rights", "strikes")
 _RULE: Final = ("rule", "category", "when", "actions", "minors", "why")
 
 
@@ -56,17 +58,19 @@ def check_policy(file: str, text: str) -> tuple[Policy | None, list[FileFault]]:
     root = source.root()
     if root is None:
         return None, source.faults
-    fields = source.fields(root, "the policy", _TOP, _TOP)
+    fields = source.fields(root, "the policy", (*_TOP, *_RIGHTS), _TOP)
     name = _name(source, fields.get("policy"), "the policy's name") or ""
     categories = _categories(source, fields.get("categories"))
     rules = _Rules(source, categories).read(fields.get("rules"))
+    rights = read_rights(source, fields, set(categories))
     if source.faults:
         return None, source.faults
     policy = Policy(
         name=name,
         categories=categories,
         rules=rules,
-        version=version_of(name, categories, rules),
+        version=version_of(name, categories, rules, rights),
+        rights=rights,
     )
     return policy, []
 

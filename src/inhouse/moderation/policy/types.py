@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Final, Literal
 
+from inhouse.moderation.policy.rights import DEFAULT_RIGHTS, Rights
 from inhouse.moderation.types import P_SCALE, Action, Surface, ViewerClass
 
 Kind = Literal["p", "count"]
@@ -60,9 +61,15 @@ class Policy:
     categories: Mapping[str, str]  # name -> what it means, in words
     rules: tuple[Rule, ...]  # without the built-in one
     version: str  # name and a hash of the content: another content, another version
+    rights: Rights = DEFAULT_RIGHTS  # what restrictions mean for authors and their accounts
 
 
-def version_of(name: str, categories: Mapping[str, str], rules: tuple[Rule, ...]) -> str:
+def version_of(
+    name: str,
+    categories: Mapping[str, str],
+    rules: tuple[Rule, ...],
+    rights: Rights = DEFAULT_RIGHTS,
+) -> str:
     """The same for the same content, whatever the remarks and the order of keys in the file."""
     content = [
         [
@@ -75,5 +82,9 @@ def version_of(name: str, categories: Mapping[str, str], rules: tuple[Rule, ...]
         ]
         for rule in rules
     ]
-    text = json.dumps([name, sorted(categories.items()), content])
+    whole: list[object] = [name, sorted(categories.items()), content]
+    if rights != DEFAULT_RIGHTS:
+        whole.append([sorted((k, astuple(v)) for k, v in rights.categories.items())])
+        whole.append(astuple(rights.strikes))
+    text = json.dumps(whole)
     return f"{name}-{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"

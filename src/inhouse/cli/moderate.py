@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from inhouse.app.build import Services, open_services
 from inhouse.cli.audit import audit
+from inhouse.cli.dsa import app as dsa
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json
 from inhouse.moderation.policy.examples import DEFAULT_EXAMPLES, load_examples, run_examples
 from inhouse.moderation.policy.parse import load_policy
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 _LIMIT = 2_000
 app.command("audit")(audit)
+app.add_typer(dsa, name="dsa")
 
 
 @app.command()

@@ -53,3 +53,35 @@ def test_statements_need_a_scope_of_their_own(services: Services) -> None:
     with TestClient(create_app(services)) as client:
         client.headers["authorization"] = f"Bearer {secret}"
         assert client.get("/v1/users/ana/statements").status_code == 403
+
+
+def test_a_reporter_hears_what_came_of_it_and_may_object(restricted: TestClient) -> None:
+    """Acknowledged, answered, objected to, and answered by somebody else."""
+    body = {"item_id": "fine", "reporter_id": "zoe", "category": "hate", "illegal": True}
+    filed = _ok(restricted.post("/v1/reports", json={**body, "good_faith": True, "name": "Zoe"}))
+    before = _ok(restricted.get(f"/v1/reports/{filed['report_id']}"))
+    ruling = {"reviewer": "ada", "action": "allow"}
+    _ok(restricted.post(f"/v1/review/{filed['case_id']}/decide", json=ruling))
+    after = _ok(restricted.get(f"/v1/reports/{filed['report_id']}"))
+    objection = {
+        "item_id": "fine",
+        "user_id": "zoe",
+        "words": "It is.",
+        "report_id": filed["report_id"],
+    }
+    opened = _ok(restricted.post("/v1/appeals", json=objection))
+    outcome = {"reviewer": "ben", "outcome": "overturn", "answer": "It is indeed."}
+    alone = restricted.post(f"/v1/appeals/{opened['appeal_id']}/decide", json=outcome)
+    done = _ok(
+        restricted.post(
+            f"/v1/appeals/{opened['appeal_id']}/decide",
+            json={**outcome, "action": "remove", "category": "hate"},
+        )
+    )
+    assert (before["state"], after["state"], after["outcome"]) == ("received", "decided", "none")
+    assert alone.status_code == 400
+    assert _ok(restricted.get("/v1/users/zoe/appeals")) == [done]
+    assert _ok(restricted.get(f"/v1/reports/{filed['report_id']}"))["outcome"] == "action"
+    (statement,) = _ok(restricted.get("/v1/users/bo/statements"))
+    assert statement["reasons"]["source"] == "notice"
+    assert restricted.get("/v1/reports/nothing").status_code == 404

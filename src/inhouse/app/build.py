@@ -48,7 +48,7 @@ from inhouse.moderation.scan import Moderator
 from inhouse.moderation.scorer import GatewayScorer
 from inhouse.moderation.statements.book import Statements
 from inhouse.moderation.tools import Rules, Tools, load_rules
-from inhouse.moderation.types import Report
+from inhouse.moderation.types import Notice, Report
 from inhouse.moderation.verdicts import Verdicts
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.rules.book import RuleBook
@@ -243,10 +243,15 @@ class Services:
         return Appeals(self.database, self.clock, self.tools)
 
     def file_report(
-        self, item_id: str, reporter_id: str, category: str, note: str | None
+        self,
+        item_id: str,
+        reporter_id: str,
+        category: str,
+        note: str | None,
+        notice: Notice | None = None,
     ) -> Report:
         """Keep a report; it is something the person did, so the event log hears of it too."""
-        report = self.reports.file(item_id, reporter_id, category, note)
+        report = self.reports.file(item_id, reporter_id, category, note, notice)
         event = Event(
             event_id=EventId(report.report_id),
             at_ms=report.at_ms,

@@ -24,6 +24,7 @@ def erase_person(
 ) -> dict[str, int]:
     """In the caller's transaction; returns how many rows were changed or removed, by table."""
     reports, appeals, cases = tables.reports, tables.appeals, tables.review_cases
+    _forget_notifiers(connection, user_ids, posts)
     # One name for all reports of one person: different people are counted.
     nobody = f"{ERASED}:{secrets.token_hex(8)}"
     reported = connection.execute(
@@ -69,6 +70,18 @@ def _strip_verdicts(connection: Connection, posts: Sequence[str]) -> int:
     return len(rows)
 
 
+def _forget_notifiers(
+    connection: Connection, user_ids: Sequence[str], posts: Sequence[str]
+) -> None:
+    """Names and addresses with which the person reported, or was reported."""
+    notices, reports = tables.notices, tables.reports
+    theirs = sa.select(reports.c.report_id).where(reports.c.reporter_id.in_(user_ids))
+    wheres = [notices.c.report_id.in_(theirs)]
+    wheres += [notices.c.item_id.in_(some) for some in _chunks(posts)]
+    for where in wheres:
+        connection.execute(notices.update().where(where).values(name=None, email=None))
+
+
 def _strip_statements(connection: Connection, user_ids: Sequence[str], now_ms: int) -> int:
     """What was restricted and why is counted on; whose it was is not known any more."""
     table = tables.statements
@@ -85,6 +98,10 @@ def told_of(
     """Everything moderation holds on people and their posts: table and row, one by one."""
     reports, appeals = tables.reports.c, tables.appeals.c
     yield from _rows(connection, "reports", reports.reporter_id.in_(user_ids))
+    theirs = sa.select(reports.report_id).where(reports.reporter_id.in_(user_ids))
+    for name in ("notices", "report_answers"):
+        table = tables.metadata.tables[name]
+        yield from _rows(connection, name, table.c.report_id.in_(theirs))
     yield from _rows(connection, "appeals", appeals.user_id.in_(user_ids))
     yield from _rows(connection, "statements", tables.statements.c.user_id.in_(user_ids))
     yield from _rows(connection, "audit", tables.audit.c.user_id.in_(user_ids))

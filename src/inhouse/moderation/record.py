@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy.engine import Connection
 
+from inhouse.moderation.answers import Decided, Outcome, answer_reports
 from inhouse.moderation.audit import note_policy
 from inhouse.moderation.decide import decide_all, strictest
 from inhouse.moderation.policy.types import Policy
@@ -38,6 +39,9 @@ def record_verdicts(
     note_policy(connection, policy, found[0].verdict.at_ms)
     chain.append(connection, [_entry(each, what) for each in found])
     keep_statements(connection, found, policy)
+    if what != VERDICT:
+        for each in found:
+            answer_reports(connection, _decided(each, what))
 
 
 def _entry(each: Judged, what: str) -> chain.Entry:
@@ -54,4 +58,18 @@ def _entry(each: Judged, what: str) -> chain.Entry:
             "model": verdict.model_version,
             "evidence": evidence_key(verdict),
         },
+    )
+
+
+def _decided(each: Judged, what: str) -> Decided:
+    """What those who reported the item are told: a person's word, or that it is taken back."""
+    call = each.verdict.evidence.person
+    action = "allow" if call is None else call.action
+    outcome: Outcome = "none" if action == "allow" else "action"
+    return Decided(
+        item_id=each.verdict.item_id,
+        at_ms=each.verdict.at_ms,
+        outcome="reopened" if what == UNDO and call is None else outcome,
+        decided_by=each.verdict.decided_by,
+        action=action,
     )

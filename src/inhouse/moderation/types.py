@@ -155,6 +155,34 @@ class Report:
     case_id: str | None = None  # the open case it went into; None where a decision stands
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """What somebody adds to a report who says that a post is against the law (Art. 16 DSA)."""
+
+    illegal: bool = True  # whether a law is said to be broken, and not only the rules
+    good_faith: bool = False  # whether they state that to their knowledge it is right and complete
+    name: str | None = None  # not needed for sexual abuse of children
+    email: str | None = None
+
+
+ReportState = Literal["received", "decided"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportStatus:
+    """What a reporter may ask of their report."""
+
+    report_id: str
+    at_ms: int  # when it was received
+    item_id: ItemId
+    category: str
+    state: ReportState
+    outcome: str | None  # action or none; None while nobody has decided
+    words: str  # what the reporter is told
+    decided_ms: int | None
+    redress_until_ms: int | None  # until when they can object to `none`
+
+
 AppealState = Literal["open", "upheld", "overturned"]
 
 

@@ -8,6 +8,7 @@ from inhouse.api.context import needs, services_of
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
 from inhouse.moderation.statements.types import Statement
+from inhouse.moderation.types import Appeal, ReportStatus
 
 router = APIRouter(prefix="/v1", tags=["rights"], dependencies=[Depends(needs("rights"))])
 Use = Annotated[Services, Depends(services_of)]
@@ -28,3 +29,15 @@ def statements_of(user_id: str, use: Use, limit: Limit = 100, offset: Offset = 0
 def get_statement(statement_id: str, use: Use) -> Response:
     """One statement of reasons."""
     return answer(use.statements.get(statement_id))
+
+
+@router.get("/users/{user_id}/appeals", responses=documented(list[Appeal]))
+def appeals_of(user_id: str, use: Use, limit: Limit = 100) -> Response:
+    """What a person objected to, and what they are told: newest first."""
+    return answer(use.appeals.of_user(user_id, limit))
+
+
+@router.get("/reports/{report_id}", responses=documented(ReportStatus))
+def report_status(report_id: str, use: Use) -> Response:
+    """How far a report is, for whoever made it: received, or decided with words and redress."""
+    return answer(use.reports.status(report_id))

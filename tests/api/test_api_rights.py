@@ -85,3 +85,15 @@ def test_a_reporter_hears_what_came_of_it_and_may_object(restricted: TestClient)
     (statement,) = _ok(restricted.get("/v1/users/bo/statements"))
     assert statement["reasons"]["source"] == "notice"
     assert restricted.get("/v1/reports/nothing").status_code == 404
+
+
+def test_an_account_hears_how_it_stands(restricted: TestClient) -> None:
+    """A post that waits for a person is no strike; a removal by one is."""
+    (case,) = _ok(restricted.get("/v1/review"))["cases"]
+    before = _ok(restricted.get("/v1/users/ana/strikes"))
+    ruling = {"reviewer": "ada", "action": "remove", "category": "hate"}
+    _ok(restricted.post(f"/v1/review/{case['case_id']}/decide", json=ruling))
+    after = _ok(restricted.get("/v1/users/ana/strikes"))
+    assert (before["points"], before["strikes"], before["level"]) == (0, [], "none")
+    assert after["points"] == pytest.approx(1.0)
+    assert [(s["item_id"], s["category"]) for s in after["strikes"]] == [("held", "hate")]

@@ -47,6 +47,7 @@ from inhouse.moderation.review import Review
 from inhouse.moderation.scan import Moderator
 from inhouse.moderation.scorer import GatewayScorer
 from inhouse.moderation.statements.book import Statements
+from inhouse.moderation.strikes import Strikes
 from inhouse.moderation.tools import Rules, Tools, load_rules
 from inhouse.moderation.types import Notice, Report
 from inhouse.moderation.verdicts import Verdicts
@@ -237,6 +238,10 @@ class Services:
     @cached_property
     def review(self) -> Review:
         return Review(self.database, self.clock, self.tools)
+
+    @cached_property
+    def strikes(self) -> Strikes:
+        return Strikes(self.database, self.clock, self.tools)
 
     @cached_property
     def appeals(self) -> Appeals:

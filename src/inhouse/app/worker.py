@@ -17,6 +17,7 @@ from inhouse.models.harvest import Labels
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.train import LATER_SHARE, train_task
 from inhouse.moderation.answers import forget_notifiers
+from inhouse.moderation.strikes import end_expired
 from inhouse.stats.types import NotEnough
 
 _MODELS_EVERY_S: Final = 5.0
@@ -67,6 +68,7 @@ class Worker:
         """Let go of what may not be kept any longer."""
         use = self._services
         forgotten = use.database.write(lambda c: forget_notifiers(c, use.clock.now_ms()))
+        use.database.write(lambda c: end_expired(c, use.clock.now_ms()))
         if forgotten:
             self._log.info("notifiers_forgotten", notices=forgotten)
 

@@ -15,6 +15,7 @@ from inhouse.moderation.audit import note_policy
 from inhouse.moderation.decide import decide_all, strictest
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.statements.keep import Judged, keep_statements
+from inhouse.moderation.strikes import keep_accounts
 from inhouse.moderation.types import Verdict
 from inhouse.moderation.verdicts import append_verdicts, evidence_key
 from inhouse.store import chain
@@ -38,7 +39,9 @@ def record_verdicts(
     append_verdicts(connection, [each.verdict for each in found])
     note_policy(connection, policy, found[0].verdict.at_ms)
     chain.append(connection, [_entry(each, what) for each in found])
-    keep_statements(connection, found, policy)
+    touched = keep_statements(connection, found, policy)
+    times = [each.verdict.at_ms for each in found]
+    keep_accounts(connection, touched, policy, (min(times), max(times)))
     if what != VERDICT:
         for each in found:
             answer_reports(connection, _decided(each, what))

@@ -28,6 +28,7 @@ from inhouse.moderation.record import judged, record_verdicts
 from inhouse.moderation.scoring import Asked, Questioner, Readings, labels_of, shortened
 from inhouse.moderation.signals.read import Reading, Text
 from inhouse.moderation.statements.keep import Judged
+from inhouse.moderation.strikes import creator_signals
 from inhouse.moderation.tools import Tools
 from inhouse.moderation.types import Evidence, PersonCall, Verdict
 from inhouse.moderation.verdicts import latest_verdicts, with_person
@@ -155,14 +156,20 @@ class Moderator:
                 first.setdefault(ItemId(change.entity_id), change.log_offset)
         items = self._catalog.items(first)
         with self._database.read() as connection:
+            creators = creator_signals(
+                connection,
+                (item.creator_id for item in items.values()),
+                tools.rules.policy,
+                self._clock.now_ms(),
+            )
             judged = {i: v.text_key for i, v in latest_verdicts(connection, items).items()}
         there = (items[item_id] for item_id in first if item_id in items)
         new = [item for item in there if judged.get(item.item_id) != _key(item)]
         readings = (self.reader or tools.rules.reader).read_all([_text(item) for item in new])
-        tasks = [
-            _task(tools, item, reading, first[item.item_id])
-            for item, reading in zip(new, readings, strict=True)
-        ]
+        tasks = []
+        for item, reading in zip(new, readings, strict=True):
+            known = _of_creator(reading, creators.get(item.creator_id))
+            tasks.append(_task(tools, item, known, first[item.item_id]))
         return _Found(
             read=len(changes),
             offset=changes[-1].log_offset if changes else offset,
@@ -210,6 +217,11 @@ def _key(item: Item) -> str:
 
 def _text(item: Item) -> Text:
     return Text(text=post_text(item.title, item.text), language=item.language)
+
+
+def _of_creator(reading: Reading, signals: Mapping[str, int] | None) -> Reading:
+    """What the text shows, and what is known of its author."""
+    return replace(reading, signals={**reading.signals, **signals}) if signals else reading
 
 
 def _task(tools: Tools, item: Item, reading: Reading, first_offset: int) -> _Task:

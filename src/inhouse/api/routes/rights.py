@@ -8,6 +8,7 @@ from inhouse.api.context import needs, services_of
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
 from inhouse.moderation.statements.types import Statement
+from inhouse.moderation.strikes import Standing
 from inhouse.moderation.types import Appeal, ReportStatus
 
 router = APIRouter(prefix="/v1", tags=["rights"], dependencies=[Depends(needs("rights"))])
@@ -23,6 +24,13 @@ def statements_of(user_id: str, use: Use, limit: Limit = 100, offset: Offset = 0
     """Why posts and the account of a person are or were restricted, and how to object: newest
     first. Tell the person of each as soon as it is there."""
     return answer(use.statements.of_user(user_id, limit, offset))
+
+
+@router.get("/users/{user_id}/strikes", responses=documented(Standing))
+def strikes_of(user_id: str, use: Use) -> Response:
+    """How an account stands: its points now, the decisions they come from, and whether and until
+    when it is restricted."""
+    return answer(use.strikes.of(user_id))
 
 
 @router.get("/statements/{statement_id}", responses=documented(Statement))

@@ -60,6 +60,8 @@ USUAL: Final[Mapping[str, CategoryRights]] = MappingProxyType(
         "self_harm": CategoryRights(dsa="SELF_HARM", strike=0.0),
         "spam": CategoryRights(dsa="SCAMS_AND_FRAUD", strike=0.5, exempt=True),
         "privacy": CategoryRights(dsa="DATA_PROTECTION_AND_PRIVACY_VIOLATIONS", strike=0.5),
+        # The account is restricted for strikes; that is none itself.
+        "conduct": CategoryRights(strike=0.0),
         CHILD_ABUSE: CategoryRights(
             dsa="PROTECTION_OF_MINORS",
             keyword="CHILD_SEXUAL_ABUSE_MATERIAL",

@@ -26,6 +26,9 @@ SIGNALS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "disguised": ("listed term in disguise", "listed terms in disguise"),
         "invisible": ("word split by invisible characters", "words split by invisible characters"),
         "mixed": ("word mixing alphabets", "words mixing alphabets"),
+        "creator_strikes": ("strike against its author", "strikes against its author"),
+        "creator_limited": ("limit on its author's account", "limits on its author's account"),
+        "creator_suspended": ("ban on its author's posts", "bans on its author's posts"),
     }
 )
 TERMS: Final = "terms."

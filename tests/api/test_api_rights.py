@@ -97,3 +97,33 @@ def test_an_account_hears_how_it_stands(restricted: TestClient) -> None:
     assert (before["points"], before["strikes"], before["level"]) == (0, [], "none")
     assert after["points"] == pytest.approx(1.0)
     assert [(s["item_id"], s["category"]) for s in after["strikes"]] == [("held", "hate")]
+
+
+def test_a_sealed_post_is_gone_at_once_and_its_duties_are_told(
+    restricted: TestClient, services: Services
+) -> None:
+    """Sealed by a reviewer; served nowhere; the list has no content; the report is ticked off."""
+    _ok(restricted.post("/v1/sealed", json={"item_id": "fine", "reviewer": "ada"}))
+    (found,) = _ok(restricted.get("/v1/sealed?due=true"))
+    shown = _ok(restricted.get("/v1/items/fine"))
+    exported = restricted.get("/v1/users/bo/export").text
+    verdict = _ok(restricted.get("/v1/verdicts/fine?viewer=adult&surface=profile"))
+    feed = _ok(restricted.get("/v1/feed/zoe"))
+    ticked = _ok(
+        restricted.post(
+            "/v1/sealed/fine/report", json={"by": "eve", "to": "NCMEC", "number": "CT-1"}
+        )
+    )
+    assert (found["item_id"], found["source"]) == ("fine", "person:ada")
+    assert "tea at dawn" not in str((found, shown, exported, verdict))
+    assert (shown["text"], shown["hidden"]) == ("", True)
+    assert (verdict["action"], verdict["decided_by"]) == ("remove", "rule:sealed")
+    assert [item["item_id"] for item in feed["items"]] == []
+    assert ticked["report_number"] == "CT-1"
+    assert _ok(restricted.get("/v1/sealed?due=true")) == []
+    assert restricted.post("/v1/sealed/nothing/report", json={}).status_code in (400, 422)
+    again = restricted.post("/v1/sealed", json={"item_id": "fine", "reviewer": "ada"})
+    assert again.status_code == 409
+    _, secret = services.keys.create("moderators", ["moderation"])
+    restricted.headers["authorization"] = f"Bearer {secret}"
+    assert restricted.get("/v1/sealed").status_code == 403

@@ -28,6 +28,7 @@ from inhouse.api.routes import (
     review,
     rights,
     rules,
+    sealed,
     users,
     verdicts,
 )
@@ -49,6 +50,7 @@ _ROUTES = (
     review,
     appeals,
     rights,
+    sealed,
     experiments,
     rules,
     insight,

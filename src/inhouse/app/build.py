@@ -46,10 +46,12 @@ from inhouse.moderation.reports import Reports
 from inhouse.moderation.review import Review
 from inhouse.moderation.scan import Moderator
 from inhouse.moderation.scorer import GatewayScorer
+from inhouse.moderation.sealed import SealedItems
 from inhouse.moderation.statements.book import Statements
 from inhouse.moderation.strikes import Strikes
-from inhouse.moderation.tools import Rules, Tools, load_rules
+from inhouse.moderation.tools import Rules, Tools, load_rules, vault_of
 from inhouse.moderation.types import Notice, Report
+from inhouse.moderation.vault import Vault
 from inhouse.moderation.verdicts import Verdicts
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.rules.book import RuleBook
@@ -208,13 +210,23 @@ class Services:
     def tools(self) -> Tools:
         """What moderation works with in a serving process, where reach is known."""
         reach = StateReach(self.state)
-        return Tools(rules=self.rules, settings=self.settings.moderation, reach=reach)
+        return Tools(
+            rules=self.rules, settings=self.settings.moderation, reach=reach, vault=self.vault
+        )
+
+    @cached_property
+    def vault(self) -> Vault:
+        return vault_of(self.settings.moderation, self.settings.folder)
+
+    @cached_property
+    def sealed(self) -> SealedItems:
+        return SealedItems(self.database, self.clock, self.tools)
 
     @cached_property
     def moderator(self) -> Moderator:
         """For the worker, which holds no state: a post just made has reached nobody."""
         scorer = RouteScorer(self.routes, GatewayScorer(self.gateway))
-        tools = Tools(rules=self.rules, settings=self.settings.moderation)
+        tools = Tools(rules=self.rules, settings=self.settings.moderation, vault=self.vault)
         return Moderator(self.database, self.clock, scorer, tools)
 
     @contextmanager

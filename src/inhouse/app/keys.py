@@ -26,6 +26,7 @@ SCOPES: Final = {
     "feed": "ask for feeds and explanations",
     "rights": "read what people are told: statements of reasons, answers, strikes",
     "moderation": "read verdicts, review, appeals",
+    "sealed": "see what is sealed for child sexual abuse, without its content, and its duties",
     "experiments": "read and change experiments",
     "rules": "read and change what is pinned, boosted and blocked",
     "insight": "read engagement metrics and the bill",

@@ -17,6 +17,7 @@ from inhouse.models.harvest import Labels
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.train import LATER_SHARE, train_task
 from inhouse.moderation.answers import forget_notifiers
+from inhouse.moderation.sealed import purge
 from inhouse.moderation.strikes import end_expired
 from inhouse.stats.types import NotEnough
 
@@ -69,6 +70,9 @@ class Worker:
         use = self._services
         forgotten = use.database.write(lambda c: forget_notifiers(c, use.clock.now_ms()))
         use.database.write(lambda c: end_expired(c, use.clock.now_ms()))
+        purged = use.database.write(lambda c: purge(c, use.clock.now_ms()))
+        if purged:
+            self._log.info("sealed_purged", items=purged)
         if forgotten:
             self._log.info("notifiers_forgotten", notices=forgotten)
 

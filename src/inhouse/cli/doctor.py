@@ -11,9 +11,11 @@ import typer
 from inhouse.app.build import Services, open_services
 from inhouse.app.communities import chosen_settings, names_in, settings_of
 from inhouse.app.settings import all_rows
+from inhouse.cli.audit import time_of
 from inhouse.cli.output import FAILED, Json, console, print_json, show
 from inhouse.core.errors import InhouseError
 from inhouse.moderation.audit import head_of
+from inhouse.moderation.sealed import REPORT_DUTY
 from inhouse.store.chain import Head
 
 _LEAST_FREE_BYTES = 1_000_000_000
@@ -61,6 +63,7 @@ def _findings(noted: Head | None) -> Iterator[Finding]:
         checks: dict[str, Callable[[Services], Finding]] = {
             "store": _store,
             "moderation": _moderation,
+            "sealed": _sealed,
             "audit": lambda services: _audit(services, noted),
             "feed model": _snapshot,
             "vendors": _vendors,
@@ -86,6 +89,15 @@ def _moderation(services: Services) -> Finding:
     waiting = sum(count.open for count in services.review.counts())
     detail = f"policy {services.policy.version}, {waiting:,} cases wait for a person"
     return Finding(what="moderation", ok=True, detail=detail)
+
+
+def _sealed(services: Services) -> Finding:
+    due, whole = services.sealed.list(due=True), len(services.sealed.list())
+    if due:
+        since = time_of(due[0].at_ms)[:10]
+        detail = f"{len(due):,} of {whole:,} sealed posts not reported, the first since {since}. "
+        return Finding(what="sealed", ok=False, detail=detail + REPORT_DUTY)
+    return Finding(what="sealed", ok=True, detail=f"{whole:,} sealed posts, no duty is open")
 
 
 def _audit(services: Services, noted: Head | None) -> Finding:

@@ -50,7 +50,7 @@ _MOST_IN_A_BYTE: Final = np.iinfo(np.int8).max  # rules
 class _Decided:
     """The answers. The last column is never an item's and always awaiting."""
 
-    rules: Sequence[Rule]  # the built-in one and the policy's
+    rules: Sequence[Rule]  # the built-in ones, what is sealed first, and the policy's
     codes: npt.NDArray[np.uint8]  # [pairs, capacity + 1]
     deciders: npt.NDArray[np.signedinteger]  # [pairs, capacity + 1]: a rule's number, or as above
 
@@ -166,6 +166,8 @@ class DecisionBoard:
                     deciders[held[number]] = number
             codes[called > 0] = _CALL_CODES[viewer][called[called > 0]]
             deciders[called > 0] = _PERSON
+            # What is sealed: no person may say otherwise.
+            codes[held[0]], deciders[held[0]] = CODES["remove"], 0
             codes[awaiting], deciders[awaiting] = AWAITING, _NOBODY
             decided.codes[place, rows] = codes
             decided.deciders[place, rows] = deciders

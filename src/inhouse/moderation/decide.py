@@ -1,7 +1,8 @@
 """From evidence to a decision: pure.
 
-A person's call beats everything; then a post that no model could score waits for a person; then
-the first rule of the policy that matches and speaks for the surface and viewer; else it is shown.
+What is sealed is removed, whoever says otherwise. A person's call beats everything else; then a
+post that no model could score waits for a person; then the first rule of the policy that matches
+and speaks for the surface and viewer; else it is shown.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,9 @@ from inhouse.moderation.policy.match import numbers_of, rule_holds
 from inhouse.moderation.policy.types import Condition, Policy, Rule
 from inhouse.moderation.types import (
     ACTIONS,
+    CHILD_ABUSE,
     CODES,
+    SEALED,
     SURFACES,
     VIEWER_CLASSES,
     Action,
@@ -28,6 +31,7 @@ from inhouse.moderation.types import (
 # The signal of a text that no model could score although it could score others.
 UNSCORED: Final = "unscored"
 _HOLD: Final = MappingProxyType(dict.fromkeys(SURFACES, ACTIONS[CODES["review"]]))
+_REMOVE: Final = MappingProxyType(dict.fromkeys(SURFACES, ACTIONS[CODES["remove"]]))
 UNSCORED_RULE: Final = Rule(
     name=UNSCORED,
     category=UNSCORED,
@@ -35,6 +39,15 @@ UNSCORED_RULE: Final = Rule(
     adult=_HOLD,
     minor=_HOLD,
     why="The post could not be checked automatically; a person will look at it.",
+)
+# The first rule of every policy: sexual abuse of children is shown to nobody (`moderation.sealed`).
+SEALED_RULE: Final = Rule(
+    name=SEALED,
+    category=CHILD_ABUSE,
+    when=((Condition(kind="count", name=SEALED, low=1),),),
+    adult=_REMOVE,
+    minor=_REMOVE,
+    why="The post was found to show sexual abuse of children, which is a crime.",
 )
 NO_RULE: Final = Decision(action="allow", decided_by="no rule", category=None)
 PAIRS: Final = tuple((surface, viewer) for surface in SURFACES for viewer in VIEWER_CLASSES)
@@ -50,7 +63,7 @@ def decide(evidence: Evidence, policy: Policy, surface: Surface, viewer: Viewer)
     Decision(action='remove', decided_by='rule:hate_clear', category='hate')
     """
     seen_by = viewer_class(viewer)
-    if evidence.person is not None:
+    if evidence.person is not None and not evidence.is_sealed:
         return person_decision(evidence.person, seen_by)
     known = numbers_of(evidence)
     for rule in all_rules(policy):
@@ -63,7 +76,7 @@ def decide(evidence: Evidence, policy: Policy, surface: Surface, viewer: Viewer)
 def decide_all(evidence: Evidence, policy: Policy) -> dict[tuple[Surface, ViewerClass], Decision]:
     """The decision for every surface and class of viewers, looking at each rule once."""
     call = evidence.person
-    if call is not None:
+    if call is not None and not evidence.is_sealed:
         return {pair: person_decision(call, pair[1]) for pair in PAIRS}
     known = numbers_of(evidence)
     held = [rule for rule in all_rules(policy) if rule_holds(rule, known)]
@@ -79,8 +92,8 @@ def _first(held: Sequence[Rule], surface: Surface, viewer: ViewerClass) -> Decis
 
 
 def all_rules(policy: Policy) -> Sequence[Rule]:
-    """The policy's rules behind the one that is built in."""
-    return (UNSCORED_RULE, *policy.rules)
+    """The policy's rules behind those that are built in."""
+    return (SEALED_RULE, UNSCORED_RULE, *policy.rules)
 
 
 def rule_decision(rule: Rule, action: Action, viewer: ViewerClass) -> Decision:

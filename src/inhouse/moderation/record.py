@@ -6,8 +6,10 @@ appends verdicts.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.moderation.answers import Decided, Outcome, answer_reports
@@ -16,13 +18,14 @@ from inhouse.moderation.decide import decide_all, strictest
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.statements.keep import Judged, keep_statements
 from inhouse.moderation.strikes import keep_accounts
-from inhouse.moderation.types import Verdict
+from inhouse.moderation.types import SEALED, Verdict
 from inhouse.moderation.verdicts import append_verdicts, evidence_key
-from inhouse.store import chain
+from inhouse.store import chain, tables
 
 VERDICT: Final = "verdict"  # by a rule
 RULING: Final = "ruling"  # by a person: review, or an appeal that was granted
 UNDO: Final = "undo"  # of a ruling
+SEAL: Final = "seal"  # a post is sealed, or no longer
 
 
 def judged(verdict: Verdict, policy: Policy) -> Judged:
@@ -36,6 +39,7 @@ def record_verdicts(
     """Append verdicts and the news of them, and all that is owed, in the caller's transaction."""
     if not found:
         return
+    found = _still_sealed(connection, found, policy)
     append_verdicts(connection, [each.verdict for each in found])
     note_policy(connection, policy, found[0].verdict.at_ms)
     chain.append(connection, [_entry(each, what) for each in found])
@@ -66,13 +70,36 @@ def _entry(each: Judged, what: str) -> chain.Entry:
 
 def _decided(each: Judged, what: str) -> Decided:
     """What those who reported the item are told: a person's word, or that it is taken back."""
-    call = each.verdict.evidence.person
-    action = "allow" if call is None else call.action
+    person, action = each.verdict.evidence.person, strictest(each.decisions.values()).action
     outcome: Outcome = "none" if action == "allow" else "action"
     return Decided(
         item_id=each.verdict.item_id,
         at_ms=each.verdict.at_ms,
-        outcome="reopened" if what == UNDO and call is None else outcome,
+        outcome="reopened" if what == UNDO and person is None else outcome,
         decided_by=each.verdict.decided_by,
         action=action,
     )
+
+
+def _still_sealed(
+    connection: Connection, found: Sequence[Judged], policy: Policy
+) -> Sequence[Judged]:
+    """What is sealed stays so, whatever was found or decided since."""
+    table = tables.sealed
+    if connection.execute(sa.select(table.c.item_id).limit(1)).first() is None:
+        return found
+    ids = [each.verdict.item_id for each in found]
+    sealed: set[str] = set()
+    for start in range(0, len(ids), 500):
+        query = sa.select(table.c.item_id).where(table.c.item_id.in_(ids[start : start + 500]))
+        sealed.update(connection.execute(query).scalars())
+    return [
+        judged(_sealed(each.verdict), policy) if each.verdict.item_id in sealed else each
+        for each in found
+    ]
+
+
+def _sealed(verdict: Verdict) -> Verdict:
+    evidence = verdict.evidence
+    signals = {**evidence.signals, SEALED: 1}
+    return replace(verdict, evidence=replace(evidence, signals=signals), hits=(), note=None)

@@ -19,10 +19,9 @@ from inhouse.moderation.answers import (
     latest_answers,
 )
 from inhouse.moderation.cases import Concern, open_case_of, open_cases
-from inhouse.moderation.policy.rights import CHILD_ABUSE
 from inhouse.moderation.statements.types import REDRESS_MS
 from inhouse.moderation.tools import Tools
-from inhouse.moderation.types import Notice, Report, ReportStatus
+from inhouse.moderation.types import CHILD_ABUSE, Notice, Report, ReportStatus
 from inhouse.moderation.verdicts import latest_verdicts
 from inhouse.store import tables
 from inhouse.store.database import Database

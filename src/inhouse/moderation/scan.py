@@ -26,6 +26,7 @@ from inhouse.moderation.ports import Scores, TextScorer
 from inhouse.moderation.reading import TextReader
 from inhouse.moderation.record import judged, record_verdicts
 from inhouse.moderation.scoring import Asked, Questioner, Readings, labels_of, shortened
+from inhouse.moderation.sealed import seal_matches
 from inhouse.moderation.signals.read import Reading, Text
 from inhouse.moderation.statements.keep import Judged
 from inhouse.moderation.strikes import creator_signals
@@ -85,7 +86,7 @@ class _Done:
 
     judged: Sequence[Judged]  # without persons' calls, which are carried over when written
     views: Mapping[ItemId, int]
-    policy: Policy
+    tools: Tools
     offset: int  # up to which all is dealt with
     now_ms: int
 
@@ -112,7 +113,7 @@ class Moderator:
         done = _Done(
             judged=fresh,
             views=dict(zip(ids, tools.reach.views(ids), strict=True)),
-            policy=tools.rules.policy,
+            tools=tools,
             offset=min((task.first_offset - 1 for task in awaiting), default=found.offset),
             now_ms=self._clock.now_ms(),
         )
@@ -249,6 +250,7 @@ def _keep(connection: Connection, done: _Done) -> tuple[int, int]:
     Another moderator may have been faster, and a person may have decided meanwhile: what the
     store says now counts.
     """
+    policy = done.tools.rules.policy
     before = latest_verdicts(connection, [each.verdict.item_id for each in done.judged])
     fresh: list[Judged] = []
     concerns: list[Concern] = []
@@ -258,11 +260,13 @@ def _keep(connection: Connection, done: _Done) -> tuple[int, int]:
             continue
         call = _call_that_stays(old)
         if call is not None:
-            fresh.append(judged(with_person(each.verdict, call), done.policy))
+            fresh.append(judged(with_person(each.verdict, call), policy))
         else:
             fresh.append(replace(each, first=old is None))
-        concerns += _concerns(each, call)
-    record_verdicts(connection, fresh, done.policy)
+        if not each.verdict.evidence.is_sealed:
+            concerns += _concerns(each, call)
+    others = seal_matches(connection, done.tools, fresh, done.now_ms)
+    record_verdicts(connection, others, policy)
     opened = open_cases(connection, concerns, done.views, done.now_ms)
     if done.offset > _offset(connection):
         set_consumer(connection, CONSUMER, done.offset, done.now_ms)

@@ -63,6 +63,7 @@ class HealthFacts:
     awaiting: int  # posts that are new or changed and not judged yet, counted up to a bound
     queue: int  # open cases
     oldest_case_ms: int | None  # when the oldest open case was opened
+    duties: int = 0  # sealed posts that nobody has reported yet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +92,7 @@ def gather_health(services: Services, now_ms: int) -> HealthFacts:
         awaiting=awaiting_verdict(services.database),
         queue=queue,
         oldest_case_ms=oldest_ms,
+        duties=services.sealed.due(),
     )
 
 
@@ -131,8 +133,15 @@ def awaiting_verdict(database: Database) -> int:
 
 
 def lights(facts: HealthFacts) -> list[Light]:
-    """Every light with its reason."""
-    return [_api(facts), _log(facts), _model_light(facts), _awaiting(facts), _queue(facts)]
+    """Every light with its reason; what the law asks for comes first, where it asks."""
+    always = [_api(facts), _log(facts), _model_light(facts), _awaiting(facts), _queue(facts)]
+    return [_duty(facts), *always] if facts.duties else always
+
+
+def _duty(facts: HealthFacts) -> Light:
+    value = f"{plural(facts.duties, 'sealed post')} to report"
+    remark = "the law sets no long time; inhouse moderate sealed list says what to do"
+    return Light(name="Legal duty", state="bad", value=value, remark=remark)
 
 
 def _api(facts: HealthFacts) -> Light:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inhouse.moderation.policy.types import MISSING, Condition, Kind, Rule
-from inhouse.moderation.types import P_SCALE, Evidence
+from inhouse.moderation.types import P_SCALE, SEALED, Evidence
 
 Number = tuple[Kind, str]
 UNKNOWN: Final[Mapping[Kind, int]] = MappingProxyType({"p": MISSING, "count": 0})
@@ -53,5 +53,7 @@ def numbers_of(evidence: Evidence) -> dict[Number, int]:
         known["count", name] = min(count, MISSING - 1)
     for label in evidence.labels:
         scaled = round(label.p * P_SCALE)
+        if label.is_seal:
+            known["count", SEALED] = 1
         known["p", label.category] = max(scaled, known.get(("p", label.category), 0))
     return known

@@ -10,7 +10,8 @@ import yaml
 from inhouse.moderation.dsa_terms import CATEGORIES, KEYWORDS
 from inhouse.moderation.faults import did_you_mean
 from inhouse.moderation.policy.nodes import YamlFile, kind_of
-from inhouse.moderation.policy.rights import CHILD_ABUSE, CategoryRights, Rights, StrikeRules
+from inhouse.moderation.policy.rights import CategoryRights, Rights, StrikeRules
+from inhouse.moderation.types import CHILD_ABUSE
 
 _FIELDS: Final = ("dsa", "keyword", "ground", "law", "strike", "exempt")
 _GROUNDS: Final = ("terms", "illegal")

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
-Ground = Literal["terms", "illegal"]
+from inhouse.moderation.types import CHILD_ABUSE
 
-# The one category that no policy may soften; see `moderation.sealed`.
-CHILD_ABUSE: Final = "child_abuse"
+Ground = Literal["terms", "illegal"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

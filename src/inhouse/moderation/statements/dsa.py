@@ -60,7 +60,7 @@ def record_of(statement: Statement) -> Record:
         "content_type": [content],
         "category": terms.full(terms.CATEGORY, reasons.dsa_category),
         "territorial_scope": sorted(terms.COUNTRIES),
-        "content_date": _day(reasons.content_ms or statement.at_ms),
+        "content_date": _content_day(statement),
         "application_date": _day(statement.at_ms),
         "decision_facts": reasons.facts[:_MOST_FACTS],
         "source_type": _SOURCES[reasons.source],
@@ -95,6 +95,12 @@ def _decision(statement: Statement) -> Record:
     if until_ms is not None:
         decided[f"end_date_{what}_restriction"] = _day(max(until_ms, statement.at_ms))
     return decided
+
+
+def _content_day(statement: Statement) -> str:
+    """When the post was made; where that is not known, or cannot be, when it was restricted."""
+    day = _day(max(0, statement.reasons.content_ms))
+    return day if day >= _FIRST_CONTENT_DAY else _day(statement.at_ms)
 
 
 def _day(at_ms: int) -> str:

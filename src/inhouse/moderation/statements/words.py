@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from inhouse.moderation.policy.rights import CHILD_ABUSE
 from inhouse.moderation.policy.types import Policy, Rule
 from inhouse.moderation.statements.restriction import Restriction
 from inhouse.moderation.statements.types import Automated, Kind, Source
-from inhouse.moderation.types import Evidence
+from inhouse.moderation.types import CHILD_ABUSE, Evidence
 
 _KIND_WORDS: Final[dict[Kind, str]] = {
     "removed": "is not shown to anybody",

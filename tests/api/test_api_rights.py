@@ -127,3 +127,14 @@ def test_a_sealed_post_is_gone_at_once_and_its_duties_are_told(
     _, secret = services.keys.create("moderators", ["moderation"])
     restricted.headers["authorization"] = f"Bearer {secret}"
     assert restricted.get("/v1/sealed").status_code == 403
+
+
+def test_a_period_is_counted_over_http(restricted: TestClient) -> None:
+    """As JSON and as CSV; a period that is none is refused."""
+    period = f"from_ms=0&until_ms={NOW_MS + 10**9}"
+    told = _ok(restricted.get(f"/v1/transparency?{period}"))
+    lines = restricted.get(f"/v1/transparency?{period}&csv=true")
+    assert told["measures"]["by_kind"] == {"disabled": 1}
+    assert lines.headers["content-type"].startswith("text/csv")
+    assert "measures,made,total,1\r\n" in lines.text
+    assert restricted.get("/v1/transparency?from_ms=5&until_ms=5").status_code == 400

@@ -85,3 +85,15 @@ def test_a_seal_is_lifted_by_two(folder: Path) -> None:
     assert lifted.exit_code == 0
     assert item is not None
     assert (item.text, item.hidden) == ("zebra", False)
+
+
+def test_a_period_is_reported_in_words_json_and_csv(folder: Path) -> None:
+    """One restriction so far, which nobody has looked at."""
+    words = ("moderate", "report", "--from", "2020-01-01", "--to", "2100-01-01")
+    spoken = _call(*words)
+    told = json.loads(_call(*words, "--csv", str(folder / "report.csv"), "--json").stdout)
+
+    assert "1 restrictions: demoted 1" in spoken.stdout
+    assert "taken back: unknown (no trials)" in spoken.stdout
+    assert told["measures"]["by_category"] == {"privacy": 1}
+    assert "measures,by_kind,demoted,1\r\n" in (folder / "report.csv").read_bytes().decode()

@@ -29,6 +29,7 @@ from inhouse.api.routes import (
     rights,
     rules,
     sealed,
+    transparency,
     users,
     verdicts,
 )
@@ -51,6 +52,7 @@ _ROUTES = (
     appeals,
     rights,
     sealed,
+    transparency,
     experiments,
     rules,
     insight,

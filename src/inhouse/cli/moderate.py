@@ -11,6 +11,7 @@ from inhouse.app.build import Services, open_services
 from inhouse.cli.audit import audit
 from inhouse.cli.dsa import app as dsa
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json
+from inhouse.cli.period import report
 from inhouse.cli.sealed import app as sealed
 from inhouse.moderation.policy.examples import DEFAULT_EXAMPLES, load_examples, run_examples
 from inhouse.moderation.policy.parse import load_policy
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 _LIMIT = 2_000
 app.command("audit")(audit)
+app.command("report")(report)
 app.add_typer(dsa, name="dsa")
 app.add_typer(sealed, name="sealed")
 

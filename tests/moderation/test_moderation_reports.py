@@ -168,7 +168,7 @@ def test_a_report_is_acknowledged_and_answered(any_community: Community) -> None
     last = reports.status(filed.report_id)
     assert (last.outcome, last.redress_until_ms) == ("action", None)
     assert last.words == (
-        "A person looked at the post you reported, and it is no longer shown. Thank you."
+        "We looked at the post you reported, and it is no longer shown. Thank you."
     )
     kinds = [row.what for row in Audit(community.database).rows() if row.what == "report"]
     assert len(kinds) == 3

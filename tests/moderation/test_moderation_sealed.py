@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moderation_worlds import Community
 
+from inhouse.catalog.catalog import erase_person as erase_from_catalog
 from inhouse.catalog.types import Item, text_key
 from inhouse.core.errors import ConflictError, InputError, SettingError, StoreError, UnknownError
 from inhouse.core.ids import ItemId, UserId
@@ -284,10 +285,28 @@ def test_a_mistake_is_lifted_by_two(world: Community) -> None:
     verdict = world.latest("bad")
     assert verdict is not None
     assert verdict.decided_by == "rule:hate_likely"
+    status = Reports(world.database, world.clock, world.tools).of_item("bad")[0]
+    told = Reports(world.database, world.clock, world.tools).status(status.report_id)
+    assert told.words == "We are looking again at the post you reported."
     states = {s.category: s.state for s in Statements(world.database).of_item("bad")}
     assert states[CHILD_ABUSE] == "reversed"
     (row,) = Audit(world.database).rows(AuditFilter(what="break_glass"))
     assert row.details == {"reason": "it is a zebra", "second": "eve", "state": "lifted"}
+
+
+def test_nobody_comes_back_by_a_lifted_seal(world: Community) -> None:
+    """Of an author who was erased meanwhile the hold ends, and nothing is restored."""
+    sealed = _sealed(world)
+    sealed.seal("bad", "ben")
+
+    def erase(connection: sa.Connection) -> None:
+        erase_from_catalog(connection, ["ana"], ["bad"])
+        erase_person(connection, ["ana"], ["bad"], 2_000)
+
+    world.database.write(erase)
+    sealed.lift("bad", ("ben", "eve"), "it is a zebra")
+    assert (world.catalog.item("bad"), sealed.list()) == (None, [])
+    assert _tables_with(world.database, "'ana'") == []
 
 
 def test_wrong_calls_are_refused(world: Community) -> None:

@@ -133,7 +133,7 @@ def _words(decided: Decided) -> str:
     if decided.outcome == "none":
         return _NONE_WORDS
     done = _ACTION_WORDS[decided.action]
-    return f"A person looked at the post you reported, and {done}. Thank you."
+    return f"We looked at the post you reported, and {done}. Thank you."
 
 
 def _entry(report_id: str, decided: Decided) -> chain.Entry:

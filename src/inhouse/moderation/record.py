@@ -70,12 +70,15 @@ def _entry(each: Judged, what: str) -> chain.Entry:
 
 def _decided(each: Judged, what: str) -> Decided:
     """What those who reported the item are told: a person's word, or that it is taken back."""
-    person, action = each.verdict.evidence.person, strictest(each.decisions.values()).action
+    evidence, action = each.verdict.evidence, strictest(each.decisions.values()).action
     outcome: Outcome = "none" if action == "allow" else "action"
+    undone = what == UNDO and evidence.person is None
+    if undone or (what == SEAL and not evidence.is_sealed):
+        outcome = "reopened"
     return Decided(
         item_id=each.verdict.item_id,
         at_ms=each.verdict.at_ms,
-        outcome="reopened" if what == UNDO and person is None else outcome,
+        outcome=outcome,
         decided_by=each.verdict.decided_by,
         action=action,
     )

@@ -161,7 +161,8 @@ class SealedItems:
         return self.tools.vault.unlock(self._database.write(write))
 
     def lift(self, item_id: str, people: tuple[str, str], reason: str) -> None:
-        """It was a mistake, two people say: the post is what it was and is judged anew. Raises
+        """It was a mistake, two people say: the post is what it was and is judged anew; of an
+        author who was erased meanwhile nothing comes back. Raises
         InputError where they are one person, ConflictError where it is removed already."""
         by, second = map(checked_name, people)
         _check_reason(reason)
@@ -173,6 +174,12 @@ class SealedItems:
             content = self.tools.vault.unlock(_content(_row(connection, item_id)))
             table = tables.sealed
             connection.execute(table.delete().where(table.c.item_id == item_id))
+            told = {"reason": reason, "second": second, "state": "lifted"}
+            _note(connection, "break_glass", (item_id, by, now_ms), dict(told))
+            items = tables.items
+            there = sa.select(items.c.item_id).where(items.c.item_id == item_id)
+            if connection.execute(there).first() is None:
+                return  # its author was erased meanwhile: nothing comes back
             replace_item(connection, msgspec.json.decode(content, type=Item))
             verdict = latest_verdicts(connection, [item_id])[ItemId(item_id)]
             fresh = dataclasses.replace(
@@ -184,8 +191,6 @@ class SealedItems:
                 note="seal lifted",
             )
             record_verdicts(connection, [judged(fresh, policy)], policy, SEAL)
-            told: dict[str, object] = {"reason": reason, "second": second, "state": "lifted"}
-            _note(connection, "break_glass", (item_id, by, now_ms), told)
 
         self._database.write(write)
 

@@ -50,6 +50,7 @@ SEALED_RULE: Final = Rule(
     why="The post was found to show sexual abuse of children, which is a crime.",
 )
 NO_RULE: Final = Decision(action="allow", decided_by="no rule", category=None)
+SEALED_BY: Final = f"rule:{SEALED_RULE.name}"
 PAIRS: Final = tuple((surface, viewer) for surface in SURFACES for viewer in VIEWER_CLASSES)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from inhouse.moderation.answers import Decided, Outcome, answer_reports
 from inhouse.moderation.audit import note_policy
-from inhouse.moderation.decide import decide_all, strictest
+from inhouse.moderation.decide import NO_RULE, SEALED_BY, decide_all, strictest
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.statements.keep import Judged, keep_statements
 from inhouse.moderation.strikes import keep_accounts
@@ -52,7 +52,8 @@ def record_verdicts(
 
 
 def _entry(each: Judged, what: str) -> chain.Entry:
-    verdict, decision = each.verdict, strictest(each.decisions.values())
+    verdict = each.verdict
+    decision = NO_RULE if each.is_clear else strictest(each.decisions.values())
     return chain.Entry(
         at_ms=verdict.at_ms,
         what=what,
@@ -91,7 +92,7 @@ def _still_sealed(
     table = tables.sealed
     if connection.execute(sa.select(table.c.item_id).limit(1)).first() is None:
         return found
-    ids = [each.verdict.item_id for each in found]
+    ids = [each.verdict.item_id for each in found if not each.is_sealed]
     sealed: set[str] = set()
     for start in range(0, len(ids), 500):
         query = sa.select(table.c.item_id).where(table.c.item_id.in_(ids[start : start + 500]))
@@ -105,4 +106,5 @@ def _still_sealed(
 def _sealed(verdict: Verdict) -> Verdict:
     evidence = verdict.evidence
     signals = {**evidence.signals, SEALED: 1}
-    return replace(verdict, evidence=replace(evidence, signals=signals), hits=(), note=None)
+    sealed = replace(evidence, signals=signals)
+    return replace(verdict, evidence=sealed, hits=(), note=None, decided_by=SEALED_BY)

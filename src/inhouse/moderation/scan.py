@@ -263,7 +263,7 @@ def _keep(connection: Connection, done: _Done) -> tuple[int, int]:
             fresh.append(judged(with_person(each.verdict, call), policy))
         else:
             fresh.append(replace(each, first=old is None))
-        if not each.verdict.evidence.is_sealed:
+        if not each.is_sealed:
             concerns += _concerns(each, call)
     others = seal_matches(connection, done.tools, fresh, done.now_ms)
     record_verdicts(connection, others, policy)

@@ -211,7 +211,8 @@ def seal_matches(
     others = []
     for each in found:
         verdict = each.verdict
-        match = next((label for label in verdict.evidence.labels if label.is_seal), None)
+        labels = verdict.evidence.labels if each.is_sealed else ()
+        match = next((label for label in labels if label.is_seal), None)
         if match is None:
             others.append(each)
         else:

@@ -182,13 +182,15 @@ def end_expired(connection: Connection, now_ms: int) -> int:
 def _statements(
     connection: Connection, user_ids: Sequence[str], rights: Rights, now_ms: int
 ) -> dict[UserId, list[Statement]]:
-    """Statements young enough to count, by person."""
+    """Statements young enough to count, by person: of posts that were restricted because the
+    account was, there may be many, and none counts."""
     table = tables.statements
+    counts = table.c.item_id.is_(None) | (table.c.category != CONDUCT)
     since_ms = now_ms - round(_FORGOTTEN_AFTER * rights.strikes.half_life_days * DAY_MS)
     found: dict[UserId, list[Statement]] = {}
     for start in range(0, len(user_ids), _CHUNK):
         some = user_ids[start : start + _CHUNK]
-        query = sa.select(table).where(table.c.user_id.in_(some), table.c.at_ms >= since_ms)
+        query = sa.select(table).where(table.c.user_id.in_(some), table.c.at_ms >= since_ms, counts)
         for row in connection.execute(query):
             statement = statement_of_row(row)
             found.setdefault(statement.user_id, []).append(statement)

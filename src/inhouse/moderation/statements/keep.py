@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.core.ids import ItemId, UserId, new_id
-from inhouse.moderation.decide import decide_all
+from inhouse.moderation.decide import NO_RULE, SEALED_BY, decide_all
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.statements.restriction import Decisions, Restriction, restriction_of
 from inhouse.moderation.statements.types import (
@@ -40,6 +40,16 @@ class Judged:
     decisions: Decisions  # for every surface and class of viewers
     first: bool = False  # whether the item had no verdict before
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the post is sealed; that decides for everybody everywhere."""
+        return self.decisions["feed", "adult"].decided_by == SEALED_BY
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether no rule and nobody speaks against the post: so it is with most of them."""
+        return self.verdict.decided_by == NO_RULE.decided_by
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Post:
@@ -56,7 +66,10 @@ def keep_statements(
 ) -> frozenset[UserId]:
     """Make, end and leave statements as the verdicts say, in the caller's transaction. Returns
     whose statements changed."""
-    wishes = {each.verdict.item_id: restriction_of(each.decisions) for each in found}
+    wishes = {
+        each.verdict.item_id: None if each.is_clear else restriction_of(each.decisions)
+        for each in found
+    }
     known = [each.verdict.item_id for each in found if not each.first]
     standing = in_force(connection, known)
     restricted = [item_id for item_id, restriction in wishes.items() if restriction is not None]

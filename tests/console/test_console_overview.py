@@ -55,6 +55,17 @@ def test_everything_well_is_said_so() -> None:
     ]
 
 
+def test_a_legal_duty_comes_first() -> None:
+    """Where a sealed post is not reported yet, the overview begins with it."""
+    first = lights(dataclasses.replace(WELL, duties=2))[0]
+
+    assert (first.name, first.state, first.value) == (
+        "Legal duty",
+        "bad",
+        "2 sealed posts to report",
+    )
+
+
 def test_what_is_not_well_says_what_to_do() -> None:
     """Each light turns for its own reason."""
     down = _light("API", api=None)

@@ -5,9 +5,16 @@ from moderation_worlds import Community
 
 from inhouse.core.errors import ConflictError, InputError, UnknownError
 from inhouse.models.harvest import Labels
-from inhouse.moderation.appeals import Appeals
+from inhouse.moderation.appeals import Appeals, Instead
+from inhouse.moderation.audit import Audit
 from inhouse.moderation.decide import decide
+from inhouse.moderation.reports import Reports
 from inhouse.moderation.review import Review
+from inhouse.moderation.statements.book import Statements
+from inhouse.moderation.statements.types import REDRESS_MS
+
+REMOVE = Instead(action="remove", category="hate")
+LIMIT = Instead(action="limit", category="hate")
 
 
 @pytest.fixture
@@ -95,3 +102,94 @@ def test_wrong_outcomes_are_refused(appeals: Appeals) -> None:
     appeals.decide(opened.appeal_id, "ada", "uphold", "No.")
     with pytest.raises(ConflictError, match="is upheld already"):
         appeals.decide(opened.appeal_id, "ben", "overturn", "Yes.")
+
+
+@pytest.fixture
+def unheard(any_community: Community) -> str:
+    """The id of Zoe's report on a post that Ada left as it is."""
+    community = any_community
+    community.post(fine="plain")
+    community.scan()
+    reports = Reports(community.database, community.clock, community.tools)
+    filed = reports.file("fine", "zoe", "hate")
+    assert filed.case_id is not None
+    review = Review(community.database, community.clock, community.tools)
+    review.decide(filed.case_id, "ada", "allow", None, None)
+    community.wait(5)
+    return filed.report_id
+
+
+def _appeals(community: Community) -> Appeals:
+    return Appeals(community.database, community.clock, community.tools)
+
+
+def test_a_reporter_may_object_to_no_action(any_community: Community, unheard: str) -> None:
+    """Somebody else looks, restricts the post, and everybody is told."""
+    appeals = _appeals(any_community)
+    opened = appeals.open("fine", "zoe", "It is an attack.", unheard)
+    with pytest.raises(ConflictError, match="ada made the decision that is appealed"):
+        appeals.decide(opened.appeal_id, "ada", "overturn", "Yes.", REMOVE)
+    with pytest.raises(InputError, match="give action and category"):
+        appeals.decide(opened.appeal_id, "ben", "overturn", "Yes.")
+    done = appeals.decide(
+        opened.appeal_id,
+        "ben",
+        "overturn",
+        "You are right.",
+        REMOVE,
+    )
+    assert (done.state, done.report_id) == ("overturned", unheard)
+    assert appeals.of_user("zoe") == [done]
+    verdict = any_community.latest("fine")
+    assert verdict is not None
+    assert verdict.decided_by == "person:ben"
+    status = Reports(any_community.database, any_community.clock, any_community.tools).status(
+        unheard
+    )
+    assert status.outcome == "action"
+    (statement,) = Statements(any_community.database).of_user("by_fine")
+    assert (statement.kinds, statement.state) == (("removed",), "in_force")
+    (row,) = [r for r in Audit(any_community.database).rows() if r.what == "appeal"]
+    assert row.actor == "person:ben"
+    assert row.details == {"appeal": opened.appeal_id, "outcome": "overturned", "of": "reporter"}
+
+
+def test_reporters_appeals_that_are_wrong_are_refused(
+    any_community: Community, unheard: str
+) -> None:
+    """Only by one's own report on that post, after no action, for six months, once at a time."""
+    appeals = _appeals(any_community)
+    with pytest.raises(UnknownError, match="no report 'x' of the item fine"):
+        appeals.open("fine", "zoe", "Why?", "x")
+    with pytest.raises(InputError, match="only who reported an item can appeal by their report"):
+        appeals.open("fine", "yan", "Why?", unheard)
+    any_community.post(other="plain too")
+    fresh = Reports(any_community.database, any_community.clock, any_community.tools).file(
+        "other", "zoe", "hate"
+    )
+    with pytest.raises(ConflictError, match="was not answered with no action"):
+        appeals.open("other", "zoe", "Why?", fresh.report_id)
+    appeals.open("fine", "zoe", "Why?", unheard)
+    with pytest.raises(ConflictError, match="is open already"):
+        appeals.open("fine", "zoe", "Why?", unheard)
+
+
+def test_appeals_are_taken_for_six_months(any_community: Community, unheard: str) -> None:
+    """Of authors and reporters alike."""
+    any_community.post(bad="hate=0.95")
+    any_community.scan()
+    any_community.wait(REDRESS_MS - 10)
+    _appeals(any_community).open("bad", "by_bad", "Why?")
+    any_community.wait(11)
+    with pytest.raises(ConflictError, match="the decision is of 1970-01-01; appeals are taken for"):
+        _appeals(any_community).open("fine", "zoe", "Why?", unheard)
+
+
+def test_an_authors_appeal_is_not_granted_by_another_restriction(
+    appeals: Appeals, community: Community
+) -> None:
+    """It is granted or it is not."""
+    opened = appeals.open("bad", "by_bad", "Why?")
+    with pytest.raises(InputError, match="granted by allowing the item; leave action out"):
+        appeals.decide(opened.appeal_id, "ada", "overturn", "So-so.", LIMIT)
+    assert community.history("bad")[-1].decided_by == "rule:hate_clear"

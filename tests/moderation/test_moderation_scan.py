@@ -295,16 +295,16 @@ from inhouse.store.database import StoreSettings, open_database
 from moderation_worlds import make_community
 
 community = make_community(open_database(StoreSettings(folder=sys.argv[1])))
-append, left = scan.append_verdicts, int(sys.argv[3])
+append, left = scan.record_verdicts, int(sys.argv[3])
 
-def append_and_die(connection, verdicts):
+def append_and_die(connection, fresh, policy):
     global left
-    append(connection, verdicts)
+    append(connection, fresh, policy)
     left -= 1
     if left == 0:
         os.kill(os.getpid(), 9)
 
-scan.append_verdicts = append_and_die
+scan.record_verdicts = append_and_die
 while asyncio.run(community.moderator.scan(7)).read:
     pass
 """

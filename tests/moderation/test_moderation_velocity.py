@@ -11,7 +11,7 @@ from inhouse.catalog.types import Item, User
 from inhouse.core.clock import DAY_MS, HOUR_MS
 from inhouse.core.ids import ItemId, UserId
 from inhouse.moderation.circumstances import Circumstances
-from inhouse.moderation.ports import NoStrikes
+from inhouse.moderation.policy.parse import load_policy
 from inhouse.moderation.reporters import complaints, qualities, weight_of
 from inhouse.moderation.reports import Reports
 from inhouse.moderation.review import CaseFilter, Review
@@ -101,13 +101,6 @@ def test_short_texts_are_no_campaign_and_links_differ_by_site_and_path() -> None
     assert link_key("a.com/x") != link_key("a.com/y")
 
 
-class TwoStrikes:
-    """Against everybody."""
-
-    def active(self, creator_ids: list[UserId]) -> list[int]:
-        return [2] * len(creator_ids)
-
-
 def flood(count: int, first: int = 0, creator: str = "ann") -> list[Item]:
     return [
         Item(
@@ -154,7 +147,7 @@ def test_an_import_of_old_posts_is_no_flood(community: Community) -> None:
 
 
 def test_creators_standing_is_known(community: Community) -> None:
-    """Strikes where somebody counts them; the age of an account by begun days, where known."""
+    """The age of an account by begun days, where it is known; pictures seen before."""
     community.wait(NOW)
     users = [
         User(user_id=UserId("new"), created_ms=NOW - HOUR_MS),
@@ -167,12 +160,10 @@ def test_creators_standing_is_known(community: Community) -> None:
         Item(item_id=ItemId(n), creator_id=UserId(n), text="bread", created_ms=NOW) for n in names
     ]
     around = Circumstances(community.database)
-    found = around.signals([(item, ()) for item in items], NoStrikes(), NOW)
+    found = around.signals([(item, ()) for item in items], load_policy(), NOW)
     assert found == [{"creator_age_days": 1}, {"creator_age_days": 11}, {}, {}]
-    struck = Circumstances(community.database).signals([(items[3], ())], TwoStrikes(), NOW)
-    assert struck == [{"creator_strikes": 2}]
     hashed = {items[2].item_id: ["f00"], items[3].item_id: ["f00"]}
-    pictures = around.signals([(i, ()) for i in items[2:]], NoStrikes(), NOW, hashed)
+    pictures = around.signals([(i, ()) for i in items[2:]], load_policy(), NOW, hashed)
     assert pictures == [{}, {"hash_posts_1h": 2}]
 
 

@@ -1,11 +1,13 @@
 """The only place that builds objects from settings: every part of a process, made on first use."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Final
+
+from sqlalchemy.engine import Connection
 
 from inhouse.app.communities import chosen_settings
 from inhouse.app.decisions import BoardKeeper
@@ -38,17 +40,23 @@ from inhouse.models.owned.registry import Registry
 from inhouse.models.routes import Routes
 from inhouse.models.vendors import read_vendors
 from inhouse.moderation.appeals import Appeals
+from inhouse.moderation.audit import Audit
 from inhouse.moderation.board import DecisionBoard
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.reading import SpreadReader
+from inhouse.moderation.record import follow_policy
 from inhouse.moderation.refresh import Refresher
 from inhouse.moderation.reports import Reports
-from inhouse.moderation.rescan import Rescan
+from inhouse.moderation.rescan import Changed, Rescan
 from inhouse.moderation.review import Review
 from inhouse.moderation.scan import Moderator
 from inhouse.moderation.scorer import GatewayScorer
-from inhouse.moderation.tools import Rules, Tools, load_rules
-from inhouse.moderation.types import Report
+from inhouse.moderation.sealed import SealedItems
+from inhouse.moderation.statements.book import Statements
+from inhouse.moderation.strikes import Strikes
+from inhouse.moderation.tools import Rules, Tools, load_rules, vault_of
+from inhouse.moderation.types import Notice, Report
+from inhouse.moderation.vault import Vault
 from inhouse.moderation.verdicts import Verdicts
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.rules.book import RuleBook
@@ -196,10 +204,28 @@ class Services:
         return Verdicts(self.database)
 
     @cached_property
+    def audit(self) -> Audit:
+        return Audit(self.database)
+
+    @cached_property
+    def statements(self) -> Statements:
+        return Statements(self.database)
+
+    @cached_property
     def tools(self) -> Tools:
         """What moderation works with in a serving process, where reach is known."""
         reach = StateReach(self.state)
-        return Tools(rules=self.rules, settings=self.settings.moderation, reach=reach)
+        return Tools(
+            rules=self.rules, settings=self.settings.moderation, reach=reach, vault=self.vault
+        )
+
+    @cached_property
+    def vault(self) -> Vault:
+        return vault_of(self.settings.moderation, self.settings.folder)
+
+    @cached_property
+    def sealed(self) -> SealedItems:
+        return SealedItems(self.database, self.clock, self.tools)
 
     @cached_property
     def scorer(self) -> RouteScorer:
@@ -208,7 +234,7 @@ class Services:
     @cached_property
     def work_tools(self) -> Tools:
         """For the worker, which holds no state: a post just made has reached nobody."""
-        return Tools(rules=self.rules, settings=self.settings.moderation)
+        return Tools(rules=self.rules, settings=self.settings.moderation, vault=self.vault)
 
     @cached_property
     def moderator(self) -> Moderator:
@@ -218,7 +244,13 @@ class Services:
     def rescan(self) -> Rescan:
         tools = self.work_tools
         refresher = Refresher(self.catalog, self.clock, self.scorer, tools)
-        return Rescan(self.database, self.clock, tools, refresher)
+        rescan = Rescan(self.database, self.clock, tools, refresher)
+        rescan.subscribe(self._tell_authors)
+        return rescan
+
+    def _tell_authors(self, connection: Connection, changed: Sequence[Changed]) -> None:
+        decided = {one.item_id: one.after for one in changed}
+        follow_policy(connection, decided, self.policy, self.clock.now_ms())
 
     @contextmanager
     def many_readers(self) -> Iterator[None]:
@@ -243,14 +275,23 @@ class Services:
         return Review(self.database, self.clock, self.tools)
 
     @cached_property
+    def strikes(self) -> Strikes:
+        return Strikes(self.database, self.clock, self.tools)
+
+    @cached_property
     def appeals(self) -> Appeals:
         return Appeals(self.database, self.clock, self.tools)
 
     def file_report(
-        self, item_id: str, reporter_id: str, category: str, note: str | None
+        self,
+        item_id: str,
+        reporter_id: str,
+        category: str,
+        note: str | None,
+        notice: Notice | None = None,
     ) -> Report:
         """Keep a report; it is something the person did, so the event log hears of it too."""
-        report = self.reports.file(item_id, reporter_id, category, note)
+        report = self.reports.file(item_id, reporter_id, category, note, notice)
         event = Event(
             event_id=EventId(report.report_id),
             at_ms=report.at_ms,

@@ -16,9 +16,13 @@ from inhouse.events.sessions import Sessions
 from inhouse.models.harvest import Labels
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.train import LATER_SHARE, train_task
+from inhouse.moderation.answers import forget_notifiers
+from inhouse.moderation.sealed import purge
+from inhouse.moderation.strikes import end_expired
 from inhouse.stats.types import NotEnough
 
 _MODELS_EVERY_S: Final = 5.0
+_TIDY_EVERY_S: Final = 3_600.0
 # A model is trained anew when there are so many times the labels its last version knew of.
 _GROWTH: Final = 1.25
 
@@ -30,6 +34,7 @@ class Worker:
         self._services = services
         self._runner = asyncio.Runner()
         self._looked_s = 0.0
+        self._tidied_s = float("-inf")
         self._eraser = Eraser(services)
         self._has_adopted = False
         self._sessions = Sessions(services.database)
@@ -44,6 +49,9 @@ class Worker:
             self._look_after_models()
             self._sessions.expire(SystemClock().now_ms())
             self._looked_s = time.monotonic()
+        if time.monotonic() - self._tidied_s >= _TIDY_EVERY_S:
+            self._tidy()
+            self._tidied_s = time.monotonic()
         return scanned or rescanned
 
     def close(self) -> None:
@@ -68,6 +76,17 @@ class Worker:
                 self._log.info("policy_adopted", policy=begun.policy_version, signals=begun.signals)
         progress = self._runner.run(rescan.step())
         return progress is not None and progress.state == "running"
+
+    def _tidy(self) -> None:
+        """Let go of what may not be kept any longer."""
+        use = self._services
+        forgotten = use.database.write(lambda c: forget_notifiers(c, use.clock.now_ms()))
+        use.database.write(lambda c: end_expired(c, use.clock.now_ms()))
+        purged = use.database.write(lambda c: purge(c, use.clock.now_ms()))
+        if purged:
+            self._log.info("sealed_purged", items=purged)
+        if forgotten:
+            self._log.info("notifiers_forgotten", notices=forgotten)
 
     def _look_after_models(self) -> None:
         use = self._services

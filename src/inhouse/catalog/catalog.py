@@ -143,13 +143,22 @@ class Catalog:
 
 
 def put_items(connection: Connection, items: Sequence[Item]) -> Put:
-    """Upsert items in the caller's transaction and tell of those that differ."""
+    """Upsert items in the caller's transaction and tell of those that differ. What moderation has
+    sealed stays as it is."""
     last = {item.item_id: _as_stored(item) for item in items}
+    for item_id in _sealed(connection, last):
+        del last[item_id]
     known = {
         i.item_id: i
         for i in map(item_of_row, _rows_by_id(connection, tables.items, "item_id", last))
     }
     return _put(connection, "item", tables.items, last, known)
+
+
+def replace_item(connection: Connection, item: Item) -> None:
+    """Overwrite an item, sealed or not, and tell of it; in the caller's transaction."""
+    upsert(connection, tables.items, [_row(item)])
+    tell(connection, "item", [item.item_id])
 
 
 def put_users(connection: Connection, users: Sequence[User]) -> Put:
@@ -203,6 +212,13 @@ def _put(
     tell(connection, entity, [getattr(thing, key) for thing in differ])
     created = len(given) - len(known)
     return Put(created=created, updated=len(differ) - created, unchanged=len(given) - len(differ))
+
+
+def _sealed(connection: Connection, ids: Iterable[str]) -> list[ItemId]:
+    table = tables.sealed
+    if connection.execute(sa.select(table.c.item_id).limit(1)).first() is None:
+        return []
+    return [row.item_id for row in _rows_by_id(connection, table, "item_id", ids)]
 
 
 def _rows_by_id(connection: Connection, table: sa.Table, key: str, ids: Iterable[str]) -> list[Any]:

@@ -11,9 +11,13 @@ import typer
 from inhouse.app.build import Services, open_services
 from inhouse.app.communities import chosen_settings, names_in, settings_of
 from inhouse.app.settings import all_rows
+from inhouse.cli.audit import time_of
 from inhouse.cli.output import FAILED, Json, console, print_json, show
 from inhouse.core.errors import InhouseError
+from inhouse.moderation.audit import head_of
 from inhouse.moderation.breaker import open_breakers, opening_in_words
+from inhouse.moderation.sealed import REPORT_DUTY
+from inhouse.store.chain import Head
 
 _LEAST_FREE_BYTES = 1_000_000_000
 
@@ -31,13 +35,18 @@ def doctor(
     settings: Annotated[
         bool, typer.Option("--settings", help="list every setting instead")
     ] = False,
+    head: Annotated[
+        str | None,
+        typer.Option(help="NUMBER:HASH of the audit chain as noted earlier; finds a cut-off end"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Look at settings, store, log, models and disk; exit code 1 where something is wrong."""
+    """Look at settings, store, log, audit chain, models and disk; exit code 1 where something is
+    wrong."""
     if settings:
         _show_settings(as_json=as_json)
         return
-    findings = list(_findings())
+    findings = list(_findings(None if head is None else head_of(head)))
     columns = (
         ("", lambda f: "ok" if f.ok else "WRONG"),
         ("what", lambda f: f.what),
@@ -48,7 +57,7 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
-def _findings() -> Iterator[Finding]:
+def _findings(noted: Head | None) -> Iterator[Finding]:
     loaded = chosen_settings()  # faulty settings are an error of their own, with every fault
     yield Finding(what="settings", ok=True, detail="all can be used")
     with open_services(loaded) as services:
@@ -56,6 +65,8 @@ def _findings() -> Iterator[Finding]:
             "store": _store,
             "moderation": _moderation,
             "circuit breaker": _breaker,
+            "sealed": _sealed,
+            "audit": lambda services: _audit(services, noted),
             "feed model": _snapshot,
             "vendors": _vendors,
             "disk": _disk,
@@ -88,6 +99,24 @@ def _breaker(services: Services) -> Finding:
     advice = "look at what was removed, then `inhouse moderate breaker reset`"
     detail = f"open: {words}; {advice}" if standing else "closed"
     return Finding(what="circuit breaker", ok=not standing, detail=detail)
+
+
+def _sealed(services: Services) -> Finding:
+    due, whole = services.sealed.list(due=True), len(services.sealed.list())
+    if due:
+        since = time_of(due[0].at_ms)[:10]
+        detail = f"{len(due):,} of {whole:,} sealed posts not reported, the first since {since}. "
+        return Finding(what="sealed", ok=False, detail=detail + REPORT_DUTY)
+    return Finding(what="sealed", ok=True, detail=f"{whole:,} sealed posts, no duty is open")
+
+
+def _audit(services: Services, noted: Head | None) -> Finding:
+    checked = services.audit.check(noted)
+    if checked.fault is not None:
+        detail = f"{checked.fault.detail}; keep a copy of the database and find out who wrote to it"
+        return Finding(what="audit", ok=False, detail=detail)
+    detail = f"{checked.rows:,} decisions, chain whole, {checked.blanked:,} blanked by erasures"
+    return Finding(what="audit", ok=True, detail=f"{detail}, head {checked.head}")
 
 
 def _snapshot(services: Services) -> Finding:

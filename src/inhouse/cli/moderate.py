@@ -1,4 +1,4 @@
-"""inhouse moderate: judge what waits, and check a policy before it goes live."""
+"""inhouse moderate: judge what waits, check a policy, show what was decided."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,8 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from inhouse.app.build import Services, open_services
+from inhouse.cli.audit import audit
+from inhouse.cli.dsa import app as dsa
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json, progress_bar
+from inhouse.cli.period import report
 from inhouse.cli.policy_report import print_backtest, print_shadow
+from inhouse.cli.sealed import app as sealed
 from inhouse.core.clock import DAY_MS
 from inhouse.moderation.backtest import backtest
 from inhouse.moderation.breaker import close_breakers, open_breakers, opening_in_words
@@ -34,6 +38,10 @@ breaker_app = typer.Typer(
 )
 app.add_typer(breaker_app, name="breaker")
 _LIMIT = 2_000
+app.command("audit")(audit)
+app.command("report")(report)
+app.add_typer(dsa, name="dsa")
+app.add_typer(sealed, name="sealed")
 Days = Annotated[int | None, typer.Option(min=1, help="only posts judged in so many days")]
 Newest = Annotated[int | None, typer.Option(min=1, help="only so many posts, the newest")]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from inhouse.models.comparisons import live_agreement
 from inhouse.models.cutover import Candidate, Evidence, Step, accepted, next_step
@@ -14,7 +15,7 @@ from inhouse.models.owned.registry import Registry
 from inhouse.models.parity import Parity
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import Route
-from inhouse.store import tables
+from inhouse.store import chain, tables
 from inhouse.store.database import Database
 
 
@@ -67,7 +68,19 @@ class Routes:
             "decided_by": change.decided_by,
             "reason": change.reason,
         }
-        self._database.write(lambda connection: connection.execute(tables.routes.insert(), row))
+        told: dict[str, object] = {
+            "task": change.route.task,
+            "stage": change.route.stage,
+            "primary": change.route.primary,
+            "owned": change.route.owned,
+        }
+        entry = chain.Entry(at_ms=change.at_ms, what="model", actor=change.decided_by, details=told)
+
+        def write(connection: Connection) -> None:
+            connection.execute(tables.routes.insert(), row)
+            chain.append(connection, [entry])
+
+        self._database.write(write)
 
     def step(self, task: str, registry: Registry, settings: ModelSettings, now_ms: int) -> Step:
         """Look at the evidence and go one step, or stay; a change is stored."""

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from inhouse.moderation.decide import compiled, decision_of, person_decision
+from inhouse.moderation.decide import SEALED_PLACE, compiled, decision_of, person_decision
 from inhouse.moderation.policy.compiled import NO_RULE_HOLDS, PAIRS, PLACE, Compiled
 from inhouse.moderation.policy.match import UNKNOWN, Number, numbers_of
 from inhouse.moderation.policy.types import Policy
@@ -148,8 +148,9 @@ class DecisionBoard:
         awaiting = (judged == 0) | ((current != 0) & (current != judged))
         for place, (_, viewer) in enumerate(PAIRS):
             codes, deciders = found.codes[place], found.deciders[place]
-            codes[called > 0] = _CALL_CODES[viewer][called[called > 0]]
-            deciders[called > 0] = _PERSON
+            free = (called > 0) & (deciders != SEALED_PLACE)
+            codes[free] = _CALL_CODES[viewer][called[free]]
+            deciders[free] = _PERSON
             codes[awaiting], deciders[awaiting] = AWAITING, _NOBODY
             decided.codes[place, rows] = codes
             decided.deciders[place, rows] = deciders

@@ -12,9 +12,10 @@ from inhouse.catalog.types import Item, post_text, text_key
 from inhouse.core.clock import DAY_MS, HOUR_MS
 from inhouse.core.ids import ItemId
 from inhouse.moderation.history import last_verdict, offset_before
-from inhouse.moderation.ports import Strikes
+from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.reporters import NO_COMPLAINTS, Complaints, complaints
-from inhouse.moderation.signals.counted import AGE_DAYS, REPORTS, STRIKES, TRUSTED_REPORTS
+from inhouse.moderation.signals.counted import AGE_DAYS, REPORTS, TRUSTED_REPORTS
+from inhouse.moderation.strikes import creator_signals
 from inhouse.moderation.types import Hit
 from inhouse.moderation.velocity import Post, Velocity
 from inhouse.store import tables
@@ -46,7 +47,7 @@ class Circumstances:
     def signals(
         self,
         posts: Sequence[tuple[Item, Sequence[Hit]]],
-        strikes: Strikes,
+        policy: Policy,
         now_ms: int,
         hashes: Mapping[ItemId, Sequence[str]] | None = None,
     ) -> list[dict[str, int]]:
@@ -54,7 +55,7 @@ class Circumstances:
         hashes: of the pictures of those that have some. Takes in every post."""
         velocity = self._velocity or self._rebuilt(now_ms)
         items = [item for item, _ in posts]
-        standing = self._standing(items, strikes, now_ms)
+        standing = self._standing(items, policy, now_ms)
         with self._database.read() as connection:
             reported = complaints(connection, [item.item_id for item in items])
         found = []
@@ -65,19 +66,18 @@ class Circumstances:
             found.append({**velocity.add(post), **known, **told})
         return found
 
-    def _standing(
-        self, items: Sequence[Item], strikes: Strikes, now_ms: int
-    ) -> list[dict[str, int]]:
+    def _standing(self, items: Sequence[Item], policy: Policy, now_ms: int) -> list[dict[str, int]]:
         creators = list(dict.fromkeys(item.creator_id for item in items))
-        against = dict(zip(creators, strikes.active(creators), strict=True))
+        with self._database.read() as connection:
+            against = creator_signals(connection, creators, policy, now_ms)
         users = self._catalog.users(creators)
         standing = []
         for item in items:
             user, at_ms = users.get(item.creator_id), item.created_ms or now_ms
             joined_ms = user.created_ms if user else 0
             days = (at_ms - joined_ms) // DAY_MS + 1 if 0 < joined_ms <= at_ms else 0
-            signals = {STRIKES: against[item.creator_id], AGE_DAYS: days}
-            standing.append({name: count for name, count in signals.items() if count})
+            aged = {AGE_DAYS: days} if days else {}
+            standing.append({**against.get(item.creator_id, {}), **aged})
         return standing
 
     def _rebuilt(self, now_ms: int) -> Velocity:

@@ -1,7 +1,8 @@
 """From evidence to a decision: pure.
 
-A person's call beats everything; then a post that no model could score waits for a person; then
-the first rule of the policy that matches and speaks for the surface and viewer; else it is shown.
+What is sealed is removed, whoever says otherwise. A person's call beats everything else; then a
+post that no model could score waits for a person; then the first rule of the policy that matches
+and speaks for the surface and viewer; else it is shown.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,9 @@ from inhouse.moderation.policy.match import Condition, Number, numbers_of
 from inhouse.moderation.policy.types import Policy, Rule
 from inhouse.moderation.types import (
     ACTIONS,
+    CHILD_ABUSE,
     CODES,
+    SEALED,
     SURFACES,
     Decision,
     Evidence,
@@ -28,6 +31,7 @@ from inhouse.moderation.types import (
 # The signal of a text that no model could score although it could score others.
 UNSCORED: Final = "unscored"
 _HOLD: Final = MappingProxyType(dict.fromkeys(SURFACES, ACTIONS[CODES["review"]]))
+_REMOVE: Final = MappingProxyType(dict.fromkeys(SURFACES, ACTIONS[CODES["remove"]]))
 UNSCORED_RULE: Final = Rule(
     name=UNSCORED,
     category=UNSCORED,
@@ -36,8 +40,19 @@ UNSCORED_RULE: Final = Rule(
     minor=_HOLD,
     why="The post could not be checked automatically; a person will look at it.",
 )
+# The first rule of every policy: sexual abuse of children is shown to nobody (`moderation.sealed`).
+SEALED_RULE: Final = Rule(
+    name=SEALED,
+    category=CHILD_ABUSE,
+    when=((Condition(kind="count", name=SEALED, low=1),),),
+    adult=_REMOVE,
+    minor=_REMOVE,
+    why="The post was found to show sexual abuse of children, which is a crime.",
+)
+SEALED_BY: Final = f"rule:{SEALED_RULE.name}"
 # Asked before every policy's own rules, in this order.
-BUILT_IN: Final = (UNSCORED_RULE,)
+BUILT_IN: Final = (SEALED_RULE, UNSCORED_RULE)
+SEALED_PLACE: Final = BUILT_IN.index(SEALED_RULE)  # what it decides, no person may change
 _BUILT_IN_NAMES: Final = frozenset(rule.name for rule in BUILT_IN)
 NO_RULE: Final = Decision(action="allow", decided_by="no rule", category=None)
 # The signal of a post that a rule would have removed while the circuit breaker was open: a person
@@ -56,7 +71,7 @@ def decide(evidence: Evidence, policy: Policy, surface: Surface, viewer: Viewer)
     Decision(action='remove', decided_by='rule:hate_clear', category='hate')
     """
     seen_by = viewer_class(viewer)
-    if evidence.person is not None:
+    if evidence.person is not None and not evidence.is_sealed:
         return person_decision(evidence.person, seen_by)
     ready = compiled(policy)
     found = ready.decide(numbers_of(evidence), PLACE[surface, seen_by])
@@ -66,7 +81,7 @@ def decide(evidence: Evidence, policy: Policy, surface: Surface, viewer: Viewer)
 def decide_all(evidence: Evidence, policy: Policy) -> dict[tuple[Surface, ViewerClass], Decision]:
     """The decision for every surface and class of viewers, looking at each rule once."""
     call = evidence.person
-    if call is not None:
+    if call is not None and not evidence.is_sealed:
         return {pair: person_decision(call, pair[1]) for pair in PAIRS}
     ready = compiled(policy)
     found = ready.decide_pairs(numbers_of(evidence))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from inhouse.core.ids import ItemId, UserId
+from inhouse.core.ids import ItemId
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,20 +28,6 @@ class Reach(Protocol):
 
     def views(self, item_ids: Sequence[ItemId]) -> Sequence[int]:
         """One number for each item, 0 for one nobody has seen or of which nothing is known."""
-
-
-class Strikes(Protocol):
-    """What stands against creators."""
-
-    def active(self, creator_ids: Sequence[UserId]) -> Sequence[int]:
-        """For each creator the number of strikes that have not expired, 0 for one without."""
-
-
-class NoStrikes:
-    """Where nobody counts strikes."""
-
-    def active(self, creator_ids: Sequence[UserId]) -> Sequence[int]:
-        return [0] * len(creator_ids)
 
 
 class NoReach:

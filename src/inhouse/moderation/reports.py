@@ -1,8 +1,9 @@
 """Reports: what people complain about, gathered into one case an item."""
 
 import dataclasses
+import re
 from collections import Counter
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -10,22 +11,34 @@ from sqlalchemy.engine import Connection
 from inhouse.core.clock import Clock
 from inhouse.core.errors import InputError, UnknownError
 from inhouse.core.ids import ItemId, UserId, new_id
+from inhouse.moderation.answers import (
+    RECEIVED_WORDS,
+    Answer,
+    Decided,
+    answer_one,
+    latest_answers,
+)
 from inhouse.moderation.cases import Concern, open_case_of, open_cases
 from inhouse.moderation.circumstances import complaint_signals
 from inhouse.moderation.decide import compiled, decide_all, removing_rule, strictest
 from inhouse.moderation.policy.match import Number
 from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.record import record_verdicts
 from inhouse.moderation.reporters import complaints
 from inhouse.moderation.signals.counted import REPORTS, TRUSTED_REPORTS
+from inhouse.moderation.statements.keep import Judged
+from inhouse.moderation.statements.types import REDRESS_MS
 from inhouse.moderation.tools import Tools
-from inhouse.moderation.types import Report
-from inhouse.moderation.verdicts import append_verdicts, latest_verdicts
+from inhouse.moderation.types import CHILD_ABUSE, Notice, Report, ReportStatus
+from inhouse.moderation.verdicts import latest_verdicts
 from inhouse.store import tables
 from inhouse.store.database import Database
 
 OTHER: Final = "other"
 MOST_NOTE_CHARS: Final = 2_000
 _REPORT_NUMBERS: Final[tuple[Number, ...]] = (("count", REPORTS), ("count", TRUSTED_REPORTS))
+MOST_CONTACT_CHARS: Final = 320
+_EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]+")
 
 
 class Reports:
@@ -37,11 +50,17 @@ class Reports:
         self._clock = clock
 
     def file(
-        self, item_id: str, reporter_id: str, category: str, note: str | None = None
+        self,
+        item_id: str,
+        reporter_id: str,
+        category: str,
+        note: str | None = None,
+        notice: Notice | None = None,
     ) -> Report:
         """Keep a report. Raises UnknownError for an item that does not exist, InputError for a
-        category the policy does not have."""
+        category the policy does not have, or a notice of illegal content that says too much."""
         self._check(category, note)
+        _check_notice(notice)
         report = Report(
             report_id=new_id("report"),
             at_ms=self._clock.now_ms(),
@@ -51,8 +70,27 @@ class Reports:
             note=note,
         )
         views = self.tools.reach.views([report.item_id])[0]
-        case_id = self._database.write(lambda connection: self._keep(connection, report, views))
-        return dataclasses.replace(report, case_id=case_id)
+
+        def write(connection: Connection) -> str | None:
+            case_id = self._keep(connection, report, views)
+            if notice is not None:
+                connection.execute(tables.notices.insert(), _notice_row(report, notice))
+            return case_id
+
+        return dataclasses.replace(report, case_id=self._database.write(write))
+
+    def status(self, report_id: str) -> ReportStatus:
+        """How far a report is, for whoever made it. Raises UnknownError."""
+        table = tables.reports
+        with self._database.read() as connection:
+            query = sa.select(table).where(table.c.report_id == report_id)
+            row = connection.execute(query).first()
+            if row is None:
+                raise UnknownError(f"no report has the id {report_id[:80]!r}")
+            answer = latest_answers(connection, [report_id]).get(report_id)
+        if answer is not None and answer.outcome == "reopened":
+            return _status(row, None, answer.words)
+        return _status(row, answer, RECEIVED_WORDS if answer is None else answer.words)
 
     def of_item(self, item_id: str) -> list[Report]:
         """Every report on an item, oldest first, without the case they went into."""
@@ -72,7 +110,7 @@ class Reports:
             ]
 
     def _check(self, category: str, note: str | None) -> None:
-        known = (*self.tools.rules.policy.categories, OTHER)
+        known = tuple(dict.fromkeys((*self.tools.rules.policy.categories, CHILD_ABUSE, OTHER)))
         if category not in known:
             raise InputError(f"unknown category {category!r}; expected one of {', '.join(known)}")
         if note is not None and len(note) > MOST_NOTE_CHARS:
@@ -84,6 +122,7 @@ class Reports:
         _require_item(connection, report.item_id)
         connection.execute(tables.reports.insert(), _row(report))
         if not self._asks_for_person(connection, report.item_id):
+            _answer_by_standing(connection, report)
             return None
         self._note_reports(connection, report)
         counts = _by_category(connection, report.item_id)
@@ -118,7 +157,8 @@ class Reports:
             policy_version=policy.version,
             removed_by=None if was_removed else removed_by,
         )
-        append_verdicts(connection, [renewed])
+        filed = Judged(verdict=renewed, decisions=decisions)
+        record_verdicts(connection, [filed], policy)
 
     def _asks_for_person(self, connection: Connection, item_id: ItemId) -> bool:
         """Whether the item should be looked at: not where a person has decided on this text and
@@ -138,6 +178,53 @@ class Reports:
 
 def _is_asked(policy: Policy) -> bool:
     return not compiled(policy).asked.isdisjoint(_REPORT_NUMBERS)
+
+
+def _answer_by_standing(connection: Connection, report: Report) -> None:
+    """Nobody looks again: what a person decided on this text holds."""
+    verdict = latest_verdicts(connection, [report.item_id])[report.item_id]
+    call = verdict.evidence.person
+    action = "allow" if call is None else call.action
+    decided = Decided(
+        item_id=report.item_id,
+        at_ms=report.at_ms,
+        outcome="none" if action == "allow" else "action",
+        decided_by=verdict.decided_by,
+        action=action,
+    )
+    answer_one(connection, report.report_id, decided)
+
+
+def _status(row: Any, answer: Answer | None, words: str) -> ReportStatus:
+    objects = answer is not None and answer.outcome == "none"
+    return ReportStatus(
+        report_id=row.report_id,
+        at_ms=row.at_ms,
+        item_id=ItemId(row.item_id),
+        category=row.category,
+        state="received" if answer is None else "decided",
+        outcome=None if answer is None else answer.outcome,
+        words=words,
+        decided_ms=None if answer is None else answer.at_ms,
+        redress_until_ms=answer.at_ms + REDRESS_MS if answer is not None and objects else None,
+    )
+
+
+def _check_notice(notice: Notice | None) -> None:
+    if notice is None:
+        return
+    for what, value in (("name", notice.name), ("email", notice.email)):
+        if value is not None and not 0 < len(value.strip()) <= MOST_CONTACT_CHARS:
+            raise InputError(
+                f"the {what} has {len(value)} characters; expected 1 to {MOST_CONTACT_CHARS}"
+            )
+    if notice.email is not None and not _EMAIL.fullmatch(notice.email.strip()):
+        raise InputError("the email is no address; expected name@domain, or leave it out")
+
+
+def _notice_row(report: Report, notice: Notice) -> dict[str, object]:
+    told = dataclasses.asdict(notice)
+    return {"report_id": report.report_id, "item_id": report.item_id, "at_ms": report.at_ms, **told}
 
 
 def _require_item(connection: Connection, item_id: str) -> None:

@@ -33,6 +33,7 @@ from inhouse.moderation.decide import compiled, decide_all
 from inhouse.moderation.history import columns_of, last_verdict, latest_rows
 from inhouse.moderation.policy.compiled import Decided
 from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.record import judged, record_verdicts
 from inhouse.moderation.refresh import Refresher
 from inhouse.moderation.rescan_job import (
     KIND,
@@ -45,9 +46,10 @@ from inhouse.moderation.rescan_job import (
     running_job,
     save_job,
 )
+from inhouse.moderation.sealed import seal_matches
 from inhouse.moderation.tools import Tools
 from inhouse.moderation.types import CODES, Decision, Evidence, Surface, Verdict, ViewerClass
-from inhouse.moderation.verdicts import append_verdicts, latest_offsets, verdict_of_row
+from inhouse.moderation.verdicts import latest_offsets, verdict_of_row
 from inhouse.store.database import Database
 
 _AT_ONCE: Final = 2_000  # posts in a transaction
@@ -255,7 +257,9 @@ class Rescan:
         now_ms = self._clock.now_ms()
         there = _unmoved(connection, part.verdicts)
         fresh = [part.fresh[i] for i in there if i in part.fresh]
-        append_verdicts(connection, fresh)
+        policy = self.tools.rules.policy
+        filed = seal_matches(connection, self.tools, [judged(v, policy) for v in fresh], now_ms)
+        record_verdicts(connection, filed, policy)
         changed = [one for one in part.changed if one.item_id in there]
         for listener in self._listeners if changed else ():
             listener(connection, changed)

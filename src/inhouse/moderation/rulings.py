@@ -19,8 +19,9 @@ from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import Label as TaughtLabel
 from inhouse.moderation.decide import decide_all, strictest
 from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.record import RULING, UNDO, judged, record_verdicts
 from inhouse.moderation.types import Action, Evidence, PersonCall, Verdict
-from inhouse.moderation.verdicts import append_verdicts, latest_verdicts, with_person
+from inhouse.moderation.verdicts import latest_verdicts, with_person
 from inhouse.store import tables
 
 # What a person may decide: `review` is the question, not an answer.
@@ -76,7 +77,7 @@ def rule_on(
     verdict = dataclasses.replace(
         with_person(before, call), at_ms=now_ms, policy_version=policy.version, note=ruling.note
     )
-    append_verdicts(connection, [verdict])
+    record_verdicts(connection, [judged(verdict, policy)], policy, RULING)
     _teach(connection, item, call, now_ms)
 
 
@@ -100,7 +101,7 @@ def take_back(
         removed_by=None,
         note=f"undone: {standing.decided_by}",
     )
-    append_verdicts(connection, [verdict])
+    record_verdicts(connection, [judged(verdict, policy)], policy, UNDO)
     item = _item(connection, standing.item_id)
     undone = standing.evidence.person
     if item is not None and undone is not None:

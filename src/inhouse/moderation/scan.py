@@ -32,12 +32,15 @@ from inhouse.moderation.decide import (
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.ports import Scores, TextScorer
 from inhouse.moderation.reading import TextReader, text_of
+from inhouse.moderation.record import judged, record_verdicts
 from inhouse.moderation.scoring import Asked, Questioner, Readings, labels_of, readings_of
+from inhouse.moderation.sealed import seal_matches
 from inhouse.moderation.signals.facts import facts_of
 from inhouse.moderation.signals.read import Reading
+from inhouse.moderation.statements.keep import Judged
 from inhouse.moderation.tools import Rules, Tools
 from inhouse.moderation.types import Evidence, PersonCall, Verdict
-from inhouse.moderation.verdicts import append_verdicts, latest_verdicts, with_person
+from inhouse.moderation.verdicts import latest_verdicts, with_person
 from inhouse.store import tables
 from inhouse.store.database import Database
 
@@ -90,9 +93,9 @@ class _Found:
 class _Done:
     """What a scan writes, all or nothing."""
 
-    verdicts: Sequence[Verdict]  # without persons' calls, which are carried over when written
+    judged: Sequence[Judged]  # without persons' calls, which are carried over when written
     views: Mapping[ItemId, int]
-    policy: Policy
+    tools: Tools
     opened: Sequence[BreakerEvent]  # where the circuit breaker opened
     offset: int  # up to which all is dealt with
     now_ms: int
@@ -118,25 +121,25 @@ class Moderator:
         found = self._find(tools, limit or tools.settings.scan_limit)
         asked = await self._questioner.ask([task.readings for task in found.tasks])
         fuse = self._breaker.fuse(tools.rules.policy, self._clock.now_ms())
-        verdicts, awaiting = self._judge(found.tasks, asked, tools.rules, fuse)
-        ids = [verdict.item_id for verdict in verdicts]
+        fresh, awaiting = self._judge(found.tasks, asked, tools.rules, fuse)
+        ids = [each.verdict.item_id for each in fresh]
         done = _Done(
-            verdicts=verdicts,
+            judged=fresh,
             views=dict(zip(ids, tools.reach.views(ids), strict=True)),
-            policy=tools.rules.policy,
+            tools=tools,
             opened=fuse.opened,
             offset=min((task.first_offset - 1 for task in awaiting), default=found.offset),
             now_ms=self._clock.now_ms(),
         )
-        judged, cases = self._database.write(lambda connection: _keep(connection, done))
+        kept, cases = self._database.write(lambda connection: _keep(connection, done))
         for item_id in ids:
             del self._refusals[item_id]
         report = ScanReport(
             read=found.read,
-            judged=judged,
+            judged=kept,
             unchanged=found.unchanged,
             gone=found.gone,
-            unscored=sum(UNSCORED in verdict.evidence.signals for verdict in verdicts),
+            unscored=sum(UNSCORED in each.verdict.evidence.signals for each in fresh),
             awaiting=len(awaiting),
             cases=cases,
             offset=done.offset,
@@ -173,7 +176,7 @@ class Moderator:
         new = [item for item in there if judged.get(item.item_id) != _key(item)]
         readings = (self.reader or tools.rules.reader).read_all([text_of(item) for item in new])
         posts = [(item, reading.hits) for item, reading in zip(new, readings, strict=True)]
-        around = self._circumstances.signals(posts, tools.strikes, self._clock.now_ms())
+        around = self._circumstances.signals(posts, tools.rules.policy, self._clock.now_ms())
         tasks = [
             _Task(
                 item=item,
@@ -195,9 +198,9 @@ class Moderator:
 
     def _judge(
         self, tasks: Sequence[_Task], asked: Asked, rules: Rules, fuse: Fuse
-    ) -> tuple[list[Verdict], list[_Task]]:
+    ) -> tuple[list[Judged], list[_Task]]:
         """Verdicts on what was answered, and the tasks that have to wait."""
-        verdicts: list[Verdict] = []
+        fresh: list[Judged] = []
         awaiting: list[_Task] = []
         for place, (task, scores) in enumerate(zip(tasks, asked.scores, strict=True)):
             if scores is None and task.readings.texts:
@@ -206,8 +209,8 @@ class Moderator:
                     awaiting.append(task)
                     continue
             verdict = self._verdict(task, scores, rules)
-            verdicts.append(_filed(verdict, rules.policy, fuse))
-        return verdicts, awaiting
+            fresh.append(_filed(verdict, rules.policy, fuse))
+        return fresh, awaiting
 
     def _verdict(self, task: _Task, scores: Scores | None, rules: Rules) -> Verdict:
         refused = scores is None and task.readings.texts
@@ -228,7 +231,7 @@ class Moderator:
         )
 
 
-def _filed(verdict: Verdict, policy: Policy, fuse: Fuse) -> Verdict:
+def _filed(verdict: Verdict, policy: Policy, fuse: Fuse) -> Judged:
     """Under its strictest decision, and held back where the circuit breaker says so."""
     decisions = decide_all(verdict.evidence, policy)
     removed_by = removing_rule(decisions)
@@ -238,7 +241,8 @@ def _filed(verdict: Verdict, policy: Policy, fuse: Fuse) -> Verdict:
         verdict, removed_by = replace(verdict, evidence=evidence), None
         decisions = decide_all(evidence, policy)
     decided_by = strictest(decisions.values()).decided_by
-    return replace(verdict, decided_by=decided_by, removed_by=removed_by)
+    filed = replace(verdict, decided_by=decided_by, removed_by=removed_by)
+    return Judged(verdict=filed, decisions=decisions)
 
 
 def _key(item: Item) -> str:
@@ -257,18 +261,24 @@ def _keep(connection: Connection, done: _Done) -> tuple[int, int]:
     Another moderator may have been faster, and a person may have decided meanwhile: what the
     store says now counts.
     """
-    before = latest_verdicts(connection, [verdict.item_id for verdict in done.verdicts])
-    fresh: list[Verdict] = []
+    policy = done.tools.rules.policy
+    before = latest_verdicts(connection, [each.verdict.item_id for each in done.judged])
+    fresh: list[Judged] = []
     concerns: list[Concern] = []
-    for verdict in done.verdicts:
-        old = before.get(verdict.item_id)
-        if old is not None and old.text_key == verdict.text_key:
+    for each in done.judged:
+        old = before.get(each.verdict.item_id)
+        if old is not None and old.text_key == each.verdict.text_key:
             continue
         call = _call_that_stays(old)
-        fresh.append(with_person(verdict, call) if call else verdict)
-        concerns += _concerns(verdict, call, done.policy)
-    append_verdicts(connection, fresh)
+        if call is not None:
+            fresh.append(judged(with_person(each.verdict, call), policy))
+        else:
+            fresh.append(replace(each, first=old is None))
+        if not each.is_sealed:
+            concerns += _concerns(each, call, policy)
     append_events(connection, done.opened)
+    others = seal_matches(connection, done.tools, fresh, done.now_ms)
+    record_verdicts(connection, others, policy)
     opened = open_cases(connection, concerns, done.views, done.now_ms)
     if done.offset > _offset(connection):
         set_consumer(connection, CONSUMER, done.offset, done.now_ms)
@@ -281,8 +291,9 @@ def _call_that_stays(old: Verdict | None) -> PersonCall | None:
     return None if call is None or call.action == "allow" else call
 
 
-def _concerns(verdict: Verdict, call: PersonCall | None, policy: Policy) -> list[Concern]:
+def _concerns(each: Judged, call: PersonCall | None, policy: Policy) -> list[Concern]:
     """Why a person should look at a new verdict: nothing, or one case."""
+    verdict = each.verdict
     if call is not None:
         reason = f"edited after the decision of {call.name}"
         queue = call.category or "other"

@@ -41,3 +41,8 @@ class ModerationSettings:
         least=1,
         most=1_000,
     )
+    sealed_key: str = setting(
+        "",
+        unit="path",
+        help="file of the key for what is sealed; empty keeps sealed.key in the data folder",
+    )

@@ -1,4 +1,4 @@
-"""What moderation works with: the rules, the settings, and what is known of reach and strikes."""
+"""What moderation works with: the rules, the settings, what is known of reach, and the vault."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,10 +6,11 @@ from pathlib import Path
 from inhouse.core.errors import SettingError
 from inhouse.moderation.policy.parse import DEFAULT_POLICY, load_policy
 from inhouse.moderation.policy.types import Policy
-from inhouse.moderation.ports import NoReach, NoStrikes, Reach, Strikes
+from inhouse.moderation.ports import NoReach, Reach
 from inhouse.moderation.settings import ModerationSettings
 from inhouse.moderation.signals.read import SignalReader
 from inhouse.moderation.signals.terms import TermBank, load_bank, shipped_banks
+from inhouse.moderation.vault import KEY_FILE, FileVault, NoVault, Vault
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,7 +29,7 @@ class Tools:
     rules: Rules
     settings: ModerationSettings = field(default_factory=ModerationSettings)
     reach: Reach = field(default_factory=NoReach)
-    strikes: Strikes = field(default_factory=NoStrikes)
+    vault: Vault = field(default_factory=NoVault)
 
 
 def load_rules(settings: ModerationSettings) -> Rules:
@@ -36,6 +37,11 @@ def load_rules(settings: ModerationSettings) -> Rules:
     policy = load_policy(Path(settings.policy) if settings.policy else DEFAULT_POLICY)
     banks = _banks_in(Path(settings.banks)) if settings.banks else shipped_banks()
     return Rules(policy=policy, reader=SignalReader(banks))
+
+
+def vault_of(settings: ModerationSettings, folder: Path) -> Vault:
+    """Where what is sealed lies: with the key that the settings name, else one in the folder."""
+    return FileVault(Path(settings.sealed_key) if settings.sealed_key else folder / KEY_FILE)
 
 
 def _banks_in(folder: Path) -> list[TermBank]:

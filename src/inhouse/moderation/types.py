@@ -32,6 +32,12 @@ SHOWN: Final[Mapping[Surface, frozenset[str]]] = MappingProxyType(
     }
 )
 
+# The one category that no policy may soften, and the signal of a post that is sealed for it.
+CHILD_ABUSE: Final = "child_abuse"
+SEALED: Final = "sealed"
+_HASHES: Final = "hashes:"
+_SURE: Final = 0.5
+
 P_SCALE: Final = 10_000  # probabilities are kept to four decimals, so that 0.9 is exactly 0.9
 
 
@@ -46,12 +52,17 @@ class Label:
 
     category: str  # of the policy: harassment, hate, …
     p: float  # probability that the post belongs to it, 0 to 1, four decimals
-    source: str  # who says so: `model:VERSION`, `terms:BANK`
+    source: str  # who says so: `model:VERSION`, `terms:BANK`, `hashes:BANK`
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.p <= 1.0:
             raise ValueError(f"p of {self.category} is {self.p}; expected 0 to 1")
         object.__setattr__(self, "p", round(self.p * P_SCALE) / P_SCALE)
+
+    @property
+    def is_seal(self) -> bool:
+        """Whether a bank of hashes knows the post as sexual abuse of children."""
+        return self.category == CHILD_ABUSE and self.source.startswith(_HASHES) and self.p >= _SURE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +92,11 @@ class Evidence:
     labels: tuple[Label, ...] = ()  # a category nobody spoke of has none
     signals: Mapping[str, int] = field(default_factory=dict)  # counts that are not zero
     person: PersonCall | None = None  # the person's decision in force
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether nothing and nobody may show the post; see `moderation.sealed`."""
+        return SEALED in self.signals or any(label.is_seal for label in self.labels)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,12 +175,40 @@ class Report:
     case_id: str | None = None  # the open case it went into; None where a decision stands
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """What somebody adds to a report who says that a post is against the law (Art. 16 DSA)."""
+
+    illegal: bool = True  # whether a law is said to be broken, and not only the rules
+    good_faith: bool = False  # whether they state that to their knowledge it is right and complete
+    name: str | None = None  # not needed for sexual abuse of children
+    email: str | None = None
+
+
+ReportState = Literal["received", "decided"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportStatus:
+    """What a reporter may ask of their report."""
+
+    report_id: str
+    at_ms: int  # when it was received
+    item_id: ItemId
+    category: str
+    state: ReportState
+    outcome: str | None  # action or none; None while nobody has decided
+    words: str  # what the reporter is told
+    decided_ms: int | None
+    redress_until_ms: int | None  # until when they can object to `none`
+
+
 AppealState = Literal["open", "upheld", "overturned"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Appeal:
-    """An author's objection to a restriction."""
+    """An author's objection to a restriction, or a reporter's to there being none."""
 
     appeal_id: str
     item_id: ItemId
@@ -174,7 +218,8 @@ class Appeal:
     state: AppealState
     decided_by: str | None = None  # never the person whose decision is appealed
     decided_ms: int | None = None
-    answer: str | None = None  # what the author is told
+    answer: str | None = None  # what the person is told
+    report_id: str | None = None  # the reporter's report; None where the author objects
 
 
 def place(title: str, text: str, hit: Hit) -> tuple[Literal["title", "text"], int, int]:

@@ -1,6 +1,7 @@
 """Verdicts in the store: appended, never edited; the latest of an item counts."""
 
 import dataclasses
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -121,6 +122,11 @@ def with_person(verdict: Verdict, call: PersonCall) -> Verdict:
         evidence=dataclasses.replace(verdict.evidence, person=call),
         decided_by=f"person:{call.name}",
     )
+
+
+def evidence_key(verdict: Verdict) -> str:
+    """Names the evidence: 16 hex digits, the same with and without the places in the text."""
+    return hashlib.blake2b(_ENCODER.encode(verdict.evidence), digest_size=8).hexdigest()
 
 
 def without_text(labels: str) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData(
@@ -193,6 +194,92 @@ appeals = Table(
     Column("decided_by", String(128)),
     Column("decided_ms", BigInteger),
     Column("answer", Text),
+    Column("report_id", String(64)),
+)
+
+# What a notice of illegal content says beyond its report (Art. 16 DSA). Name and address go as
+# soon as they are no longer needed.
+notices = Table(
+    "notices",
+    metadata,
+    Column("report_id", String(64), primary_key=True),
+    Column("item_id", String(128), nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("illegal", Boolean, nullable=False),
+    Column("good_faith", Boolean, nullable=False),
+    Column("name", Text),
+    Column("email", Text),
+)
+
+# What reporters are told. The latest answer to a report counts.
+report_answers = _log(
+    "report_answers",
+    Column("report_id", String(64), nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("decided_by", String(160), nullable=False),
+    Column("words", Text, nullable=False),
+)
+
+# Statements of reasons (Art. 17 DSA): why a post or an account is restricted, for its author.
+statements = Table(
+    "statements",
+    metadata,
+    Column("statement_id", String(64), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+    Column("user_id", String(128), nullable=False, index=True),
+    Column("item_id", String(128), index=True),
+    Column("text_key", String(32), nullable=False),
+    Column("kinds", String(96), nullable=False),
+    Column("category", String(64), nullable=False),
+    Column("decided_by", String(160), nullable=False),
+    Column("policy_version", String(64), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("ended_ms", BigInteger),
+    Column("exported_ms", BigInteger),
+)
+
+# Every decision, in the order in which they were made; each row holds the hash of the one before
+# it (`store.chain`). `number` counts without gaps.
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", _Wide, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("what", String(24), nullable=False),
+    Column("actor", String(160), nullable=False),
+    Column("item_id", String(128)),
+    Column("user_id", String(128)),
+    Column("details", Text),
+    Column("salt", LargeBinary),
+    Column("digest", LargeBinary, nullable=False),
+    Column("previous", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    # Nearly all rows are verdicts; the others are found at once.
+    Index(
+        "ix_audit_rare",
+        "what",
+        "number",
+        sqlite_where=text("what <> 'verdict'"),
+        postgresql_where=text("what <> 'verdict'"),
+    ),
+)
+
+# Sexual abuse of children: what was taken out of everything else, encrypted, with its duties.
+sealed = Table(
+    "sealed",
+    metadata,
+    Column("item_id", String(128), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("source", String(160), nullable=False),
+    Column("content_hash", String(64), nullable=False),
+    Column("content", LargeBinary),
+    Column("reported_ms", BigInteger),
+    Column("reported_to", String(96)),
+    Column("report_number", String(96)),
+    Column("reported_by", String(128)),
+    Column("purged_ms", BigInteger),
 )
 
 # What a teacher (a rented model, a person, a bank) said of an input: the harvest.

@@ -65,6 +65,7 @@ class HealthFacts:
     queue: int  # open cases
     oldest_case_ms: int | None  # when the oldest open case was opened
     breakers: tuple[BreakerEvent, ...] = ()  # where rules removed too much and people are asked
+    duties: int = 0  # sealed posts that nobody has reported yet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +95,7 @@ def gather_health(services: Services, now_ms: int) -> HealthFacts:
         queue=queue,
         oldest_case_ms=oldest_ms,
         breakers=tuple(open_breakers(services.database)),
+        duties=services.sealed.due(),
     )
 
 
@@ -134,14 +136,21 @@ def awaiting_verdict(database: Database) -> int:
 
 
 def lights(facts: HealthFacts) -> list[Light]:
-    """Every light with its reason."""
+    """Every light with its reason; what the law asks for comes first, where it asks."""
     usual = [_api(facts), _log(facts), _model_light(facts), _awaiting(facts), _queue(facts)]
-    return usual + [_breaker(event) for event in facts.breakers]
+    always = usual + [_breaker(event) for event in facts.breakers]
+    return [_duty(facts), *always] if facts.duties else always
 
 
 def _breaker(event: BreakerEvent) -> Light:
     remark = f"{opening_in_words(event)}; look at them, then inhouse moderate breaker reset"
     return Light(name="Circuit breaker", state="bad", value="open", remark=remark)
+
+
+def _duty(facts: HealthFacts) -> Light:
+    value = f"{plural(facts.duties, 'sealed post')} to report"
+    remark = "the law sets no long time; inhouse moderate sealed list says what to do"
+    return Light(name="Legal duty", state="bad", value=value, remark=remark)
 
 
 def _api(facts: HealthFacts) -> Light:

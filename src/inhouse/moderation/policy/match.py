@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inhouse.moderation.policy import kernels
-from inhouse.moderation.types import P_SCALE, Evidence
+from inhouse.moderation.types import P_SCALE, SEALED, Evidence
 
 Kind = Literal["p", "count"]
 Number = tuple[Kind, str]
@@ -53,6 +53,8 @@ def numbers_of(evidence: Evidence) -> dict[Number, int]:
         known["count", name] = min(count, MISSING - 1)
     for label in evidence.labels:
         scaled = round(label.p * P_SCALE)
+        if label.is_seal:
+            known["count", SEALED] = 1
         known["p", label.category] = max(scaled, known.get(("p", label.category), 0))
     return known
 

@@ -15,6 +15,7 @@ from inhouse.moderation.faults import FileFault, did_you_mean, refuse
 from inhouse.moderation.policy.logic import ALWAYS, both, neither
 from inhouse.moderation.policy.match import MISSING, Condition, Kind, When
 from inhouse.moderation.policy.nodes import YamlFile, kind_of
+from inhouse.moderation.policy.read_rights import read_rights
 from inhouse.moderation.policy.types import DEFAULT_BREAKER, BreakerLimit, Policy, Rule, version_of
 from inhouse.moderation.signals.facts import KIND, KINDS, LANGUAGE, LANGUAGE_TAG, PLAIN
 from inhouse.moderation.signals.read import SIGNALS, TERMS
@@ -34,6 +35,7 @@ _SCALES: Final[Mapping[Kind, tuple[int, int, str]]] = MappingProxyType(
     }
 )
 _TOP: Final = ("policy", "categories", "rules")
+_ALSO: Final = ("rights", "strikes", "breaker")
 _RULE: Final = ("rule", "category", "when", "actions", "minors", "why", "mode", "breaker")
 _RULE_NEEDS: Final = ("rule", "category", "when", "actions")
 _MODES: Final = ("live", "shadow")
@@ -75,10 +77,11 @@ def check_policy(file: str, text: str) -> tuple[Policy | None, list[FileFault]]:
     root = source.root()
     if root is None:
         return None, source.faults
-    fields = source.fields(root, "the policy", (*_TOP, "breaker"), _TOP)
+    fields = source.fields(root, "the policy", (*_TOP, *_ALSO), _TOP)
     name = _name(source, fields.get("policy"), "the policy's name") or ""
     categories = _categories(source, fields.get("categories"))
     rules = _Rules(source, categories).read(fields.get("rules"))
+    rights = read_rights(source, fields, set(categories))
     breaker = _breaker(source, fields.get("breaker")) or DEFAULT_BREAKER
     if source.faults:
         return None, source.faults
@@ -86,7 +89,8 @@ def check_policy(file: str, text: str) -> tuple[Policy | None, list[FileFault]]:
         name=name,
         categories=categories,
         rules=rules,
-        version=version_of(name, categories, rules, breaker),
+        version=version_of(name, categories, rules, rights=rights, breaker=breaker),
+        rights=rights,
         breaker=breaker,
     )
     return policy, []

@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 from typing import Final
 
 from inhouse.moderation.policy.match import Condition, When
+from inhouse.moderation.policy.rights import DEFAULT_RIGHTS, Rights
 from inhouse.moderation.types import Action, Surface, ViewerClass
 
 
@@ -52,18 +53,25 @@ class Policy:
     rules: tuple[Rule, ...]  # without the built-in one
     version: str  # name and a hash of the content: another content, another version
     breaker: BreakerLimit = DEFAULT_BREAKER  # of all rules together
+    rights: Rights = DEFAULT_RIGHTS  # what restrictions mean for authors and their accounts
 
 
 def version_of(
     name: str,
     categories: Mapping[str, str],
     rules: tuple[Rule, ...],
+    *,
+    rights: Rights = DEFAULT_RIGHTS,
     breaker: BreakerLimit = DEFAULT_BREAKER,
 ) -> str:
     """The same for the same content, whatever the remarks and the order of keys in the file."""
-    content = [_content(rule) for rule in rules]
-    limits = [] if breaker == DEFAULT_BREAKER else [astuple(breaker)]
-    text = json.dumps([name, sorted(categories.items()), content, *limits])
+    whole: list[object] = [name, sorted(categories.items()), [_content(rule) for rule in rules]]
+    if rights != DEFAULT_RIGHTS:
+        whole.append([sorted((k, astuple(v)) for k, v in rights.categories.items())])
+        whole.append(astuple(rights.strikes))
+    if breaker != DEFAULT_BREAKER:
+        whole.append(astuple(breaker))
+    text = json.dumps(whole)
     return f"{name}-{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
 
 

@@ -10,6 +10,8 @@ LINK_1H: Final = "link_posts_1h"
 TEXT_1H: Final = "text_posts_1h"
 HASH_1H: Final = "hash_posts_1h"
 STRIKES: Final = "creator_strikes"
+LIMITED: Final = "creator_limited"
+SUSPENDED: Final = "creator_suspended"
 AGE_DAYS: Final = "creator_age_days"
 REPORTS: Final = "reports"
 TRUSTED_REPORTS: Final = "trusted_reports"
@@ -29,6 +31,8 @@ COUNTED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         TEXT_1H: ("post with its words in the hour", "posts with its words in the hour"),
         HASH_1H: ("post with its picture in the hour", "posts with its picture in the hour"),
         STRIKES: ("strike against its creator", "strikes against its creator"),
+        LIMITED: ("limit on its creator's account", "limits on its creator's account"),
+        SUSPENDED: ("ban on its creator's posts", "bans on its creator's posts"),
         AGE_DAYS: ("day since its creator joined", "days since its creator joined"),
         REPORTS: ("person reporting it", "people reporting it"),
         TRUSTED_REPORTS: ("report of weight", "reports of weight"),

@@ -1,0 +1,160 @@
+"""The words of the EU's Transparency Database (Art. 24(5) DSA), as its API takes them since
+1 July 2025. Names are kept without their prefix; `full` puts it before them."""
+
+from typing import Final
+
+CATEGORY: Final = "STATEMENT_CATEGORY_"
+KEYWORD: Final = "KEYWORD_"
+
+CATEGORIES: Final = frozenset(
+    (
+        "ANIMAL_WELFARE",
+        "CONSUMER_INFORMATION",
+        "CYBER_VIOLENCE",
+        "CYBER_VIOLENCE_AGAINST_WOMEN",
+        "DATA_PROTECTION_AND_PRIVACY_VIOLATIONS",
+        "ILLEGAL_OR_HARMFUL_SPEECH",
+        "INTELLECTUAL_PROPERTY_INFRINGEMENTS",
+        "NEGATIVE_EFFECTS_ON_CIVIC_DISCOURSE_OR_ELECTIONS",
+        "NOT_SPECIFIED_NOTICE",
+        "OTHER_VIOLATION_TC",
+        "PROTECTION_OF_MINORS",
+        "RISK_FOR_PUBLIC_SECURITY",
+        "SCAMS_AND_FRAUD",
+        "SELF_HARM",
+        "UNSAFE_AND_PROHIBITED_PRODUCTS",
+        "VIOLENCE",
+    )
+)
+
+KEYWORDS: Final = frozenset(
+    (
+        "ADULT_SEXUAL_MATERIAL",
+        "AGE_SPECIFIC_RESTRICTIONS",
+        "AGE_SPECIFIC_RESTRICTIONS_MINORS",
+        "ANIMAL_HARM",
+        "BIOMETRIC_DATA_BREACH",
+        "BULLYING_AGAINST_GIRLS",
+        "CHILD_SEXUAL_ABUSE_MATERIAL",
+        "CHILD_SEXUAL_ABUSE_MATERIAL_DEEPFAKE",
+        "CONTENT_PROMOTING_EATING_DISORDERS",
+        "COORDINATED_HARM",
+        "COPYRIGHT_INFRINGEMENT",
+        "CYBER_BULLYING_INTIMIDATION",
+        "CYBER_HARASSMENT",
+        "CYBER_HARASSMENT_AGAINST_WOMEN",
+        "CYBER_INCITEMENT",
+        "CYBER_STALKING",
+        "CYBER_STALKING_AGAINST_WOMEN",
+        "DATA_FALSIFICATION",
+        "DEFAMATION",
+        "DESIGN_INFRINGEMENT",
+        "DISCRIMINATION",
+        "FEMALE_GENDERED_DISINFORMATION",
+        "GEOGRAPHICAL_REQUIREMENTS",
+        "GEOGRAPHIC_INDICATIONS_INFRINGEMENT",
+        "GOODS_SERVICES_NOT_PERMITTED",
+        "GROOMING_SEXUAL_ENTICEMENT_MINORS",
+        "HATE_SPEECH",
+        "HIDDEN_ADVERTISEMENT",
+        "HUMAN_EXPLOITATION",
+        "HUMAN_TRAFFICKING",
+        "ILLEGAL_ORGANIZATIONS",
+        "IMPERSONATION_ACCOUNT_HIJACKING",
+        "INAUTHENTIC_ACCOUNTS",
+        "INAUTHENTIC_LISTINGS",
+        "INAUTHENTIC_USER_REVIEWS",
+        "INCITEMENT_AGAINST_WOMEN",
+        "INCITEMENT_VIOLENCE_HATRED",
+        "INSUFFICIENT_INFORMATION_ON_TRADERS",
+        "LANGUAGE_REQUIREMENTS",
+        "MISINFORMATION_DISINFORMATION",
+        "MISLEADING_INFO_CONSUMER_RIGHTS",
+        "MISLEADING_INFO_GOODS_SERVICES",
+        "MISSING_PROCESSING_GROUND",
+        "NONCOMPLIANCE_PRICING",
+        "NON_CONSENSUAL_IMAGE_SHARING",
+        "NON_CONSENSUAL_IMAGE_SHARING_AGAINST_WOMEN",
+        "NON_CONSENSUAL_MATERIAL_DEEPFAKE",
+        "NON_CONSENSUAL_MATERIAL_DEEPFAKE_AGAINST_WOMEN",
+        "NUDITY",
+        "OTHER",
+        "PATENT_INFRINGEMENT",
+        "PHISHING",
+        "PROHIBITED_PRODUCTS",
+        "PYRAMID_SCHEMES",
+        "RIGHT_TO_BE_FORGOTTEN",
+        "RISK_ENVIRONMENTAL_DAMAGE",
+        "RISK_PUBLIC_HEALTH",
+        "SELF_MUTILATION",
+        "STALKING",
+        "SUICIDE",
+        "TERRORIST_CONTENT",
+        "TRADEMARK_INFRINGEMENT",
+        "TRADE_SECRET_INFRINGEMENT",
+        "TRAFFICKING_WOMEN_GIRLS",
+        "UNLAWFUL_SALE_ANIMALS",
+        "UNSAFE_CHALLENGES",
+        "UNSAFE_PRODUCTS",
+        "VIOLATION_EU_LAW",
+        "VIOLATION_NATIONAL_LAW",
+    )
+)
+
+VISIBILITIES: Final = frozenset(
+    f"DECISION_VISIBILITY_{name}"
+    for name in (
+        "CONTENT_REMOVED",
+        "CONTENT_DISABLED",
+        "CONTENT_DEMOTED",
+        "CONTENT_AGE_RESTRICTED",
+        "CONTENT_INTERACTION_RESTRICTED",
+        "CONTENT_LABELLED",
+        "OTHER",
+    )
+)
+MONETARIES: Final = frozenset(
+    f"DECISION_MONETARY_{name}" for name in ("SUSPENSION", "TERMINATION", "OTHER")
+)
+PROVISIONS: Final = frozenset(
+    f"DECISION_PROVISION_{part}_{name}"
+    for part in ("PARTIAL", "TOTAL")
+    for name in ("SUSPENSION", "TERMINATION")
+)
+ACCOUNTS: Final = frozenset(f"DECISION_ACCOUNT_{name}" for name in ("SUSPENDED", "TERMINATED"))
+ACCOUNT_TYPES: Final = frozenset(f"ACCOUNT_TYPE_{name}" for name in ("BUSINESS", "PRIVATE"))
+ILLEGAL: Final = "DECISION_GROUND_ILLEGAL_CONTENT"
+INCOMPATIBLE: Final = "DECISION_GROUND_INCOMPATIBLE_CONTENT"
+GROUNDS: Final = frozenset((ILLEGAL, INCOMPATIBLE))
+CONTENT_TYPES: Final = frozenset(
+    f"CONTENT_TYPE_{name}"
+    for name in ("APP", "AUDIO", "IMAGE", "PRODUCT", "SYNTHETIC_MEDIA", "TEXT", "VIDEO", "OTHER")
+)
+SOURCES: Final = frozenset(
+    (
+        "SOURCE_ARTICLE_16",
+        "SOURCE_TRUSTED_FLAGGER",
+        "SOURCE_VOLUNTARY",
+        "SOURCE_TYPE_OTHER_NOTIFICATION",
+    )
+)
+YES_NO: Final = frozenset(("Yes", "No"))
+AUTOMATED_DECISIONS: Final = frozenset(
+    f"AUTOMATED_DECISION_{name}" for name in ("FULLY", "PARTIALLY", "NOT_AUTOMATED")
+)
+# Members of the European Economic Area.
+COUNTRIES: Final = frozenset(
+    (
+        *("AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE"),
+        *("IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"),
+    )
+)
+
+
+def full(prefix: str, name: str) -> str:
+    """A name as the database spells it.
+
+    >>> full(CATEGORY, "SELF_HARM")
+    'STATEMENT_CATEGORY_SELF_HARM'
+    """
+    return f"{prefix}{name}"

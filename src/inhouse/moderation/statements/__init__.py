@@ -1,0 +1,1 @@
+"""Statements of reasons (Art. 17 DSA): what is restricted, why, and how to object."""

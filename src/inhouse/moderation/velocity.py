@@ -1,8 +1,8 @@
 """How often the same comes again: by creator, link, text and picture, in windows of time.
 
-Counted in memory and rebuilt from the store after a restart. Keys are 64 bits that name nobody: they
-are made with a secret of the process, and what is older than a day is forgotten.
-A post's own time counts, not when it was judged: what is imported or judged late is no flood.
+Counted in memory and rebuilt from the store after a restart. Keys are 64 bits that name nobody:
+they are made with a secret of the process, and what is older than a day is forgotten. A post's own
+time counts, not when it was judged: what is imported or judged late is no flood.
 """
 
 import hashlib

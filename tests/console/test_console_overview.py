@@ -21,6 +21,7 @@ from inhouse.core.clock import DAY_MS, HOUR_MS
 from inhouse.core.errors import StoreError
 from inhouse.core.ids import ItemId, SnapshotId, UserId
 from inhouse.engagement.experiments.report import Comparison
+from inhouse.moderation.breaker import BreakerEvent, append_events
 from inhouse.stats.types import Interval, NotEnough
 
 WELL = HealthFacts(
@@ -80,6 +81,21 @@ def test_what_is_not_well_says_what_to_do() -> None:
     assert _light("Awaiting a verdict", awaiting=10_000).value == "at least 10,000"
     late = _light("Review queue", queue=3, oldest_case_ms=8 * DAY_MS)
     assert (late.state, late.remark) == ("warn", "open cases, the oldest waits for 2 d")
+
+
+def test_an_open_breaker_is_a_light_of_its_own(services: Services) -> None:
+    """It says which rule removed how much, and what to do; closed it takes no place."""
+    opened = BreakerEvent(at_ms=5, kind="opened", rule="spam", removals=1_200, judged=4_000)
+    light = _light("Circuit breaker", breakers=(opened,))
+    assert (light.state, light.value, light.remark) == (
+        "bad",
+        "open",
+        "the rule spam removed 1,200 of 4,000 posts judged within an hour; look at them, then "
+        "inhouse moderate breaker reset",
+    )
+    assert gather(services).health.breakers == ()
+    services.database.write(lambda connection: append_events(connection, [opened]))
+    assert gather(services).health.breakers == (opened,)
 
 
 def test_a_model_the_api_has_not_taken_yet_is_named() -> None:

@@ -79,10 +79,7 @@ def open_cases(
 
 def open_case_of(connection: Connection, item_id: ItemId) -> Case | None:
     """The item's open case."""
-    table = tables.review_cases
-    query = sa.select(table).where(table.c.item_id == item_id, table.c.state == "open")
-    row = connection.execute(query).first()
-    return None if row is None else case_of_row(row)
+    return open_cases_of(connection, [item_id]).get(item_id)
 
 
 def open_cases_of(connection: Connection, item_ids: Sequence[str]) -> dict[ItemId, Case]:
@@ -90,10 +87,11 @@ def open_cases_of(connection: Connection, item_ids: Sequence[str]) -> dict[ItemI
     table = tables.review_cases
     found: dict[ItemId, Case] = {}
     for start in range(0, len(item_ids), _CHUNK):
-        some = item_ids[start : start + _CHUNK]
-        query = sa.select(table).where(table.c.item_id.in_(some), table.c.state == "open")
+        # The state is looked at here: asked for it too, SQLite walks through all open cases.
+        query = sa.select(table).where(table.c.item_id.in_(item_ids[start : start + _CHUNK]))
         for row in connection.execute(query):
-            found[ItemId(row.item_id)] = case_of_row(row)
+            if row.state == "open":
+                found[ItemId(row.item_id)] = case_of_row(row)
     return found
 
 

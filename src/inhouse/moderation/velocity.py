@@ -1,11 +1,13 @@
 """How often the same comes again: by creator, link, text and picture, in windows of time.
 
-Counted in memory, by keys of 64 bits that name nobody, and rebuilt from the store after a restart.
-A post's own time counts, not when it was judged: what is imported or judged late is no flood.
+Counted in memory and rebuilt from the store after a restart. Keys are 64 bits that name nobody:
+they are made with a secret of the process, and what is older than a day is forgotten. A post's own
+time counts, not when it was judged: what is imported or judged late is no flood.
 """
 
 import hashlib
 import re
+import secrets
 import unicodedata
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
@@ -16,6 +18,7 @@ from typing import Final
 from inhouse.core.clock import DAY_MS, HOUR_MS
 from inhouse.moderation.signals.counted import HASH_1H, LINK_1H, POSTS_1D, POSTS_1H, TEXT_1H
 
+_SECRET: Final = secrets.token_bytes(16)
 _MOST: Final = 200_000  # entries a window holds, about 40 MB; the oldest go first
 _MOST_OF_ONE: Final = 10_000  # of one key; no policy asks for more
 _LEAST_CHARS: Final = 12  # letters and figures: greetings are no campaign
@@ -137,8 +140,8 @@ def link_key(link: str) -> int:
 
 def key_of(name: str) -> int:
     """64 bits that tell names apart and name nobody."""
-    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big")
+    told = name.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(told, key=_SECRET, digest_size=8).digest(), "big")
 
 
 def _when(entry: tuple[int, int]) -> int:

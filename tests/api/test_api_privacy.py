@@ -339,7 +339,7 @@ def test_an_erased_person_is_nowhere(
     assert receipt["counts"] == {
         "events": 23, "served_pages": 2, "items_and_users": 2, "exposures": 2, "labels": 1,
         "reports": 1, "appeals": 1, "verdicts": 2, "jobs": 0, "files": 3, "examples": 2,
-        "session_links": 1, "statements": 1, "audit": 2,
+        "session_links": 1, "statements": 1, "audit": 3,
     }  # fmt: skip
 
 
@@ -381,7 +381,8 @@ def test_an_export_holds_everything(
         "kind": "end",
         "row": {
             "appeal": 1, "event": 22, "exposure": 2, "label": 1, "page": 2, "post": 1, "profile": 1,
-            "report": 1, "review_decision": 1, "verdict": 2, "statement": 1, "audit": 2,
+            "report": 1, "review_decision": 1, "verdict": 2, "statement": 1, "audit": 3,
+            "report_answer": 1,
         },
     }  # fmt: skip
     assert {event["user_id"] for event in events} == {WHO, SESSION}

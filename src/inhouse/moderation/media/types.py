@@ -76,6 +76,14 @@ class MediaHashes:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Unread:
+    """Why a file could not be fetched or read."""
+
+    reason: str  # in words, without the address
+    again: bool  # whether another try may go better
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MediaEvidence:
     """What a post's media adds to the evidence on it."""
 

@@ -17,6 +17,7 @@ from inhouse.api.meters import Meters
 from inhouse.api.middleware import Gate, Origins
 from inhouse.api.routes import (
     appeals,
+    banks,
     events,
     experiments,
     feed,
@@ -47,6 +48,7 @@ _ROUTES = (
     verdicts,
     review,
     appeals,
+    banks,
     experiments,
     rules,
     insight,

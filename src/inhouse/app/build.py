@@ -39,6 +39,11 @@ from inhouse.models.routes import Routes
 from inhouse.models.vendors import read_vendors
 from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.board import DecisionBoard
+from inhouse.moderation.media.banks import HashBanks
+from inhouse.moderation.media.known import KnownHashes
+from inhouse.moderation.media.reading import FetchingReader, MediaReading
+from inhouse.moderation.media.rescan import MediaRescan
+from inhouse.moderation.media.stored import StoredMedia
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.reading import SpreadReader
 from inhouse.moderation.reports import Reports
@@ -73,6 +78,8 @@ class Services:
 
     def close(self) -> None:
         """Finish what waits to be written and let go of the database."""
+        if "media" in self.__dict__:
+            self.media.close()
         if "database" in self.__dict__:
             self.database.close()
 
@@ -204,7 +211,33 @@ class Services:
         """For the worker, which holds no state: a post just made has reached nobody."""
         scorer = RouteScorer(self.routes, GatewayScorer(self.gateway))
         tools = Tools(rules=self.rules, settings=self.settings.moderation)
-        return Moderator(self.database, self.clock, scorer, tools)
+        moderator = Moderator(self.database, self.clock, scorer, tools)
+        moderator.media = StoredMedia(self.database, self.known_hashes, self.is_media_wanted)
+        return moderator
+
+    @cached_property
+    def hash_banks(self) -> HashBanks:
+        return HashBanks(self.database, self.policy.categories)
+
+    @cached_property
+    def known_hashes(self) -> KnownHashes:
+        return KnownHashes(self.database, self.settings.folder / "hashes")
+
+    @cached_property
+    def media(self) -> MediaReading:
+        """For the worker: reads what posts show."""
+        settings = self.settings.moderation
+        reader = FetchingReader(settings)
+        return MediaReading(self.database, reader, settings, self.is_media_wanted)
+
+    @cached_property
+    def media_rescan(self) -> MediaRescan:
+        return MediaRescan(self.database, self.clock, self.known_hashes, self.policy)
+
+    def is_media_wanted(self) -> bool:
+        """Whether media that nobody has read yet is to be (the setting `media`)."""
+        wanted = self.settings.moderation.media
+        return wanted == "always" or (wanted == "banks" and self.known_hashes.are_there())
 
     @contextmanager
     def many_readers(self) -> Iterator[None]:

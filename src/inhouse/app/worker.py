@@ -37,12 +37,13 @@ class Worker:
     def step(self) -> bool:
         """Scan what is new, now and then look after the models; returns whether anything waited."""
         scanned = self._scan()
+        read = self._services.media.step()
         self._eraser.go_on()
         if time.monotonic() - self._looked_s >= _MODELS_EVERY_S:
             self._look_after_models()
             self._sessions.expire(SystemClock().now_ms())
             self._looked_s = time.monotonic()
-        return scanned
+        return scanned or read
 
     def close(self) -> None:
         """Finish calls that are out and close connections."""

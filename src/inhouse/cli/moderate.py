@@ -8,6 +8,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from inhouse.app.build import Services, open_services
+from inhouse.cli import banks
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json
 from inhouse.moderation.policy.examples import DEFAULT_EXAMPLES, load_examples, run_examples
 from inhouse.moderation.policy.parse import load_policy
@@ -17,7 +18,9 @@ from inhouse.moderation.transparency import policy_in_words
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Judge what waits; check a policy."
 )
+app.add_typer(banks.app, name="banks")
 _LIMIT = 2_000
+_PAUSE_S = 0.1  # while pictures and videos are being read
 
 
 @app.command()
@@ -48,8 +51,11 @@ async def _run(services: Services, bar: Progress) -> tuple[int, int, ScanReport]
             report = await services.moderator.scan(_LIMIT)
             judged, cases = judged + report.judged, cases + report.cases
             bar.update(task, completed=judged, total=judged + report.backlog)
-            if report.error is not None or report.read == 0:
+            services.media.step()
+            if report.error is not None or (report.read == 0 and services.media.waiting() == 0):
                 return judged, cases, report
+            if report.read == 0:
+                await asyncio.sleep(_PAUSE_S)
     finally:
         await services.gateway.close()
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.catalog.erasures import ERASED
+from inhouse.moderation.media.records import erase_media
 from inhouse.moderation.verdicts import without_text
 from inhouse.store import tables
 
@@ -46,7 +47,12 @@ def erase_person(
             .values(state="closed", closed_ms=now_ms, locked_by=None, locked_until_ms=None)
         )
         judged += _strip_verdicts(connection, some)
-    return {"reports": reported, "appeals": appealed + withdrawn, "verdicts": judged}
+    return {
+        "reports": reported,
+        "appeals": appealed + withdrawn,
+        "verdicts": judged,
+        "media": erase_media(connection, posts),
+    }
 
 
 def _strip_verdicts(connection: Connection, posts: Sequence[str]) -> int:
@@ -70,7 +76,7 @@ def told_of(
     yield from _rows(connection, "reports", reports.reporter_id.in_(user_ids))
     yield from _rows(connection, "appeals", appeals.user_id.in_(user_ids))
     for some in _chunks(posts):
-        for name in ("verdicts", "review_decisions"):
+        for name in ("verdicts", "review_decisions", "media", "media_hashes"):
             yield from _rows(connection, name, tables.metadata.tables[name].c.item_id.in_(some))
 
 

@@ -21,8 +21,10 @@ from inhouse.core.logs import logger
 from inhouse.events.log import set_consumer
 from inhouse.moderation.cases import Concern, open_cases
 from inhouse.moderation.decide import UNSCORED, decide_all, strictest, waiting_for_person
+from inhouse.moderation.media.records import enrol
+from inhouse.moderation.media.types import MediaEvidence
 from inhouse.moderation.policy.types import Policy
-from inhouse.moderation.ports import Scores, TextScorer
+from inhouse.moderation.ports import MediaSource, NoMedia, Scores, TextScorer
 from inhouse.moderation.reading import TextReader
 from inhouse.moderation.scoring import Asked, Questioner, Readings, labels_of, shortened
 from inhouse.moderation.signals.read import Reading, Text
@@ -35,6 +37,7 @@ from inhouse.store.database import Database
 CONSUMER: Final = "moderation"
 # So often a text may be refused while others are answered before a person gets it instead.
 _MOST_REFUSALS: Final = 3
+_NO_MEDIA: Final = MediaEvidence()
 _log = logger("moderation")
 
 
@@ -48,6 +51,7 @@ class ScanReport:
     gone: int  # items that are no longer there
     unscored: int  # of the judged: given to a person because no model could score them
     awaiting: int  # texts of this scan that are still without a verdict
+    unread: int  # posts whose media is to be read first; the change that tells of it brings them
     cases: int  # review cases opened or added to
     offset: int  # of the log of changes, up to which all is done
     backlog: int  # changes of items behind it
@@ -63,6 +67,7 @@ class _Task:
     key: str  # of its text
     reading: Reading  # its signals
     readings: Readings  # what a scorer is asked
+    media: MediaEvidence  # what its picture or video adds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +77,7 @@ class _Found:
     read: int
     offset: int  # of the last change read
     tasks: Sequence[_Task]
+    unread: Sequence[Item]  # media first
     unchanged: int
     gone: int
 
@@ -81,6 +87,7 @@ class _Done:
     """What a scan writes, all or nothing."""
 
     verdicts: Sequence[Verdict]  # without persons' calls, which are carried over when written
+    unread: Sequence[Item]
     views: Mapping[ItemId, int]
     policy: Policy
     offset: int  # up to which all is dealt with
@@ -93,6 +100,7 @@ class Moderator:
     def __init__(self, database: Database, clock: Clock, scorer: TextScorer, tools: Tools) -> None:
         self.tools = tools  # may be replaced between scans
         self.reader: TextReader | None = None  # of signals; that of the tools where none is set
+        self.media: MediaSource = NoMedia()  # may be replaced too
         self._database = database
         self._catalog = Catalog(database)
         self._clock = clock
@@ -108,6 +116,7 @@ class Moderator:
         ids = [verdict.item_id for verdict in verdicts]
         done = _Done(
             verdicts=verdicts,
+            unread=found.unread,
             views=dict(zip(ids, tools.reach.views(ids), strict=True)),
             policy=tools.rules.policy,
             offset=min((task.first_offset - 1 for task in awaiting), default=found.offset),
@@ -123,6 +132,7 @@ class Moderator:
             gone=found.gone,
             unscored=sum(UNSCORED in verdict.evidence.signals for verdict in verdicts),
             awaiting=len(awaiting),
+            unread=len(found.unread),
             cases=cases,
             offset=done.offset,
             backlog=self.backlog(),
@@ -155,17 +165,21 @@ class Moderator:
         with self._database.read() as connection:
             judged = {i: v.text_key for i, v in latest_verdicts(connection, items).items()}
         there = (items[item_id] for item_id in first if item_id in items)
-        new = [item for item in there if judged.get(item.item_id) != _key(item)]
+        changed = [item for item in there if judged.get(item.item_id) != _key(item)]
+        media = self.media.look(changed)
+        unread = [item for item in changed if media.get(item.item_id, _NO_MEDIA) is None]
+        new = [item for item in changed if media.get(item.item_id, _NO_MEDIA) is not None]
         readings = (self.reader or tools.rules.reader).read_all([_text(item) for item in new])
         tasks = [
-            _task(tools, item, reading, first[item.item_id])
+            _task(tools, item, reading, media.get(item.item_id) or _NO_MEDIA, first[item.item_id])
             for item, reading in zip(new, readings, strict=True)
         ]
         return _Found(
             read=len(changes),
             offset=changes[-1].log_offset if changes else offset,
             tasks=tasks,
-            unchanged=len(items) - len(tasks),
+            unread=unread,
+            unchanged=len(items) - len(changed),
             gone=len(first) - len(items),
         )
 
@@ -186,8 +200,13 @@ class Moderator:
 
     def _verdict(self, task: _Task, scores: Scores | None, policy: Policy) -> Verdict:
         refused = scores is None and task.readings.texts
-        signals = {**task.reading.signals, UNSCORED: 1} if refused else task.reading.signals
-        evidence = Evidence(labels=(*labels_of(scores), *task.reading.labels), signals=signals)
+        signals = {
+            **task.reading.signals,
+            **task.media.signals,
+            **({UNSCORED: 1} if refused else {}),
+        }
+        labels = (*labels_of(scores), *task.reading.labels, *task.media.labels)
+        evidence = Evidence(labels=labels, signals=signals)
         return Verdict(
             item_id=task.item_id,
             at_ms=self._clock.now_ms(),
@@ -201,14 +220,16 @@ class Moderator:
 
 
 def _key(item: Item) -> str:
-    return text_key(item.title, item.text)
+    return text_key(item.title, item.text, item.media_url)
 
 
 def _text(item: Item) -> Text:
     return Text(text=post_text(item.title, item.text), language=item.language)
 
 
-def _task(tools: Tools, item: Item, reading: Reading, first_offset: int) -> _Task:
+def _task(
+    tools: Tools, item: Item, reading: Reading, media: MediaEvidence, first_offset: int
+) -> _Task:
     text = _text(item).text
     texts = (text, *reading.unmasked) if text.strip() else ()
     asked = tuple(shortened(each, tools.settings.most_chars) for each in texts)
@@ -218,6 +239,7 @@ def _task(tools: Tools, item: Item, reading: Reading, first_offset: int) -> _Tas
         key=_key(item),
         reading=reading,
         readings=Readings(ref=item.item_id, texts=asked),
+        media=media,
     )
 
 
@@ -244,6 +266,7 @@ def _keep(connection: Connection, done: _Done) -> tuple[int, int]:
         fresh.append(with_person(verdict, call) if call else verdict)
         concerns += _concerns(verdict, call, done.policy)
     append_verdicts(connection, fresh)
+    enrol(connection, done.unread)
     opened = open_cases(connection, concerns, done.views, done.now_ms)
     if done.offset > _offset(connection):
         set_consumer(connection, CONSUMER, done.offset, done.now_ms)

@@ -6,7 +6,7 @@ from typing import Final
 
 from inhouse.moderation.decide import rule_decision
 from inhouse.moderation.policy.types import Condition, Policy, Rule
-from inhouse.moderation.signals.read import SIGNALS, TERMS
+from inhouse.moderation.signals.read import BY_CATEGORY, SIGNALS
 from inhouse.moderation.types import SHOWN, SURFACES, Action, Surface, ViewerClass
 
 _ACTION_WORDS: Final[Mapping[Action, str]] = MappingProxyType(
@@ -87,9 +87,10 @@ def _count(condition: Condition) -> str:
 
 
 def _signal_words(name: str) -> tuple[str, str]:
-    if name.startswith(TERMS):
-        category = _spoken(name.removeprefix(TERMS))
-        return f"term from our {category} list", f"terms from our {category} list"
+    for kind, (one, many) in BY_CATEGORY.items():
+        if name.startswith(kind):
+            category = _spoken(name.removeprefix(kind))
+            return one.format(category), many.format(category)
     return SIGNALS[name]
 
 

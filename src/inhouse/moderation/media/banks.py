@@ -130,11 +130,14 @@ class HashBanks:
         with self._database.read() as connection:
             return [_bank_hash(row) for row in connection.execute(query)]
 
-    def add(self, name: str, text: str, now_ms: int) -> Added:
-        """Add hashes from lines `HEX` or `HEX,a note`; all or, where a line is wrong, none. Raises
-        InputError that names the lines."""
+    def add(self, name: str, text: str, now_ms: int, *, first_line: int = 1) -> Added:
+        """Add hashes from lines `HEX` or `HEX,a note`; all or, where a line is wrong, none.
+
+        first_line: the number of the text's first line in its file. Raises InputError that names
+        the lines.
+        """
         bank = self.get(name)
-        lines = read_lines(bank.spec.kind, text, MOST_LINES)
+        lines = read_lines(bank.spec.kind, text, MOST_LINES, first_line)
         added = 0
         for some in _parts(lines):
             write = partial(_add, bank_id=bank.bank_id, lines=some, now_ms=now_ms)

@@ -130,8 +130,8 @@ class Fetcher:
             size += len(piece)
             if size > most:
                 raise _RefusedError(f"larger than {most} bytes")
-            if time.monotonic() >= until_s:
-                raise TimeoutError
+        if time.monotonic() >= until_s:
+            raise TimeoutError  # cut, which looks like an end
         if answer.length:
             raise _RefusedError("the host stopped in the middle", again=True)
         return b"".join(pieces)

@@ -1,6 +1,6 @@
 """Lines of hashes: `HEX` or `HEX,a note`, one hash a line; every fault is told by its line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,17 +19,18 @@ class HashLine:
     note: str | None
 
 
-def read_lines(kind: HashKind, text: str, most: int) -> list[HashLine]:
+def read_lines(kind: HashKind, text: str, most: int, first_line: int = 1) -> list[HashLine]:
     """Every hash, each once; empty lines and those that begin with # are passed over.
 
-    most: lines. Raises InputError that names the lines that are wrong.
+    most: lines; first_line: the number of the first one. Raises InputError that names the lines
+    that are wrong.
     """
     lines = text.splitlines()
     if len(lines) > most:
         raise InputError(f"{len(lines)} lines; expected at most {most}, send the rest separately")
     faults: list[str] = []
     found: dict[bytes, HashLine] = {}
-    for line in _read(kind, lines, faults):
+    for line in _read(kind, enumerate(lines, first_line), faults):
         found.setdefault(line.hash, line)
     if faults:
         shown = "\n".join(f"  {fault}" for fault in faults[:_MOST_SHOWN])
@@ -47,8 +48,10 @@ def read_hash(kind: HashKind, text: str) -> bytes:
     return digest
 
 
-def _read(kind: HashKind, lines: list[str], faults: list[str]) -> Iterator[HashLine]:
-    for number, line in enumerate(lines, 1):
+def _read(
+    kind: HashKind, lines: Iterable[tuple[int, str]], faults: list[str]
+) -> Iterator[HashLine]:
+    for number, line in lines:
         written, _, note = (part.strip() for part in line.partition(","))
         if not line.strip() or line.lstrip().startswith("#"):
             continue

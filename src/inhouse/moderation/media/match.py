@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from inhouse.moderation.media.index import Near
-from inhouse.moderation.media.types import HASHES, BankSpec, Frame, HashBank, MediaEvidence
+from inhouse.moderation.media.types import BankSpec, Frame, HashBank, MediaEvidence
+from inhouse.moderation.signals.read import HASHES
 from inhouse.moderation.types import Label
 
 Banks = Mapping[int, HashBank]

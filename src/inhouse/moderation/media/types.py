@@ -13,9 +13,6 @@ HASH_KINDS: Final[tuple[HashKind, ...]] = get_args(HashKind)
 HASH_BYTES: Final[Mapping[HashKind, int]] = {"pdq": 32, "md5": 16, "sha256": 32}
 HashState = Literal["active", "disabled", "removed"]
 
-HASHES: Final = "hashes."  # and a category: how many frames matched its banks
-UNREAD: Final = "media_unread"  # 1 where a post's media could not be fetched or read
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BankSpec:

@@ -13,7 +13,7 @@ from inhouse.core.errors import SettingError
 from inhouse.moderation.faults import FileFault, did_you_mean, refuse
 from inhouse.moderation.policy.nodes import YamlFile, kind_of
 from inhouse.moderation.policy.types import MISSING, Condition, Kind, Policy, Rule, version_of
-from inhouse.moderation.signals.read import SIGNALS, TERMS
+from inhouse.moderation.signals.read import BY_CATEGORY, SIGNALS
 from inhouse.moderation.types import ACTIONS, P_SCALE, SURFACES, Action, Surface
 
 DEFAULT_POLICY: Final = Path(__file__).parent / "default.yaml"
@@ -101,7 +101,7 @@ class _Rules:
     def __init__(self, source: YamlFile, categories: Mapping[str, str]) -> None:
         self._source = source
         self._categories = categories
-        self._signals = {*SIGNALS, *(TERMS + name for name in categories)}
+        self._signals = {*SIGNALS, *(kind + name for kind in BY_CATEGORY for name in categories)}
 
     def read(self, node: yaml.Node | None) -> tuple[Rule, ...]:
         if node is None:

@@ -14,7 +14,7 @@ from inhouse.moderation.signals.terms import TermBank, TermHit, TermIndex
 from inhouse.moderation.types import Hit, Label
 
 # What a policy may ask about, and how its sentences call one and many of it. Beside these there
-# is `terms.CATEGORY` for every category.
+# are those of `BY_CATEGORY`.
 SIGNALS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "links": ("link", "links"),
@@ -26,9 +26,19 @@ SIGNALS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "disguised": ("listed term in disguise", "listed terms in disguise"),
         "invisible": ("word split by invisible characters", "words split by invisible characters"),
         "mixed": ("word mixing alphabets", "words mixing alphabets"),
+        "media_unread": ("picture or video we could not read", "pictures we could not read"),
     }
 )
 TERMS: Final = "terms."
+HASHES: Final = "hashes."
+UNREAD: Final = "media_unread"
+# Beginnings of signals that end in a category, and how sentences call one and many of it.
+BY_CATEGORY: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        TERMS: ("term from our {} list", "terms from our {} list"),
+        HASHES: ("picture from our {} list", "pictures from our {} list"),
+    }
+)
 _MOST_HITS: Final = 100  # are highlighted; all are counted
 _MOST: Final = 60_000  # counts are kept in 16 bits
 

@@ -41,7 +41,7 @@ from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.board import DecisionBoard
 from inhouse.moderation.media.banks import HashBanks
 from inhouse.moderation.media.known import KnownHashes
-from inhouse.moderation.media.reading import FetchingReader, MediaReading
+from inhouse.moderation.media.reading import FetchingReader, Judging, MediaReading
 from inhouse.moderation.media.rescan import MediaRescan
 from inhouse.moderation.media.stored import StoredMedia
 from inhouse.moderation.policy.types import Policy
@@ -227,8 +227,12 @@ class Services:
     def media(self) -> MediaReading:
         """For the worker: reads what posts show."""
         settings = self.settings.moderation
-        reader = FetchingReader(settings)
-        return MediaReading(self.database, reader, settings, self.is_media_wanted)
+        judging = Judging(
+            is_wanted=self.is_media_wanted,
+            known=self.known_hashes,
+            rejudge=self.media_rescan.rejudge,
+        )
+        return MediaReading(self.database, FetchingReader(settings), settings, judging)
 
     @cached_property
     def media_rescan(self) -> MediaRescan:

@@ -2,7 +2,7 @@
 
 import queue
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import Connection
 
 from inhouse.core.clock import SystemClock
+from inhouse.core.ids import ItemId
 from inhouse.core.logs import logger
 from inhouse.moderation.media.decoder import DecodeLimits, Decoder
 from inhouse.moderation.media.fetch import Fetcher, FetchLimits
+from inhouse.moderation.media.known import KnownHashes
 from inhouse.moderation.media.records import (
     due,
     give_up,
@@ -24,7 +26,7 @@ from inhouse.moderation.media.records import (
     save_hashes,
     waiting,
 )
-from inhouse.moderation.media.types import MediaHashes, MediaRow, Unread
+from inhouse.moderation.media.types import MediaEvidence, MediaHashes, MediaRow, Unread
 from inhouse.moderation.settings import ModerationSettings
 from inhouse.store.database import Database
 
@@ -92,6 +94,15 @@ class _InHand:
     answer: "Future[MediaHashes | Unread]"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judging:
+    """What becomes of media that was read."""
+
+    is_wanted: Callable[[], bool]  # whether any is to be read; where not, what waits is let go
+    known: KnownHashes  # the banks
+    rejudge: Callable[[Connection, Mapping[ItemId, MediaEvidence]], object]  # see `MediaRescan`
+
+
 class MediaReading:
     """One community's media, read as its rows fall due. `step` never waits for anybody."""
 
@@ -100,23 +111,22 @@ class MediaReading:
         database: Database,
         reader: Reader,
         settings: ModerationSettings,
-        is_wanted: Callable[[], bool],
+        judging: Judging,
     ) -> None:
-        """is_wanted: whether media is to be read at all; where not, what waits is let go."""
         self._database, self._reader, self._settings = database, reader, settings
-        self._is_wanted = is_wanted
+        self._judging = judging
         self._wall = SystemClock()
         self._threads = ThreadPoolExecutor(settings.media_threads, thread_name_prefix="media")
         self._in_hand: list[_InHand] = []
 
     def step(self) -> bool:
         """Write what has been read, take up what is due; returns whether anything was written."""
-        if not self._is_wanted():
+        if not self._judging.is_wanted():
             return self._database.write(lambda connection: release(connection, _RELEASED)) > 0
         done = [one for one in self._in_hand if one.answer.done()]
         if done:
             self._in_hand = [one for one in self._in_hand if one not in done]
-            self._database.write(lambda connection: self._write(connection, done))
+            self._keep([(one.row, _answer_of(one.answer)) for one in done])
         return self._take_up() or bool(done)
 
     def waiting(self) -> int:
@@ -172,18 +182,31 @@ class MediaReading:
                 taken.append(row)
         return taken, full
 
-    def _write(self, connection: Connection, done: Sequence[_InHand]) -> None:
-        for one in done:
-            answer = _answer_of(one.answer)
-            tries = one.row.tries + 1
-            if isinstance(answer, MediaHashes):
-                save_hashes(connection, one.row, answer)
-            elif answer.again and tries < self._settings.media_tries:
-                wait_ms = _BACKOFF_MS * 6 ** (tries - 1)
-                retry(connection, one.row, answer.reason, self._wall.now_ms() + wait_ms)
-            else:
-                _log.info("media_unread", reason=answer.reason, tries=tries)
-                give_up(connection, one.row, answer.reason)
+    def _keep(self, done: Sequence[tuple[MediaRow, MediaHashes | Unread]]) -> None:
+        """Write what became of files; posts that were judged without them are judged again."""
+        found = {
+            row.item_id: self._judging.known.evidence(answer)
+            for row, answer in done
+            if isinstance(answer, MediaHashes)
+        }
+
+        def write(connection: Connection) -> None:
+            for row, answer in done:
+                self._settle(connection, row, answer)
+            self._judging.rejudge(connection, found)
+
+        self._database.write(write)
+
+    def _settle(self, connection: Connection, row: MediaRow, answer: MediaHashes | Unread) -> None:
+        tries = row.tries + 1
+        if isinstance(answer, MediaHashes):
+            save_hashes(connection, row, answer)
+        elif answer.again and tries < self._settings.media_tries:
+            wait_ms = _BACKOFF_MS * 6 ** (tries - 1)
+            retry(connection, row, answer.reason, self._wall.now_ms() + wait_ms)
+        else:
+            _log.info("media_unread", reason=answer.reason, tries=tries)
+            give_up(connection, row, answer.reason)
 
 
 def _answer_of(answer: "Future[MediaHashes | Unread]") -> MediaHashes | Unread:

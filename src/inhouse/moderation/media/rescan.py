@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from inhouse.catalog.types import Item
+from inhouse.catalog.types import Item, text_key
 from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId
 from inhouse.moderation.cases import Concern, open_cases
@@ -103,29 +103,37 @@ class MediaRescan:
         found = {item_id: evidence_of_row(row, self._known) for item_id, row in rows.items()}
 
         def write(connection: Connection) -> Rescanned:
-            verdicts = self._verdicts(connection, found)
-            append_verdicts(connection, verdicts)
-            concerns = [c for verdict in verdicts if (c := self._concern(verdict)) is not None]
-            cases = open_cases(connection, concerns, {}, self._clock.now_ms())
+            changed, cases = self.rejudge(connection, found)
             done = dataclasses.replace(
                 before,
                 looked_at=before.looked_at + len(part),
-                changed=before.changed + len(verdicts),
-                cases=before.cases + len(cases),
+                changed=before.changed + changed,
+                cases=before.cases + cases,
             )
             self._save(connection, done, after, "running")
             return done
 
         return self._database.write(write)
 
+    def rejudge(
+        self, connection: Connection, found: Mapping[ItemId, MediaEvidence]
+    ) -> tuple[int, int]:
+        """Write new verdicts on posts on whose media the banks say something else now, in the
+        caller's transaction; returns how many these are, and how many cases they open."""
+        verdicts = self._verdicts(connection, found)
+        append_verdicts(connection, verdicts)
+        concerns = [c for verdict in verdicts if (c := self._concern(verdict)) is not None]
+        return len(verdicts), len(open_cases(connection, concerns, {}, self._clock.now_ms()))
+
     def _verdicts(
         self, connection: Connection, found: Mapping[ItemId, MediaEvidence]
     ) -> list[Verdict]:
-        """Verdicts of posts on whose media the banks say something else now."""
+        """A post that nothing has judged as it is now is the scan's."""
         changed = []
+        keys = _keys(connection, list(found))
         for item_id, standing in latest_verdicts(connection, found).items():
             evidence = with_media(standing.evidence, found[item_id])
-            if evidence == standing.evidence:
+            if evidence == standing.evidence or standing.text_key != keys.get(item_id):
                 continue
             verdict = dataclasses.replace(
                 standing,
@@ -173,6 +181,14 @@ class MediaRescan:
             "updated_ms": self._clock.now_ms(),
         }
         upsert(connection, tables.jobs, [row])
+
+
+def _keys(connection: Connection, item_ids: Sequence[ItemId]) -> dict[str, str]:
+    """What each post is now."""
+    table = tables.items
+    query = sa.select(table.c.item_id, table.c.title, table.c.text, table.c.media_url)
+    rows = connection.execute(query.where(table.c.item_id.in_(item_ids)))
+    return {row.item_id: text_key(row.title, row.text, row.media_url) for row in rows}
 
 
 def with_media(evidence: Evidence, media: MediaEvidence) -> Evidence:

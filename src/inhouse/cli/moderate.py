@@ -51,7 +51,8 @@ async def _run(services: Services, bar: Progress) -> tuple[int, int, ScanReport]
             report = await services.moderator.scan(_LIMIT)
             judged, cases = judged + report.judged, cases + report.cases
             bar.update(task, completed=judged, total=judged + report.backlog)
-            services.media.step()
+            if services.media.step():
+                continue
             if report.error is not None or (report.read == 0 and services.media.waiting() == 0):
                 return judged, cases, report
             if report.read == 0:

@@ -26,6 +26,7 @@ from inhouse.moderation.media.records import (
     save_hashes,
     waiting,
 )
+from inhouse.moderation.media.stored import NOTHING_READ
 from inhouse.moderation.media.types import MediaEvidence, MediaHashes, MediaRow, Unread
 from inhouse.moderation.settings import ModerationSettings
 from inhouse.store.database import Database
@@ -186,8 +187,10 @@ class MediaReading:
         """Write what became of files; posts that were judged without them are judged again."""
         found = {
             row.item_id: self._judging.known.evidence(answer)
-            for row, answer in done
             if isinstance(answer, MediaHashes)
+            else NOTHING_READ
+            for row, answer in done
+            if not self._goes_on(row, answer)
         }
 
         def write(connection: Connection) -> None:
@@ -198,15 +201,19 @@ class MediaReading:
         self._database.write(write)
 
     def _settle(self, connection: Connection, row: MediaRow, answer: MediaHashes | Unread) -> None:
-        tries = row.tries + 1
         if isinstance(answer, MediaHashes):
             save_hashes(connection, row, answer)
-        elif answer.again and tries < self._settings.media_tries:
-            wait_ms = _BACKOFF_MS * 6 ** (tries - 1)
+        elif self._goes_on(row, answer):
+            wait_ms = _BACKOFF_MS * 6**row.tries
             retry(connection, row, answer.reason, self._wall.now_ms() + wait_ms)
         else:
-            _log.info("media_unread", reason=answer.reason, tries=tries)
+            _log.info("media_unread", reason=answer.reason, tries=row.tries + 1)
             give_up(connection, row, answer.reason)
+
+    def _goes_on(self, row: MediaRow, answer: MediaHashes | Unread) -> bool:
+        """Whether there will be another try."""
+        more = row.tries + 1 < self._settings.media_tries
+        return isinstance(answer, Unread) and answer.again and more
 
 
 def _answer_of(answer: "Future[MediaHashes | Unread]") -> MediaHashes | Unread:

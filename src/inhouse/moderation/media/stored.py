@@ -11,7 +11,7 @@ from inhouse.moderation.media.types import MediaEvidence, MediaRow
 from inhouse.moderation.signals.read import UNREAD
 from inhouse.store.database import Database
 
-_UNREAD: Final = MediaEvidence(signals={UNREAD: 1})
+NOTHING_READ: Final = MediaEvidence(signals={UNREAD: 1})
 
 
 class StoredMedia:
@@ -45,4 +45,4 @@ class StoredMedia:
 
 def evidence_of_row(row: MediaRow, known: KnownHashes) -> MediaEvidence:
     """What a row that waits no longer adds to the evidence on its post."""
-    return _UNREAD if row.hashes is None else known.evidence(row.hashes)
+    return NOTHING_READ if row.hashes is None else known.evidence(row.hashes)

@@ -1,46 +1,96 @@
 """How long a look into large banks takes, and what they weigh in memory.
 
-    python -m benchmarks.banks [--hashes 10000000] [--quick] [--json FILE]
+    python -m benchmarks.banks [--hashes 10000000] [--terms 2000000] [--quick] [--json FILE]
 
 Hashes: PDQ hashes by chance, looked up with hashes that are within 31 bits of one of them and with
 hashes that are near none, half and half, on one thread. Every way must find every one. Beside the
-index stand a scan with numpy, and faiss's flat binary index where faiss
-is installed.
+index stand a scan with numpy, and faiss's flat binary index where faiss is installed.
+
+Terms: made-up words and phrases of two and three, looked for in made-up posts of 48 words that hold
+one of them. `terms` is made from the bank, `terms, started anew` is mapped from what that left on
+disk. Beside it stands an automaton of all the same spellings where pyahocorasick is installed.
 """
 
 import argparse
+import random
 import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Generic, TypeVar
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from benchmarks.common import Report, arguments, quantiles_ms
 from inhouse.moderation.media.index import HashIndex
 from inhouse.moderation.media.pdq import MOST_DISTANCE
+from inhouse.moderation.signals.compiled import (
+    CompiledBanks,
+    compile_banks,
+    load_compiled,
+    save_compiled,
+)
+from inhouse.moderation.signals.index import TermIndex
+from inhouse.moderation.signals.normalise import Forms, read_forms
+from inhouse.moderation.signals.terms import Term, TermBank, keys_of
 
+T = TypeVar("T")
 Hashes = NDArray[np.uint64]
-Find = Callable[[NDArray[np.uint64]], int]  # one hash -> how many are near it
 _COLUMNS: Final = ("what", "size", "build_s", "held_mib", "p50_ms", "p99_ms", "found", "of")
 _FEW: Final = 20  # look-ups of ways that take long
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way(Generic[T]):
+    """A way to look something up."""
+
+    what: str
+    size: int  # of what is looked through
+    find: Callable[[T], int]  # how many it finds
+    held_bytes: int  # of memory that a look-up may touch
+    build_s: float
 
 
 def main() -> None:
     """Run and report."""
     options = arguments(__doc__ or "", _options)
     report = Report("banks", _COLUMNS)
+    _terms(report, 50_000 if options.quick else options.terms)
     _hashes(report, 200_000 if options.quick else options.hashes)
     report.finish(options)
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hashes", type=int, default=10_000_000, help="PDQ hashes in the bank")
+    parser.add_argument("--terms", type=int, default=2_000_000, help="terms in the bank")
+
+
+def _look(report: Report, way: Way[T], wanted: Sequence[T], of: int) -> None:
+    """Look each up, timed; so many of them (`of`) are there to be found."""
+    way.find(wanted[0])  # compiles
+    seconds: list[float] = []
+    found = 0
+    for each in wanted:
+        start = time.perf_counter()
+        count = way.find(each)
+        seconds.append(time.perf_counter() - start)
+        found += count > 0
+    report.add(
+        what=way.what,
+        size=way.size,
+        build_s=way.build_s,
+        held_mib=way.held_bytes / 2**20,
+        peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
+        **quantiles_ms(seconds),
+        found=found,
+        of=of,
+    )
+
+
+# -- hashes --------------------------------------------------------------------------------------
 
 
 def _hashes(report: Report, count: int) -> None:
@@ -48,38 +98,25 @@ def _hashes(report: Report, count: int) -> None:
     hashes = dice.integers(0, 2**64, (count, 4), dtype=np.uint64)
     wanted = [_wanted(dice, hashes, near=bool(turn % 2)) for turn in range(1_000)]
     with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
         index = HashIndex(Path(folder))
-        ids, banks = np.arange(count), np.zeros(count, np.int32)
-        with _measured() as cost:
-            index.load(hashes, ids, banks, 1)
-        _add(
-            report,
-            "index",
-            count,
-            cost,
-            index.size_bytes,
-            lambda w: len(index.find(w.tobytes())),
-            wanted,
-        )
-        with _measured() as cost:
-            again = HashIndex(Path(folder))
-        _add(
-            report,
-            "index, started anew",
-            count,
-            cost,
-            again.size_bytes,
-            lambda w: len(again.find(w.tobytes())),
-            wanted,
-        )
-    few = wanted[:_FEW]
-    with _measured() as cost:
-        pass
-    _add(report, "numpy scan", count, cost, hashes.nbytes, lambda w: _scan(hashes, w), few)
-    for name, make in _faiss(hashes):
-        with _measured() as cost:
-            find, size_bytes = make()
-        _add(report, name, count, cost, size_bytes, find, few)
+        index.load(hashes, np.arange(count), np.zeros(count, np.int32), 1)
+        _look(report, _of_index("hashes", index, start), wanted, len(wanted) // 2)
+        start = time.perf_counter()
+        again = _of_index("hashes, started anew", HashIndex(Path(folder)), start)
+        _look(report, again, wanted, len(wanted) // 2)
+    for peer in (_numpy(hashes), *_faiss(hashes)):
+        _look(report, peer, wanted[:_FEW], _FEW // 2)
+
+
+def _of_index(what: str, index: HashIndex, start_s: float) -> Way[Hashes]:
+    return Way(
+        what=what,
+        size=len(index),
+        find=lambda wanted: len(index.find(wanted.tobytes())),
+        held_bytes=index.size_bytes,
+        build_s=time.perf_counter() - start_s,
+    )
 
 
 def _wanted(dice: np.random.Generator, hashes: Hashes, *, near: bool) -> Hashes:
@@ -90,64 +127,102 @@ def _wanted(dice: np.random.Generator, hashes: Hashes, *, near: bool) -> Hashes:
     return np.packbits(bits).view(np.uint64)
 
 
-def _scan(hashes: Hashes, wanted: Hashes) -> int:
-    apart = np.bitwise_count(hashes ^ wanted).sum(axis=1)
-    return int((apart <= MOST_DISTANCE).sum())
+def _numpy(hashes: Hashes) -> Way[Hashes]:
+    def find(wanted: Hashes) -> int:
+        apart = np.bitwise_count(hashes ^ wanted).sum(axis=1)
+        return int((apart <= MOST_DISTANCE).sum())
+
+    return Way(
+        what="hashes, numpy scan",
+        size=len(hashes),
+        find=find,
+        held_bytes=hashes.nbytes,
+        build_s=0.0,
+    )
 
 
-def _faiss(hashes: Hashes) -> Iterator[tuple[str, Callable[[], tuple[Find, int]]]]:
+def _faiss(hashes: Hashes) -> Iterator[Way[Hashes]]:
     try:
         import faiss  # noqa: PLC0415 - a peer, measured where it is installed
     except ImportError:
         return
     faiss.omp_set_num_threads(1)
-    packed = hashes.view(np.uint8)
-
-    def ranged(index: Any) -> Find:
-        return lambda w: int(index.range_search(w.view(np.uint8)[None], MOST_DISTANCE + 1)[0][1])
-
-    def flat() -> tuple[Find, int]:
-        index = faiss.IndexBinaryFlat(256)
-        index.add(packed)
-        return ranged(index), packed.nbytes
-
-    yield "faiss flat", flat
-
-
-@contextmanager
-def _measured() -> Iterator[dict[str, float]]:
-    """How long a block took, and by how much the process's memory grew."""
-    cost: dict[str, float] = {}
-    before, start = psutil.Process().memory_info().rss, time.perf_counter()
-    yield cost
-    cost["build_s"] = time.perf_counter() - start
-    cost["grew_mib"] = (psutil.Process().memory_info().rss - before) / 2**20
-    cost["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    start = time.perf_counter()
+    index = faiss.IndexBinaryFlat(256)
+    index.add(hashes.view(np.uint8))
+    yield Way(
+        what="hashes, faiss flat",
+        size=len(hashes),
+        find=lambda w: int(index.range_search(w.view(np.uint8)[None], MOST_DISTANCE + 1)[0][1]),
+        held_bytes=hashes.nbytes,
+        build_s=time.perf_counter() - start,
+    )
 
 
-def _add(
-    report: Report,
-    what: str,
-    size: int,
-    cost: dict[str, float],
-    size_bytes: int,
-    find: Find,
-    wanted: Sequence[Hashes],
-) -> None:
-    find(wanted[0])  # compiles
-    seconds, found = [], 0
-    for each in wanted:
-        start = time.perf_counter()
-        found += find(each) > 0
-        seconds.append(time.perf_counter() - start)
-    report.add(
+# -- terms ---------------------------------------------------------------------------------------
+
+
+def _terms(report: Report, count: int) -> None:
+    dice = random.Random(7)
+    words = sorted({_word(dice) for _ in range(count // 4)})
+    terms = {" ".join(dice.choices(words, k=dice.choice((1, 2, 2, 3)))) for _ in range(count)}
+    bank = TermBank(name="x", terms=tuple(Term(text=t, category="spam") for t in sorted(terms)))
+    posts = [_post(dice, bank) for _ in range(500)]
+    with tempfile.TemporaryDirectory() as folder:
+        kept, start = Path(folder) / "kept", time.perf_counter()
+        compiled = compile_banks([bank])
+        _look(report, _of_terms("terms", compiled, start), posts, len(posts))
+        save_compiled(compiled, kept)
+        start, loaded = time.perf_counter(), load_compiled(kept)
+        assert loaded is not None
+        _look(report, _of_terms("terms, started anew", loaded, start), posts, len(posts))
+    for peer in _automaton(bank):
+        _look(report, peer, posts, len(posts))
+
+
+def _word(dice: random.Random) -> str:
+    syllables = range(dice.randint(3, 5))
+    return "".join(dice.choice("bcdfghjklmnprstvwz") + dice.choice("aeiou") for _ in syllables)
+
+
+def _post(dice: random.Random, bank: TermBank) -> Forms:
+    words = [_word(dice) for _ in range(48)]
+    words[20:20] = dice.choice(bank.terms).text.split()
+    return read_forms(" ".join(words))
+
+
+def _of_terms(what: str, compiled: CompiledBanks, start_s: float) -> Way[Forms]:
+    index = TermIndex(compiled)
+    return Way(
         what=what,
-        size=size,
-        **cost,
-        held_mib=size_bytes / 2**20,
-        **quantiles_ms(seconds),
-        found=found,
-        of=len(wanted) // 2,
+        size=len(index),
+        find=lambda forms: len(index.find(forms)),
+        held_bytes=compiled.size_bytes,
+        build_s=time.perf_counter() - start_s,
+    )
+
+
+def _automaton(bank: TermBank) -> Iterator[Way[Forms]]:
+    try:
+        import ahocorasick  # noqa: PLC0415 - a peer, measured where it is installed
+    except ImportError:
+        return
+    start = time.perf_counter()
+    automaton = ahocorasick.Automaton()
+    for number, term in enumerate(bank.terms):
+        for key in keys_of(term):
+            automaton.add_word(key, (key, number))
+    automaton.make_automaton()
+
+    def find(forms: Forms) -> int:
+        return sum(1 for form in forms.distinct() for _ in automaton.iter(form.text))
+
+    yield Way(
+        what="terms, automaton, hits unchecked",
+        size=len(bank.terms),
+        find=find,
+        held_bytes=automaton.get_stats()["total_size"],
+        build_s=time.perf_counter() - start,
     )
 
 

@@ -19,6 +19,8 @@ _SIGNALS: Final[Mapping[str, str]] = {
     "cards": "payment card number",
 }
 
+_LISTS: Final[Mapping[str, str]] = {"links": " of sites"}
+
 Span = tuple[int, int, str]  # start, end, reason
 
 
@@ -28,8 +30,9 @@ def reason_words(hit: Hit) -> str:
     >>> reason_words(Hit(signal="terms.hate", start=0, end=4, detail="slur", form="leet"))
     'hate list: “slur”, letters replaced by digits'
     """
-    if hit.signal.startswith("terms."):
-        words = f"{hit.signal.removeprefix('terms.').replace('_', ' ')} list: “{hit.detail}”"
+    kind, dot, category = hit.signal.partition(".")
+    if dot:  # terms.CATEGORY, links.CATEGORY
+        words = f"{category.replace('_', ' ')} list{_LISTS.get(kind, '')}: “{hit.detail}”"
     else:
         words = f"{_SIGNALS.get(hit.signal, hit.signal)}: {hit.detail}"
     form = _FORMS.get(hit.form)

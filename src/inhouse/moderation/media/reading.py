@@ -123,7 +123,7 @@ class MediaReading:
     def step(self) -> bool:
         """Write what has been read, take up what is due; returns whether anything was written."""
         if not self._judging.is_wanted():
-            return self._database.write(lambda connection: release(connection, _RELEASED)) > 0
+            return self._let_go()
         done = [one for one in self._in_hand if one.answer.done()]
         if done:
             self._in_hand = [one for one in self._in_hand if one not in done]
@@ -139,6 +139,12 @@ class MediaReading:
         """Give up what is in hand; it falls due again."""
         self._threads.shutdown(cancel_futures=True)
         self._reader.close()
+
+    def _let_go(self) -> bool:
+        """Let what waits be judged without its media; returns whether anything did."""
+        if self.waiting() == 0:
+            return False
+        return self._database.write(lambda connection: release(connection, _RELEASED)) > 0
 
     def _take_up(self) -> bool:
         """Begin with rows that are due; returns whether any was given up."""

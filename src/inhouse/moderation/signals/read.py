@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from inhouse.moderation.signals.compiled import CompiledBanks
+from inhouse.moderation.signals.index import LINKED, TERMS, TermHit, TermIndex
 from inhouse.moderation.signals.links import find_links
 from inhouse.moderation.signals.normalise import Forms, read_forms
 from inhouse.moderation.signals.personal import find_personal
 from inhouse.moderation.signals.spans import Spans
-from inhouse.moderation.signals.terms import TermBank, TermHit, TermIndex
+from inhouse.moderation.signals.terms import TermBank
 from inhouse.moderation.types import Hit, Label
 
 # What a policy may ask about, and how its sentences call one and many of it. Beside these there
@@ -29,7 +31,6 @@ SIGNALS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "media_unread": ("picture or video we could not read", "pictures we could not read"),
     }
 )
-TERMS: Final = "terms."
 HASHES: Final = "hashes."
 UNREAD: Final = "media_unread"
 # Beginnings of signals that end in a category, and how sentences call one and many of it.
@@ -37,6 +38,7 @@ BY_CATEGORY: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         TERMS: ("term from our {} list", "terms from our {} list"),
         HASHES: ("picture from our {} list", "pictures from our {} list"),
+        LINKED: ("link to a site on our {} list", "links to sites on our {} list"),
     }
 )
 _MOST_HITS: Final = 100  # are highlighted; all are counted
@@ -64,9 +66,8 @@ class Text:
 class SignalReader:
     """Reads texts against a set of term banks."""
 
-    def __init__(self, banks: Sequence[TermBank]) -> None:
+    def __init__(self, banks: Sequence[TermBank] | CompiledBanks) -> None:
         self._index = TermIndex(banks)
-        self.version = "+".join(sorted(bank.version for bank in banks))
 
     def read_all(self, texts: Sequence[Text]) -> list[Reading]:
         """All signals of each text, in order."""
@@ -77,13 +78,15 @@ class SignalReader:
         forms = read_forms(text)
         terms = self._index.find(forms, language)
         links = find_links(forms.plain)
+        listed = [*terms, *self._index.find_sites(links)]
         # Figures and at-signs inside an address of a page are nobody's number.
-        taken = Spans((link.start, link.end) for link in links)
+        taken = Spans((link.hit.start, link.hit.end) for link in links)
         personal = [h for h in find_personal(forms.plain) if not taken.touch(h.start, h.end)]
-        hits = sorted((*(t.hit for t in terms), *links, *personal), key=lambda h: (h.start, h.end))
+        found = [*(one.hit for one in listed), *(link.hit for link in links), *personal]
+        hits = sorted(found, key=lambda h: (h.start, h.end))
         return Reading(
             hits=tuple(hits[:_MOST_HITS]),
-            labels=_labels(terms),
+            labels=_labels(listed),
             signals=_counts(forms, hits),
             unmasked=_unmasked(forms),
         )

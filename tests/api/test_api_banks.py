@@ -40,6 +40,7 @@ def test_a_post_with_a_known_picture_is_not_shown(
     worker = Worker(services)
     while len(services.verdicts.latest(["i1", "i2"])) < 2:
         worker.step()
+    worker.close()
     services.feeds.follower.catch_up()
 
     known = client.get("/v1/verdicts/i1?viewer=adult").json()

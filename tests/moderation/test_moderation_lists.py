@@ -195,6 +195,7 @@ def test_banks_come_back_from_disk_as_they_were_made(tmp_path: Path) -> None:
     text = read_forms("zorgles añó 请加微信吧 faf kill frobnicate blat cheap big pills")
 
     assert back is not None
+    assert (back.version, back.version[:2]) == (made.version, "b-")
     assert [back.term(i) for i in range(len(back))] == [made.term(i) for i in range(len(made))]
     assert [made.term(i)[1] for i in range(60)] == list(terms)
     found = TermIndex(back).find(text)

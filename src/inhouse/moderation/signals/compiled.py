@@ -41,6 +41,7 @@ class Columns:
 class CompiledBanks:
     """Everything a `TermIndex` needs."""
 
+    version: str  # of all banks together: changes with their content
     columns: Columns
     names: tuple[str, ...]  # of categories, languages and banks; the first one means none
     words: KeyTable  # spellings; a number has the highest bit where only a disguise leads to it
@@ -94,6 +95,7 @@ def compile_banks(banks: Sequence[TermBank]) -> CompiledBanks:
     )
     sites = [(number, t.text) for number, (_, t) in enumerate(terms) if t.kind == "site"]
     return CompiledBanks(
+        version="+".join(sorted(bank.version for bank in banks)),
         columns=columns,
         names=tuple(places),
         words=_word_table([term for _, term in terms]),
@@ -134,6 +136,7 @@ def load_compiled(folder: Path) -> CompiledBanks | None:
     """What `save_compiled` left there; None where there is nothing, or nothing whole."""
     try:
         facts = json.loads((folder / _NAMES).read_text("utf-8"))
+        version = str(facts["version"])
         columns = Columns(**{f.name: _mapped(folder, "columns", f.name) for f in fields(Columns)})
         tables = {
             table: KeyTable(
@@ -144,7 +147,7 @@ def load_compiled(folder: Path) -> CompiledBanks | None:
         }
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return CompiledBanks(columns=columns, names=tuple(facts["names"]), **tables)
+    return CompiledBanks(version=version, columns=columns, names=tuple(facts["names"]), **tables)
 
 
 def save_compiled(compiled: CompiledBanks, folder: Path) -> None:
@@ -155,7 +158,7 @@ def save_compiled(compiled: CompiledBanks, folder: Path) -> None:
         for name, array in _arrays(compiled):
             np.save(parts / f"{name}.npy", array)
         longest = {name: getattr(compiled, name).longest for name in _TABLES}
-        facts = {"names": compiled.names, "longest": longest}
+        facts = {"version": compiled.version, "names": compiled.names, "longest": longest}
         (parts / _NAMES).write_text(json.dumps(facts), "utf-8")
         for other in folder.parent.iterdir():
             if other != parts and not other.name.startswith("."):

@@ -38,6 +38,7 @@ class TermIndex:
     def __init__(self, banks: Sequence[TermBank] | CompiledBanks) -> None:
         made = banks if isinstance(banks, CompiledBanks) else compile_banks(banks)
         self._compiled = made
+        self.version = made.version
         patterns = np.flatnonzero(made.columns.kinds == KINDS.index("re")).tolist()
         self._patterns = patterns
         self._pattern_set = PatternSet([made.term(number)[1].text for number in patterns])

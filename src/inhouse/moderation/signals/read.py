@@ -68,6 +68,7 @@ class SignalReader:
 
     def __init__(self, banks: Sequence[TermBank] | CompiledBanks) -> None:
         self._index = TermIndex(banks)
+        self.version = self._index.version
 
     def read_all(self, texts: Sequence[Text]) -> list[Reading]:
         """All signals of each text, in order."""

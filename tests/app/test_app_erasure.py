@@ -102,7 +102,7 @@ def test_what_was_read_of_their_pictures_goes(services: Services) -> None:
 
     def read(connection: Connection) -> None:
         enrol(connection, [item])
-        save_hashes(connection, due(connection, 1, 1)[0], file)
+        save_hashes(connection, due(connection, 1 << 50, 1)[0], file)
 
     services.database.write(read)
     exported = [msgspec.json.decode(line) for line in export_lines(services, UserId(WHO))]

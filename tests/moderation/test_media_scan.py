@@ -195,6 +195,28 @@ def test_a_slow_host_holds_up_its_own_posts_alone(world: World) -> None:
     assert world.labels("slow1") == (LABEL,)
 
 
+def test_a_host_that_fails_gets_two_files_at_a_time(world: World) -> None:
+    """Its other posts step back behind those of whoever answers, without a try."""
+    down = Unread(reason="not there in time", again=True)
+    for number in range(9):
+        world.reader.answers[f"https://down.example/{number}"] = down
+    world.post("first", "https://down.example/0")
+    while not world.reading._failing:
+        world.step()
+    for number in range(1, 9):
+        world.post(f"down{number}", f"https://down.example/{number}")
+    world.community.scan()
+    world.reading.step()
+    world.post("quick", "https://a.example/1")
+    world.settle("quick")
+
+    assert len(world.reader.asked) == 4
+    assert {world.community.latest(f"down{number}") for number in range(1, 9)} == {None}
+    with world.community.database.read() as connection:
+        tries = sa.select(sa.func.sum(tables.media.c.tries))
+        assert connection.execute(tries).scalar_one() == 4
+
+
 def test_what_fails_for_now_is_tried_three_times(world: World) -> None:
     """Then the post is judged, and its signal says that nobody could see it."""
     url = "https://a.example/9"

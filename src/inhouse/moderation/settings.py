@@ -47,7 +47,11 @@ class ModerationSettings:
         most=9,
     )
     media_threads: int = setting(
-        12, unit="threads", help="files fetched at a time, half of one host", least=1, most=64
+        12,
+        unit="threads",
+        help="files fetched at a time, all but two of one host",
+        least=1,
+        most=64,
     )
     scan_limit: int = setting(
         200, unit="changes", help="most changes dealt with in one scan", least=1, most=10_000

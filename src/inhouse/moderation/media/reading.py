@@ -1,6 +1,7 @@
 """Reading the media that waits: a few files at a time, beside everything else, none for long."""
 
 import queue
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,8 +33,12 @@ from inhouse.moderation.settings import ModerationSettings
 from inhouse.store.database import Database
 
 _DECODERS: Final = 2
-_LOOKED_AT: Final = 200  # rows, to find some of hosts that have room
-_STEP_BACK_MS: Final = 1_000  # of rows whose host has no room
+_LOOKED_AT: Final = 200  # rows, to find some of hosts that do not fail
+_STEP_BACK_MS: Final = 5_000  # of rows whose host fails
+_OF_FAILING: Final = 2  # files at a time of a host that fails
+_LEFT_FREE: Final = 2  # threads that no host takes alone
+_REMEMBERED_S: Final = 60.0
+_MOST_REMEMBERED: Final = 10_000  # hosts
 _SPARE_MS: Final = 60_000  # beyond the limits, before somebody else takes up a row
 _BACKOFF_MS: Final = 5_000  # after the first try, six times as long after each further one
 _RELEASED: Final = 500
@@ -119,6 +124,7 @@ class MediaReading:
         self._wall = SystemClock()
         self._threads = ThreadPoolExecutor(settings.media_threads, thread_name_prefix="media")
         self._in_hand: list[_InHand] = []
+        self._failing: dict[str, float] = {}  # hosts that failed for now, and until when to care
 
     def step(self) -> bool:
         """Write what has been read, take up what is due; returns whether anything was written."""
@@ -127,7 +133,9 @@ class MediaReading:
         done = [one for one in self._in_hand if one.answer.done()]
         if done:
             self._in_hand = [one for one in self._in_hand if one not in done]
-            self._keep([(one.row, _answer_of(one.answer)) for one in done])
+            answers = [(one.row, _answer_of(one.answer)) for one in done]
+            self._remember(answers)
+            self._keep(answers)
         return self._take_up() or bool(done)
 
     def waiting(self) -> int:
@@ -157,37 +165,50 @@ class MediaReading:
             return False
         # Whoever took these up the last time did not live to say what became of them.
         lost = [row for row in rows if row.tries >= self._settings.media_tries]
-        taken, full = self._sorted_out([row for row in rows if row not in lost])
+        taken, stepping_back = self._sorted_out([row for row in rows if row not in lost])
         limit_ms = self._settings.media_fetch_ms + self._settings.media_decode_ms + _SPARE_MS
 
         def write(connection: Connection) -> None:
             for row in lost:
                 give_up(connection, row, "whoever read it did not come back")
             postpone(connection, taken, now_ms + limit_ms, tried=True)
-            postpone(connection, full, now_ms + _STEP_BACK_MS, tried=False)
+            postpone(connection, stepping_back, now_ms + _STEP_BACK_MS, tried=False)
 
-        self._database.write(write)
+        if lost or taken or stepping_back:
+            self._database.write(write)
         for row in taken:
             answer = self._threads.submit(self._reader.read, row.url)
             self._in_hand.append(_InHand(row=row, host=_host(row.url), answer=answer))
         return bool(lost)
 
     def _sorted_out(self, rows: Sequence[MediaRow]) -> tuple[list[MediaRow], list[MediaRow]]:
-        """Those that are taken up now, and those whose host has half of all threads already: a
-        slow one leaves room for the others."""
+        """Those that are taken up now, and those that step back since their host fails and has
+        its few threads. A host that does not fail leaves some free for the others too."""
         room = self._settings.media_threads - len(self._in_hand)
-        most = max(1, self._settings.media_threads // 2)
         busy = Counter(one.host for one in self._in_hand)
         taken: list[MediaRow] = []
-        full: list[MediaRow] = []
+        stepping_back: list[MediaRow] = []
         for row in rows:
             host = _host(row.url)
-            if busy[host] >= most:
-                full.append(row)
-            elif len(taken) < room:
+            failing = self._failing.get(host, 0.0) > time.monotonic()
+            most = _OF_FAILING if failing else max(1, self._settings.media_threads - _LEFT_FREE)
+            if busy[host] < most and len(taken) < room:
                 busy[host] += 1
                 taken.append(row)
-        return taken, full
+            elif failing:
+                stepping_back.append(row)
+        return taken, stepping_back
+
+    def _remember(self, answers: Sequence[tuple[MediaRow, MediaHashes | Unread]]) -> None:
+        """Which hosts fail for now."""
+        until_s = time.monotonic() + _REMEMBERED_S
+        for row, answer in answers:
+            if isinstance(answer, Unread) and answer.again:
+                self._failing[_host(row.url)] = until_s
+            else:
+                self._failing.pop(_host(row.url), None)
+        if len(self._failing) > _MOST_REMEMBERED:
+            self._failing.clear()
 
     def _keep(self, done: Sequence[tuple[MediaRow, MediaHashes | Unread]]) -> None:
         """Write what became of files; posts that were judged without them are judged again."""

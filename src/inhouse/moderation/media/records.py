@@ -12,24 +12,27 @@ from sqlalchemy.engine import Connection
 
 from inhouse.catalog.catalog import tell
 from inhouse.catalog.types import Item
+from inhouse.core.clock import DAY_MS, SystemClock
 from inhouse.core.ids import ItemId
 from inhouse.moderation.media.types import Frame, MediaHashes, MediaRow
 from inhouse.store import tables
 from inhouse.store.statements import delete_in, insert_new, upsert
 
 _CHUNK: Final = 500
+_HEAD_START_MS: Final = 30 * DAY_MS  # of new posts
 
 
-def enrol(connection: Connection, items: Sequence[Item]) -> None:
+def enrol(connection: Connection, items: Sequence[Item], *, new: bool = True) -> None:
     """Let the media of items wait to be read, in the caller's transaction. What waits already
-    keeps its place."""
+    keeps its place; new posts stand before all old ones."""
     if not items:
         return
+    due_ms = SystemClock().now_ms() - (_HEAD_START_MS if new else 0)
     known = _rows(connection, [item.item_id for item in items])
-    new = [item for item in items if item.item_id not in known]
+    unknown = [item for item in items if item.item_id not in known]
     moved = [i for i in items if i.item_id in known and known[i.item_id].url != i.media_url]
-    insert_new(connection, tables.media, [_waiting(item) for item in new])
-    upsert(connection, tables.media, [_waiting(item) for item in moved])
+    insert_new(connection, tables.media, [_waiting(item, due_ms) for item in unknown])
+    upsert(connection, tables.media, [_waiting(item, due_ms) for item in moved])
     delete_in(connection, tables.media_hashes.c.item_id, [item.item_id for item in moved])
 
 
@@ -145,14 +148,14 @@ def _frames(connection: Connection, item_ids: Sequence[str]) -> dict[ItemId, tup
     return found
 
 
-def _waiting(item: Item) -> dict[str, Any]:
+def _waiting(item: Item, due_ms: int) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(("reason", "kind", "md5", "sha256"))
     return row | {
         "item_id": item.item_id,
         "url": item.media_url,
         "state": "waiting",
         "tries": 0,
-        "due_ms": 0,
+        "due_ms": due_ms,
     }
 
 

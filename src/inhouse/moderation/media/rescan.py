@@ -59,7 +59,7 @@ class MediaRescan:
         def write(connection: Connection) -> int:
             known = media_of(connection, [item.item_id for item in with_media])
             new = [item for item in with_media if item.item_id not in known]
-            enrol(connection, new)
+            enrol(connection, new, new=False)
             return len(new)
 
         return self._database.write(write)

@@ -90,6 +90,22 @@ def test_what_a_url_names_is_got(web: Web) -> None:
     assert web.reached == [(PUBLIC, 80)]
 
 
+def test_a_host_is_told_which_of_its_names_is_meant(web: Web) -> None:
+    """With the port where that is not the usual one, and in the letters of the wire."""
+    heads: list[str] = []
+
+    def answer(line: socket.socket, request: str) -> None:
+        heads.extend(each for each in request.split("\r\n") if each.startswith("Host"))
+        says(b"x")(line, request)
+
+    web.answer = answer
+    web.names |= {"xn--bcher-kva.example": [PUBLIC]}
+    fetched(web, "http://a.example:8080/")
+    fetched(web, "http://bücher.example/")
+
+    assert heads == ["Host: a.example:8080", "Host: xn--bcher-kva.example"]
+
+
 @pytest.mark.parametrize(
     "address",
     [

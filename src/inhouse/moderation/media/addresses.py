@@ -73,6 +73,13 @@ def port_of(parts: SplitResult) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
+def named(parts: SplitResult) -> str:
+    """The host as a request names it, with its port where that is not the scheme's own."""
+    host = host_of(parts)
+    written = f"[{host}]" if ":" in host else host
+    return written if parts.port is None else f"{written}:{parts.port}"
+
+
 def path_of(parts: SplitResult) -> str:
     """What is asked of the host: path and query, in ASCII."""
     path = quote(parts.path or "/", safe=_SAFE)

@@ -20,7 +20,7 @@ from typing import Final, Protocol
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from inhouse import __version__
-from inhouse.moderation.media.addresses import fault_of, host_of, is_public, path_of, port_of
+from inhouse.moderation.media.addresses import fault_of, host_of, is_public, named, path_of, port_of
 from inhouse.moderation.media.types import Unread
 
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
@@ -109,7 +109,8 @@ class Fetcher:
             raise _RefusedError(fault)
         parts = urlsplit(url)
         with self._connected(parts, until_s) as line:
-            line.request("GET", path_of(parts), headers=_HEADERS)
+            headers = {"Host": named(parts), **_HEADERS}
+            line.request("GET", path_of(parts), headers=headers)
             with line.getresponse() as answer:
                 where = answer.getheader("Location")
                 if answer.status in _REDIRECTS and where:

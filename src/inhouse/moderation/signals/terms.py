@@ -79,8 +79,11 @@ class TermBank:
     @property
     def version(self) -> str:
         """Changes with the content."""
-        digest = hashlib.blake2b(repr(self.terms).encode(), digest_size=6).hexdigest()
-        return f"{self.name}-{digest}"
+        digest = hashlib.blake2b(digest_size=6)
+        for term in self.terms:
+            facts = (term.kind, term.category, term.language, term.p, term.prefix, term.matches)
+            digest.update(f"{term.text}\0{facts}\n".encode("utf-8", "surrogatepass"))
+        return f"{self.name}-{digest.hexdigest()}"
 
 
 def _primary(language: str) -> str:

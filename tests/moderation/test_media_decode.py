@@ -141,6 +141,17 @@ def test_a_file_that_takes_too_long_is_given_up() -> None:
     assert decoder._process is None
 
 
+def test_a_reader_that_nobody_ends_ends_itself() -> None:
+    """Whoever started it may have been killed while a file held it up."""
+    decoder = Decoder(DecodeLimits(most_pixels=100_000_000, most_frames=5, most_ms=5))
+    line = decoder._start()
+    line.send_bytes(file_of(picture(1, 2_000, 2_000), "PNG"))
+    assert decoder._process is not None
+
+    assert decoder._process.wait(20) == -signal.SIGALRM
+    decoder.close()
+
+
 def test_the_reader_gets_no_secrets(decoder: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys of vendors in the environment are not for a process that reads hostile files."""
     monkeypatch.setenv("INHOUSE_SECRET_KEY", "sk-secret")

@@ -7,6 +7,7 @@ It ends when whoever started it does.
 import contextlib
 import os
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from inhouse.moderation.media.types import MediaHashes, Unread
 
 _MOST_MEMORY: Final = 3 << 30  # bytes of address space
 _KEPT: Final = ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+_SPARE: Final = 2  # times the limit, after which a reader that nobody ended ends itself
 _START_S: Final = 30.0  # a first start may have to compile what it imports
 
 
@@ -79,7 +81,8 @@ class Decoder:
     def _start(self) -> Connection:
         ours, theirs = socket.socketpair()
         with theirs:
-            numbers = (theirs.fileno(), self._limits.most_pixels, self._limits.most_frames)
+            limits = self._limits
+            numbers = (theirs.fileno(), limits.most_pixels, limits.most_frames, limits.most_ms)
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__, *map(str, numbers)],
                 pass_fds=(theirs.fileno(),),
@@ -98,15 +101,19 @@ class Decoder:
         return line
 
 
-def _serve(line: Connection, most_pixels: int, most_frames: int) -> None:
+def _serve(line: Connection, given: DecodeLimits) -> None:
     # Here and not above, since whoever starts this process needs neither of the libraries.
     from inhouse.moderation.media.decode import ReadLimits, hash_file  # noqa: PLC0415
 
-    limits = ReadLimits(most_pixels=most_pixels, most_frames=most_frames)
+    limits = ReadLimits(most_pixels=given.most_pixels, most_frames=given.most_frames)
     line.send_bytes(b"ready")
     with contextlib.suppress(EOFError, OSError):
         while True:
-            found = hash_file(line.recv_bytes(), limits)
+            data = line.recv_bytes()
+            # Nobody may be left to end this process where a file holds it up.
+            signal.setitimer(signal.ITIMER_REAL, _SPARE * given.most_ms / 1_000)
+            found = hash_file(data, limits)
+            signal.setitimer(signal.ITIMER_REAL, 0)
             answer = _Answer(unread=found) if isinstance(found, Unread) else _Answer(hashes=found)
             line.send_bytes(_ENCODER.encode(answer))
 
@@ -121,5 +128,5 @@ def _bound() -> None:
 
 if __name__ == "__main__":
     _bound()
-    handle, pixels, frames = map(int, sys.argv[1:])
-    _serve(Connection(handle), pixels, frames)
+    handle, pixels, frames, ms = map(int, sys.argv[1:])
+    _serve(Connection(handle), DecodeLimits(most_pixels=pixels, most_frames=frames, most_ms=ms))

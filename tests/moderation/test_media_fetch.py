@@ -125,7 +125,9 @@ def test_no_address_of_this_machine_or_its_network_is_reached(web: Web, address:
     assert web.reached == []
 
 
-@pytest.mark.parametrize("address", [PUBLIC, "2606:2800:220:1:248:1893:25c8:1946", "1.1.1.1"])
+@pytest.mark.parametrize(
+    "address", [PUBLIC, "2606:2800:220:1:248:1893:25c8:1946", "1.1.1.1", "::ffff:1.1.1.1"]
+)
 def test_public_addresses_are_public(address: str) -> None:
     """Of either kind."""
     assert is_public(address)

@@ -356,6 +356,18 @@ def test_a_rescan_that_was_killed_goes_on_where_it_was(
     assert row.state == "done"
 
 
+def test_a_rescan_leaves_posts_that_changed_to_the_scan(world: World) -> None:
+    """What nothing has judged as it is now gets one verdict, not two."""
+    world.post("a", "https://a.example/2")
+    world.settle("a")
+    world.post("a", "https://a.example/2", "other words")
+    world.banks.add("war", bits(2), 2)
+
+    assert world.rescan.run().changed == 0
+    world.step()
+    assert (world.labels("a"), len(world.community.history("a"))) == ((LABEL,), 2)
+
+
 def test_a_rescan_leaves_a_persons_call_in_force(world: World) -> None:
     """The evidence is kept up to date beneath it, and nobody is asked again."""
     world.post("a", "https://a.example/2")

@@ -13,7 +13,7 @@ from inhouse.moderation.settings import ModerationSettings
 from inhouse.moderation.signals import compiled as compiling
 from inhouse.moderation.signals.compiled import compile_banks, load_compiled, save_compiled
 from inhouse.moderation.signals.index import TermIndex
-from inhouse.moderation.signals.keytable import make_table
+from inhouse.moderation.signals.keytable import codes_of, make_table
 from inhouse.moderation.signals.normalise import read_forms
 from inhouse.moderation.signals.read import SignalReader
 from inhouse.moderation.signals.terms import Term, TermBank, read_bank
@@ -162,14 +162,16 @@ def test_a_table_finds_every_key_where_one_may_begin(keys: list[str], text: str,
         for start in range(len(text))
         if may_start[start] and text.startswith(key, start)
     ]
-    found = make_table(keys, np.arange(len(keys), dtype=np.uint32)).find(text, may_start)
+    found = make_table(keys, np.arange(len(keys), dtype=np.uint32)).find(codes_of(text), may_start)
 
     assert sorted(found) == sorted(expected)
 
 
 def test_more_hits_than_there_was_room_for_are_all_given() -> None:
     """A long text may be made of nothing but terms."""
-    found = make_table(["a"], np.zeros(1, np.uint32)).find("a" * 1_000, np.ones(1_000, np.bool_))
+    found = make_table(["a"], np.zeros(1, np.uint32)).find(
+        codes_of("a" * 1_000), np.ones(1_000, np.bool_)
+    )
 
     assert len(found) == 1_000
 

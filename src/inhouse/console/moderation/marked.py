@@ -29,6 +29,8 @@ def reason_words(hit: Hit) -> str:
 
     >>> reason_words(Hit(signal="terms.hate", start=0, end=4, detail="slur", form="leet"))
     'hate list: “slur”, letters replaced by digits'
+    >>> reason_words(Hit(signal="links.spam", start=0, end=4, detail="bad.example"))
+    'spam list of sites: “bad.example”'
     """
     kind, dot, category = hit.signal.partition(".")
     if dot:  # terms.CATEGORY, links.CATEGORY

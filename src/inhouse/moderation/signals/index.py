@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inhouse.moderation.signals.compiled import ONLY_DISGUISED, CompiledBanks, compile_banks
+from inhouse.moderation.signals.kernels import borders
 from inhouse.moderation.signals.keytable import alphanumeric, codes_of
 from inhouse.moderation.signals.links import Link
 from inhouse.moderation.signals.normalise import Form, Forms
@@ -76,7 +77,7 @@ class TermIndex:
         host = len(link.host)
         may_start[[0, *(i + 1 for i, c in enumerate(link.host[:-1]) if c == ".")]] = True
         longest: dict[tuple[str, str], TermHit] = {}
-        for _, end, number in self._compiled.sites.find(link.address, may_start):
+        for _, end, number in self._compiled.sites.find(codes_of(link.address), may_start):
             if end < host or link.address[end : end + 1] not in ("", "/", "?", "#"):
                 continue
             bank, term = self._compiled.term(number)
@@ -95,8 +96,11 @@ class TermIndex:
     def _matches(self, form: Form, plain: Form) -> Iterator[tuple[int, int, int]]:
         for start, end, pattern in self._pattern_set.find(form.text):
             yield self._patterns[pattern], start, end
-        bounded = self._bounded(form)
-        for start, end, marked in self._compiled.words.find(form.text, bounded[:-1]):
+        codes = codes_of(form.text)
+        bounded = borders(codes, self._breaks)
+        if form.seams:
+            bounded[[at for at, start in enumerate(form.starts) if start in form.seams]] = True
+        for start, end, marked in self._compiled.words.find(codes, bounded):
             number = marked & ~_MARK
             if marked & _MARK and _stands_so(plain, form.span(start, end), form.text[start:end]):
                 continue
@@ -104,16 +108,6 @@ class TermIndex:
                 yield number, start, end
             elif self._compiled.is_prefix(number):
                 yield number, start, _word_end(form.text, end)
-
-    def _bounded(self, form: Form) -> NDArray[np.bool_]:
-        """bool[len + 1]: whether a word may begin or end before each character."""
-        breaks = self._breaks[codes_of(form.text)]
-        bounded = np.ones(len(form.text) + 1, np.bool_)
-        bounded[1:-1] = breaks[:-1] | breaks[1:]
-        if form.seams:
-            seams = [at for at, start in enumerate(form.starts) if start in form.seams]
-            bounded[seams] = True
-        return bounded
 
 
 @lru_cache(maxsize=1)

@@ -48,6 +48,18 @@ def hash_keys(codes: Codes, ends: NDArray[np.int64], hashes: Words64) -> None:
 
 
 @njit(cache=True)
+def borders(codes: Codes, breaks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """bool[n + 1]: whether a word may begin or end before each character, and at the end.
+
+    codes: uint32[n]; breaks: bool[all code points], whether one may beside that character.
+    """
+    found = np.ones(len(codes) + 1, np.bool_)
+    for place in range(1, len(codes)):
+        found[place] = breaks[codes[place - 1]] or breaks[codes[place]]
+    return found
+
+
+@njit(cache=True)
 def look(
     codes: Codes,
     may_start: NDArray[np.bool_],
@@ -57,9 +69,9 @@ def look(
 ) -> int:
     """Every piece of a text that begins where one may and is a key of the table.
 
-    codes: uint32[n]; may_start: bool[n]; table: hashes in order, where those with each beginning
-    start among them, and a filter of bits; found: int64[k, 3], start, end and row of the table,
-    written as far as they reach. Returns how many there are.
+    codes: uint32[n]; may_start: bool[n or more]; table: hashes in order, where those with each
+    beginning start among them, and a filter of bits; found: int64[k, 3], start, end and row of the
+    table, written as far as they reach. Returns how many there are.
     """
     hashes, starts, bits = table
     shift = np.uint64(64 - _log2(len(starts) - 1))

@@ -29,11 +29,15 @@ class KeyTable:
     bits: NDArray[np.uint8]  # a filter: most pieces of a text need no look at the hashes
     longest: int  # key, in characters
 
-    def find(self, text: str, may_start: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
-        """Start, end and number of every key in a text that begins where one may: bool[len]."""
+    def find(
+        self, codes: NDArray[np.uint32], may_start: NDArray[np.bool_]
+    ) -> list[tuple[int, int, int]]:
+        """Start, end and number of every key in a text that begins where one may.
+
+        codes: uint32[n], see `codes_of`; may_start: bool[n or more].
+        """
         if not len(self.hashes):
             return []
-        codes = codes_of(text)
         room, table = _FIRST_ROOM, (self.hashes, self.starts, self.bits)
         while True:
             found = np.empty((room, 3), np.int64)

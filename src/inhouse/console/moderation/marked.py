@@ -19,7 +19,8 @@ _SIGNALS: Final[Mapping[str, str]] = {
     "cards": "payment card number",
 }
 
-_LISTS: Final[Mapping[str, str]] = {"links": " of sites"}
+# The beginnings of signals that end in a category.
+_LISTS: Final[Mapping[str, str]] = {"terms": "list", "links": "list of sites"}
 
 Span = tuple[int, int, str]  # start, end, reason
 
@@ -32,9 +33,9 @@ def reason_words(hit: Hit) -> str:
     >>> reason_words(Hit(signal="links.spam", start=0, end=4, detail="bad.example"))
     'spam list of sites: “bad.example”'
     """
-    kind, dot, category = hit.signal.partition(".")
-    if dot:  # terms.CATEGORY, links.CATEGORY
-        words = f"{category.replace('_', ' ')} list{_LISTS.get(kind, '')}: “{hit.detail}”"
+    kind, _, category = hit.signal.partition(".")
+    if kind in _LISTS and category:
+        words = f"{category.replace('_', ' ')} {_LISTS[kind]}: “{hit.detail}”"
     else:
         words = f"{_SIGNALS.get(hit.signal, hit.signal)}: {hit.detail}"
     form = _FORMS.get(hit.form)

@@ -114,20 +114,18 @@ def _is_pdq(row: Any) -> bool:
 def _load_all(connection: Connection, index: HashIndex) -> None:
     """Fill an empty index with all there is."""
     bits: list[bytes] = []
-    ids: list[int] = []
-    owners: list[int] = []
+    facts = [np.empty((0, 2), np.int64)]  # of each hash its number and its bank's
     through = 0
     for rows in _changed(connection, 0):
         active = [row for row in rows if row.state == "active" and _is_pdq(row)]
-        bits.append(b"".join(bytes(row.hash) for row in active))
-        ids += [row.hash_id for row in active]
-        owners += [row.bank_id for row in active]
+        bits += [b"".join(bytes(row.hash) for row in active)]
+        numbers = [(row.hash_id, row.bank_id) for row in active]
+        facts.append(np.array(numbers, np.int64).reshape(-1, 2))
         through = rows[-1].change
     hashes = np.frombuffer(b"".join(bits), np.uint64).reshape(-1, 4)
+    ids, banks = np.concatenate(facts).T
     order = np.argsort(ids)
-    index.load(
-        hashes[order], np.array(ids, np.int64)[order], np.array(owners, np.int32)[order], through
-    )
+    index.load(hashes[order], ids[order], banks[order].astype(np.int32), through)
 
 
 def _entry(row: Any) -> Entry:

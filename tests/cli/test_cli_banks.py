@@ -14,6 +14,7 @@ from inhouse.core.errors import InputError
 from inhouse.core.ids import ItemId, UserId
 from inhouse.moderation.media.fetch import Fetcher
 from inhouse.moderation.media.types import Unread
+from inhouse.moderation.review import CaseFilter
 
 ONE, OTHER = "ab" * 32, "cd" * 32
 
@@ -87,7 +88,8 @@ def test_a_bank_either_speaks_of_something_or_of_nothing() -> None:
 def test_moderate_run_reads_pictures_and_a_rescan_takes_in_old_posts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Without any worker: what is posted is read by `run`, what was posted before by `rescan`."""
+    """Without any worker: what is posted is read by `run`, what was posted before by `rescan`;
+    and what cannot be read waits for a person."""
     gone = Unread(reason="the host answered 404", again=False)
     monkeypatch.setattr(Fetcher, "fetch", lambda self, url: gone)
 
@@ -107,6 +109,9 @@ def test_moderate_run_reads_pictures_and_a_rescan_takes_in_old_posts(
     _call("create", "war", "--category", "violence")
     post("after")
     assert signals("after") == {"media_unread": 1}
+    with open_services() as services:
+        (case,) = services.review.queue(CaseFilter(), 10)
+    assert (case.item_id, case.reason) == ("after", "rule media_unread")
     assert _json("rescan") == {
         "rescanned": {"looked_at": 0, "changed": 0, "cases": 0},
         "enrolled": 1,

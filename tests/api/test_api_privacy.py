@@ -339,7 +339,7 @@ def test_an_erased_person_is_nowhere(
     assert receipt["counts"] == {
         "events": 23, "served_pages": 2, "items_and_users": 2, "exposures": 2, "labels": 1,
         "reports": 1, "appeals": 1, "verdicts": 2, "jobs": 0, "files": 3, "examples": 2,
-        "session_links": 1, "statements": 1, "audit": 3,
+        "session_links": 1, "statements": 1, "audit": 3, "media": 0,
     }  # fmt: skip
 
 

@@ -4,15 +4,20 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from inhouse.app.build import Services
 from inhouse.app.erasure import Eraser
+from inhouse.app.export import export_lines
 from inhouse.app.settings import load_settings
 from inhouse.catalog.types import Item, User
 from inhouse.core.ids import EventId, ItemId, PageId, UserId
 from inhouse.events.types import Event, ServedPage
+from inhouse.moderation.media.records import due, enrol, save_hashes
+from inhouse.moderation.media.types import Frame, MediaHashes
 from inhouse.store import tables
 from inhouse.store.database import StoreSettings
 
@@ -85,6 +90,29 @@ def test_no_table_tells_of_who_was_erased(services: Services) -> None:
     assert (receipt.counts["events"], receipt.counts["served_pages"]) == (5, 1)
     assert set(services.state.people) == {"other"}
     assert list(services.state.items.index) == ["i"]
+
+
+def test_what_was_read_of_their_pictures_goes(services: Services) -> None:
+    """The address they were fetched from, and how they look; and it is in the export before."""
+    frame = Frame(place=0, pdq=bytes(32), quality=90)
+    file = MediaHashes(kind="picture", md5=bytes(16), sha256=bytes(32), frames=(frame,))
+    url = f"https://a.example/{WHO}.png"
+    item = dataclasses.replace(services.catalog.items(["mine"])[ItemId("mine")], media_url=url)
+    services.catalog.put_items([item])
+
+    def read(connection: Connection) -> None:
+        enrol(connection, [item])
+        save_hashes(connection, due(connection, 1 << 50, 1)[0], file)
+
+    services.database.write(read)
+    exported = [msgspec.json.decode(line) for line in export_lines(services, UserId(WHO))]
+    eraser = Eraser(services)
+    receipt = eraser.finish(eraser.wipe(WHO))
+
+    assert [row["row"]["item_id"] for row in exported if row["kind"] == "media_hash"] == ["mine"]
+    assert [row["row"]["url"] for row in exported if row["kind"] == "media"] == [url]
+    assert receipt.counts["media"] == 1
+    assert (_tables_with(services, WHO), _tables_with(services, "mine")) == ([], ["changes"])
 
 
 def test_what_is_logged_while_an_erasure_runs_goes_too(

@@ -17,6 +17,7 @@ from inhouse.api.meters import Meters
 from inhouse.api.middleware import Gate, Origins
 from inhouse.api.routes import (
     appeals,
+    banks,
     events,
     experiments,
     feed,
@@ -55,6 +56,7 @@ _ROUTES = (
     rights,
     sealed,
     transparency,
+    banks,
     experiments,
     rules,
     insight,

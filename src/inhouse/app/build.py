@@ -42,6 +42,11 @@ from inhouse.models.vendors import read_vendors
 from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.audit import Audit
 from inhouse.moderation.board import DecisionBoard
+from inhouse.moderation.media.banks import HashBanks
+from inhouse.moderation.media.known import KnownHashes
+from inhouse.moderation.media.reading import FetchingReader, Judging, MediaReading
+from inhouse.moderation.media.rescan import MediaRescan
+from inhouse.moderation.media.stored import StoredMedia
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.reading import SpreadReader
 from inhouse.moderation.record import follow_policy
@@ -55,7 +60,7 @@ from inhouse.moderation.sealed import SealedItems
 from inhouse.moderation.statements.book import Statements
 from inhouse.moderation.strikes import Strikes
 from inhouse.moderation.tools import Rules, Tools, load_rules, vault_of
-from inhouse.moderation.types import Notice, Report
+from inhouse.moderation.types import CHILD_ABUSE, Notice, Report
 from inhouse.moderation.vault import Vault
 from inhouse.moderation.verdicts import Verdicts
 from inhouse.recommend.pipeline import Feed
@@ -83,6 +88,8 @@ class Services:
 
     def close(self) -> None:
         """Finish what waits to be written and let go of the database."""
+        if "media" in self.__dict__:
+            self.media.close()
         if "database" in self.__dict__:
             self.database.close()
 
@@ -238,7 +245,9 @@ class Services:
 
     @cached_property
     def moderator(self) -> Moderator:
-        return Moderator(self.database, self.clock, self.scorer, self.work_tools)
+        moderator = Moderator(self.database, self.clock, self.scorer, self.work_tools)
+        moderator.media = StoredMedia(self.database, self.known_hashes, self.is_media_wanted)
+        return moderator
 
     @cached_property
     def rescan(self) -> Rescan:
@@ -251,6 +260,34 @@ class Services:
     def _tell_authors(self, connection: Connection, changed: Sequence[Changed]) -> None:
         decided = {one.item_id: one.after for one in changed}
         follow_policy(connection, decided, self.policy, self.clock.now_ms())
+
+    @cached_property
+    def hash_banks(self) -> HashBanks:
+        return HashBanks(self.database, {*self.policy.categories, CHILD_ABUSE})
+
+    @cached_property
+    def known_hashes(self) -> KnownHashes:
+        return KnownHashes(self.database, self.settings.folder / "hashes")
+
+    @cached_property
+    def media(self) -> MediaReading:
+        """For the worker: reads what posts show."""
+        settings = self.settings.moderation
+        judging = Judging(
+            is_wanted=self.is_media_wanted,
+            known=self.known_hashes,
+            rejudge=self.media_rescan.rejudge,
+        )
+        return MediaReading(self.database, FetchingReader(settings), settings, judging)
+
+    @cached_property
+    def media_rescan(self) -> MediaRescan:
+        return MediaRescan(self.database, self.clock, self.known_hashes, self.work_tools)
+
+    def is_media_wanted(self) -> bool:
+        """Whether media that nobody has read yet is to be (the setting `media`)."""
+        wanted = self.settings.moderation.media
+        return wanted == "always" or (wanted == "banks" and self.known_hashes.are_there())
 
     @contextmanager
     def many_readers(self) -> Iterator[None]:

@@ -44,6 +44,7 @@ class Worker:
         """Scan what is new, now and then look after the models; returns whether anything waited."""
         scanned = self._scan()
         rescanned = self._rescan()
+        read = self._services.media.step()
         self._eraser.go_on()
         if time.monotonic() - self._looked_s >= _MODELS_EVERY_S:
             self._look_after_models()
@@ -52,7 +53,7 @@ class Worker:
         if time.monotonic() - self._tidied_s >= _TIDY_EVERY_S:
             self._tidy()
             self._tidied_s = time.monotonic()
-        return scanned or rescanned
+        return scanned or rescanned or read
 
     def close(self) -> None:
         """Finish calls that are out and close connections."""

@@ -67,8 +67,9 @@ def post_text(title: str, text: str) -> str:
     return f"{title}\n\n{text}" if title and text else title or text
 
 
-def text_key(title: str, text: str) -> str:
-    """Names a text: 15 hex digits, so that it fits a signed 64-bit integer too."""
-    return hashlib.blake2b(
-        post_text(title, text).encode("utf-8", "surrogatepass"), digest_size=8
-    ).hexdigest()[:15]
+def text_key(title: str, text: str, media_url: str | None = None) -> str:
+    """Names a text and the media beside it, all that is judged of a post: 15 hex digits, so that it
+    fits a signed 64-bit integer too."""
+    whole = post_text(title, text) + ("" if media_url is None else f"\0{media_url}")
+    digest = hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=8)
+    return digest.hexdigest()[:15]

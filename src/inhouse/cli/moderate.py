@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from inhouse.app.build import Services, open_services
+from inhouse.cli import banks
 from inhouse.cli.audit import audit
 from inhouse.cli.dsa import app as dsa
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json, progress_bar
@@ -37,11 +38,13 @@ breaker_app = typer.Typer(
     help="The circuit breaker: rules that remove too much ask people instead.",
 )
 app.add_typer(breaker_app, name="breaker")
-_LIMIT = 2_000
+app.add_typer(banks.app, name="banks")
 app.command("audit")(audit)
 app.command("report")(report)
 app.add_typer(dsa, name="dsa")
 app.add_typer(sealed, name="sealed")
+_LIMIT = 2_000
+_PAUSE_S = 0.1  # while pictures and videos are being read
 Days = Annotated[int | None, typer.Option(min=1, help="only posts judged in so many days")]
 Newest = Annotated[int | None, typer.Option(min=1, help="only so many posts, the newest")]
 
@@ -74,8 +77,12 @@ async def _run(services: Services, bar: Bar) -> tuple[int, int, ScanReport]:
             report = await services.moderator.scan(_LIMIT)
             judged, cases = judged + report.judged, cases + report.cases
             bar.update(task, completed=judged, total=judged + report.backlog)
-            if report.error is not None or report.read == 0:
+            if services.media.step():
+                continue
+            if report.error is not None or (report.read == 0 and services.media.waiting() == 0):
                 return judged, cases, report
+            if report.read == 0:
+                await asyncio.sleep(_PAUSE_S)
     finally:
         await services.gateway.close()
 

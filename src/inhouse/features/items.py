@@ -129,7 +129,7 @@ class ItemTable:
         self.language[i] = -1 if item.language is None else self.languages.code(item.language)
         self.region[i] = -1 if item.region is None else self.regions.code(item.region)
         self.hidden[i] = item.hidden
-        self.text_key[i] = int(text_key(item.title, item.text), 16)
+        self.text_key[i] = int(text_key(item.title, item.text, item.media_url), 16)
         self.topics[i] = -1
         for k, topic in enumerate(item.topics[:TOPICS_KEPT]):
             self.topics[i, k] = self.topic_names.code(topic)

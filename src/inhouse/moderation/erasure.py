@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.catalog.erasures import ERASED
+from inhouse.moderation.media.records import erase_media
 from inhouse.moderation.verdicts import without_text
 from inhouse.store import chain, tables
 
@@ -54,6 +55,7 @@ def erase_person(
         "verdicts": judged,
         "statements": _strip_statements(connection, user_ids, now_ms),
         "audit": chain.blank(connection, user_ids, posts, now_ms),
+        "media": erase_media(connection, posts),
     }
 
 
@@ -106,7 +108,7 @@ def told_of(
     yield from _rows(connection, "statements", tables.statements.c.user_id.in_(user_ids))
     yield from _rows(connection, "audit", tables.audit.c.user_id.in_(user_ids))
     for some in _chunks(posts):
-        for name in ("verdicts", "review_decisions", "audit"):
+        for name in ("verdicts", "review_decisions", "media", "media_hashes", "audit"):
             yield from _rows(connection, name, tables.metadata.tables[name].c.item_id.in_(some))
 
 

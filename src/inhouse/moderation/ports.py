@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from inhouse.catalog.types import Item
 from inhouse.core.ids import ItemId
+from inhouse.moderation.media.types import MediaEvidence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,3 +37,18 @@ class NoReach:
 
     def views(self, item_ids: Sequence[ItemId]) -> Sequence[int]:
         return [0] * len(item_ids)
+
+
+class MediaSource(Protocol):
+    """What is known of the pictures and videos of posts."""
+
+    def look(self, items: Sequence[Item]) -> Mapping[ItemId, MediaEvidence | None]:
+        """Of each item whose media counts what it adds to the evidence, or None while it has to be
+        read first."""
+
+
+class NoMedia:
+    """Where nothing is fetched: posts are judged by their words."""
+
+    def look(self, items: Sequence[Item]) -> Mapping[ItemId, MediaEvidence | None]:
+        return {}

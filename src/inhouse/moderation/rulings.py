@@ -121,7 +121,7 @@ def _blank(item_id: ItemId, item: Item | None) -> Verdict:
     return Verdict(
         item_id=item_id,
         at_ms=0,
-        text_key=text_key(item.title, item.text) if item else text_key("", ""),
+        text_key=text_key(item.title, item.text, item.media_url) if item else text_key("", ""),
         evidence=Evidence(),
         decided_by="",
         policy_version="",

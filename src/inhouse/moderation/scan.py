@@ -29,8 +29,10 @@ from inhouse.moderation.decide import (
     removing_rule,
     strictest,
 )
+from inhouse.moderation.media.records import enrol
+from inhouse.moderation.media.types import MediaEvidence
 from inhouse.moderation.policy.types import Policy
-from inhouse.moderation.ports import Scores, TextScorer
+from inhouse.moderation.ports import MediaSource, NoMedia, Scores, TextScorer
 from inhouse.moderation.reading import TextReader, text_of
 from inhouse.moderation.record import judged, record_verdicts
 from inhouse.moderation.scoring import Asked, Questioner, Readings, labels_of, readings_of
@@ -47,6 +49,7 @@ from inhouse.store.database import Database
 CONSUMER: Final = "moderation"
 # So often a text may be refused while others are answered before a person gets it instead.
 _MOST_REFUSALS: Final = 3
+_NO_MEDIA: Final = MediaEvidence()
 _log = logger("moderation")
 
 
@@ -60,6 +63,7 @@ class ScanReport:
     gone: int  # items that are no longer there
     unscored: int  # of the judged: given to a person because no model could score them
     awaiting: int  # texts of this scan that are still without a verdict
+    unread: int  # posts whose media is to be read first; the change that tells of it brings them
     cases: int  # review cases opened or added to
     offset: int  # of the log of changes, up to which all is done
     backlog: int  # changes of items behind it
@@ -76,6 +80,7 @@ class _Task:
     reading: Reading  # its signals
     readings: Readings  # what a scorer is asked
     around: Mapping[str, int]  # signals of its circumstances
+    media: MediaEvidence  # what its picture or video adds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +90,7 @@ class _Found:
     read: int
     offset: int  # of the last change read
     tasks: Sequence[_Task]
+    unread: Sequence[Item]  # media first
     unchanged: int
     gone: int
 
@@ -94,6 +100,7 @@ class _Done:
     """What a scan writes, all or nothing."""
 
     judged: Sequence[Judged]  # without persons' calls, which are carried over when written
+    unread: Sequence[Item]  # posts whose media has to be read first
     views: Mapping[ItemId, int]
     tools: Tools
     opened: Sequence[BreakerEvent]  # where the circuit breaker opened
@@ -107,6 +114,7 @@ class Moderator:
     def __init__(self, database: Database, clock: Clock, scorer: TextScorer, tools: Tools) -> None:
         self.tools = tools  # may be replaced between scans
         self.reader: TextReader | None = None  # of signals; that of the tools where none is set
+        self.media: MediaSource = NoMedia()  # may be replaced too
         self._database = database
         self._catalog = Catalog(database)
         self._clock = clock
@@ -125,6 +133,7 @@ class Moderator:
         ids = [each.verdict.item_id for each in fresh]
         done = _Done(
             judged=fresh,
+            unread=found.unread,
             views=dict(zip(ids, tools.reach.views(ids), strict=True)),
             tools=tools,
             opened=fuse.opened,
@@ -141,6 +150,7 @@ class Moderator:
             gone=found.gone,
             unscored=sum(UNSCORED in each.verdict.evidence.signals for each in fresh),
             awaiting=len(awaiting),
+            unread=len(found.unread),
             cases=cases,
             offset=done.offset,
             backlog=self.backlog(),
@@ -173,10 +183,14 @@ class Moderator:
         with self._database.read() as connection:
             judged = {i: v.text_key for i, v in latest_verdicts(connection, items).items()}
         there = (items[item_id] for item_id in first if item_id in items)
-        new = [item for item in there if judged.get(item.item_id) != _key(item)]
+        changed = [item for item in there if judged.get(item.item_id) != _key(item)]
+        media = self.media.look(changed)
+        unread = [item for item in changed if media.get(item.item_id, _NO_MEDIA) is None]
+        new = [item for item in changed if media.get(item.item_id, _NO_MEDIA) is not None]
         readings = (self.reader or tools.rules.reader).read_all([text_of(item) for item in new])
         posts = [(item, reading.hits) for item, reading in zip(new, readings, strict=True)]
-        around = self._circumstances.signals(posts, tools.rules.policy, self._clock.now_ms())
+        shown = {item_id: known.pictures for item_id, known in media.items() if known is not None}
+        around = self._circumstances.signals(posts, tools.rules.policy, self._clock.now_ms(), shown)
         tasks = [
             _Task(
                 item=item,
@@ -185,6 +199,7 @@ class Moderator:
                 reading=reading,
                 readings=readings_of(item, reading, tools.settings.most_chars),
                 around=known,
+                media=media.get(item.item_id) or _NO_MEDIA,
             )
             for item, reading, known in zip(new, readings, around, strict=True)
         ]
@@ -192,7 +207,8 @@ class Moderator:
             read=len(changes),
             offset=changes[-1].log_offset if changes else offset,
             tasks=tasks,
-            unchanged=len(items) - len(tasks),
+            unread=unread,
+            unchanged=len(items) - len(changed),
             gone=len(first) - len(items),
         )
 
@@ -214,10 +230,16 @@ class Moderator:
 
     def _verdict(self, task: _Task, scores: Scores | None, rules: Rules) -> Verdict:
         refused = scores is None and task.readings.texts
-        signals = {**task.reading.signals, **facts_of(task.item), **task.around}
+        signals = {
+            **task.reading.signals,
+            **facts_of(task.item),
+            **task.around,
+            **task.media.signals,
+        }
         if refused:
             signals[UNSCORED] = 1
-        evidence = Evidence(labels=(*labels_of(scores), *task.reading.labels), signals=signals)
+        labels = (*labels_of(scores), *task.reading.labels, *task.media.labels)
+        evidence = Evidence(labels=labels, signals=signals)
         return Verdict(
             item_id=task.item.item_id,
             at_ms=self._clock.now_ms(),
@@ -246,7 +268,7 @@ def _filed(verdict: Verdict, policy: Policy, fuse: Fuse) -> Judged:
 
 
 def _key(item: Item) -> str:
-    return text_key(item.title, item.text)
+    return text_key(item.title, item.text, item.media_url)
 
 
 def _offset(connection: Connection) -> int:
@@ -279,6 +301,7 @@ def _keep(connection: Connection, done: _Done) -> tuple[int, int]:
     append_events(connection, done.opened)
     others = seal_matches(connection, done.tools, fresh, done.now_ms)
     record_verdicts(connection, others, policy)
+    enrol(connection, done.unread)
     opened = open_cases(connection, concerns, done.views, done.now_ms)
     if done.offset > _offset(connection):
         set_consumer(connection, CONSUMER, done.offset, done.now_ms)

@@ -17,6 +17,42 @@ class ModerationSettings:
         unit="path",
         help="folder of term banks (.txt, .csv); empty takes the examples in the package",
     )
+    media: str = setting(
+        "banks",
+        unit="name",
+        help="when pictures and videos of posts are fetched and hashed: banks, while there is a "
+        "bank of hashes to hold them against; always; never (decision 23)",
+        choices=("banks", "always", "never"),
+    )
+    media_most_bytes: int = setting(
+        30_000_000, unit="bytes", help="largest file fetched", least=1_000, most=1_000_000_000
+    )
+    media_fetch_ms: int = setting(
+        10_000, unit="ms", help="time for fetching a file, all told", least=100, most=120_000
+    )
+    media_decode_ms: int = setting(
+        20_000, unit="ms", help="time for reading a file", least=100, most=120_000
+    )
+    media_most_pixels: int = setting(
+        50_000_000, unit="pixels", help="largest picture read", least=10_000, most=500_000_000
+    )
+    media_frames: int = setting(
+        30, unit="frames", help="most moments of a video hashed, one a second", least=1, most=600
+    )
+    media_tries: int = setting(
+        3,
+        unit="tries",
+        help="how often a file is tried before it counts as unread",
+        least=1,
+        most=9,
+    )
+    media_threads: int = setting(
+        12,
+        unit="threads",
+        help="files fetched at a time, all but two of one host",
+        least=1,
+        most=64,
+    )
     scan_limit: int = setting(
         200, unit="changes", help="most changes dealt with in one scan", least=1, most=10_000
     )

@@ -2,15 +2,25 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from inhouse.core.errors import SettingError
 from inhouse.moderation.policy.parse import DEFAULT_POLICY, load_policy
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.ports import NoReach, Reach
 from inhouse.moderation.settings import ModerationSettings
+from inhouse.moderation.signals.compiled import (
+    CompiledBanks,
+    compile_banks,
+    digest_of,
+    load_compiled,
+    save_compiled,
+)
 from inhouse.moderation.signals.read import SignalReader
-from inhouse.moderation.signals.terms import TermBank, load_bank, shipped_banks
+from inhouse.moderation.signals.terms import load_bank, shipped_banks
 from inhouse.moderation.vault import KEY_FILE, FileVault, NoVault, Vault
+
+_COMPILED: Final = ".compiled"  # the folder beside term banks that holds what was made of them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,10 +54,19 @@ def vault_of(settings: ModerationSettings, folder: Path) -> Vault:
     return FileVault(Path(settings.sealed_key) if settings.sealed_key else folder / KEY_FILE)
 
 
-def _banks_in(folder: Path) -> list[TermBank]:
+def _banks_in(folder: Path) -> CompiledBanks:
+    """The banks of a folder, as they were made from the same files before, or made now and kept."""
     files = sorted(p for p in folder.glob("*") if p.suffix in (".txt", ".csv"))
     if not files:
         raise SettingError(
             f"no term banks in {folder}; put .txt or .csv files there or leave the setting empty"
         )
-    return [load_bank(path) for path in files]
+    try:
+        kept = folder / _COMPILED / digest_of(files)
+    except OSError as error:
+        raise SettingError(f"cannot read the term banks in {folder}: {error}") from error
+    compiled = load_compiled(kept)
+    if compiled is None:
+        compiled = compile_banks([load_bank(path) for path in files])
+        save_compiled(compiled, kept)
+    return compiled

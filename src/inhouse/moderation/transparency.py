@@ -8,7 +8,7 @@ from inhouse.moderation.policy.compiled import gated
 from inhouse.moderation.policy.match import Condition
 from inhouse.moderation.policy.types import Policy, Rule
 from inhouse.moderation.signals.facts import KIND, LANGUAGE
-from inhouse.moderation.signals.read import SIGNALS, TERMS
+from inhouse.moderation.signals.read import BY_CATEGORY, SIGNALS
 from inhouse.moderation.types import SHOWN, SURFACES, Action, Surface, ViewerClass
 
 _ACTION_WORDS: Final[Mapping[Action, str]] = MappingProxyType(
@@ -95,9 +95,10 @@ def _count(condition: Condition) -> str:
 
 
 def _signal_words(name: str) -> tuple[str, str]:
-    if name.startswith(TERMS):
-        category = _spoken(name.removeprefix(TERMS))
-        return f"term from our {category} list", f"terms from our {category} list"
+    for kind, (one, many) in BY_CATEGORY.items():
+        if name.startswith(kind):
+            category = _spoken(name.removeprefix(kind))
+            return one.format(category), many.format(category)
     return SIGNALS[name]
 
 

@@ -69,7 +69,7 @@ class Label:
 class Hit:
     """A place in the original text that a signal points at, for highlighting."""
 
-    signal: str  # terms.CATEGORY, links, shorteners, emails, phones, cards
+    signal: str  # terms.CATEGORY, links.CATEGORY, links, shorteners, emails, phones, cards
     start: int  # of the span in the original text, in characters
     end: int  # behind the last character
     detail: str  # the term, the domain, the kind of number; never the personal datum itself

@@ -400,6 +400,58 @@ api_keys = Table(
     Column("revoked_ms", BigInteger),
 )
 
+# Banks of hashes of pictures and files that are known.
+hash_banks = Table(
+    "hash_banks",
+    metadata,
+    Column("bank_id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(48), nullable=False, unique=True),
+    Column("body", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# `change` rises with every write, so that processes can ask what is new.
+bank_hashes = Table(
+    "bank_hashes",
+    metadata,
+    Column("hash_id", _Wide, primary_key=True, autoincrement=True),
+    Column("bank_id", Integer, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("note", Text),
+    Column("state", String(16), nullable=False),
+    Column("added_ms", BigInteger, nullable=False),
+    Column("change", BigInteger, nullable=False, index=True),
+    Index("uq_bank_hashes_hash", "hash", "bank_id", unique=True),
+    Index("ix_bank_hashes_of_bank", "bank_id", "hash_id"),
+    sqlite_autoincrement=True,
+)
+
+# What was fetched for a post, or waits to be.
+media = Table(
+    "media",
+    metadata,
+    Column("item_id", String(128), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("reason", Text),
+    Column("kind", String(16)),
+    Column("md5", LargeBinary),
+    Column("sha256", LargeBinary),
+    Index("ix_media_state_due_ms", "state", "due_ms"),
+)
+
+media_hashes = Table(
+    "media_hashes",
+    metadata,
+    Column("item_id", String(128), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("pdq", LargeBinary, nullable=False),
+    Column("quality", Integer, nullable=False),
+)
+
 # Long work that resumes: imports, re-scans.
 jobs = Table(
     "jobs",

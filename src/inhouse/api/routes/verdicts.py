@@ -45,7 +45,8 @@ def get_verdict(
     if item is None:
         raise UnknownError(f"no item {item_id!r}; post it to /v1/items first")
     verdict = use.verdicts.latest([item_id]).get(ItemId(item_id))
-    if verdict is None or verdict.text_key != text_key(item.title, item.text):
+    key = text_key(item.title, item.text, item.media_url)
+    if verdict is None or verdict.text_key != key:
         return answer(_awaiting(item_id, use.policy.version))
     decision = decide(verdict.evidence, use.policy, surface, viewer)
     return answer(

@@ -19,6 +19,9 @@ _SIGNALS: Final[Mapping[str, str]] = {
     "cards": "payment card number",
 }
 
+# The beginnings of signals that end in a category.
+_LISTS: Final[Mapping[str, str]] = {"terms": "list", "links": "list of sites"}
+
 Span = tuple[int, int, str]  # start, end, reason
 
 
@@ -27,9 +30,12 @@ def reason_words(hit: Hit) -> str:
 
     >>> reason_words(Hit(signal="terms.hate", start=0, end=4, detail="slur", form="leet"))
     'hate list: “slur”, letters replaced by digits'
+    >>> reason_words(Hit(signal="links.spam", start=0, end=4, detail="bad.example"))
+    'spam list of sites: “bad.example”'
     """
-    if hit.signal.startswith("terms."):
-        words = f"{hit.signal.removeprefix('terms.').replace('_', ' ')} list: “{hit.detail}”"
+    kind, _, category = hit.signal.partition(".")
+    if kind in _LISTS and category:
+        words = f"{category.replace('_', ' ')} {_LISTS[kind]}: “{hit.detail}”"
     else:
         words = f"{_SIGNALS.get(hit.signal, hit.signal)}: {hit.detail}"
     form = _FORMS.get(hit.form)

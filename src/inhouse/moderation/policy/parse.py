@@ -18,7 +18,7 @@ from inhouse.moderation.policy.nodes import YamlFile, kind_of
 from inhouse.moderation.policy.read_rights import read_rights
 from inhouse.moderation.policy.types import DEFAULT_BREAKER, BreakerLimit, Policy, Rule, version_of
 from inhouse.moderation.signals.facts import KIND, KINDS, LANGUAGE, LANGUAGE_TAG, PLAIN
-from inhouse.moderation.signals.read import SIGNALS, TERMS
+from inhouse.moderation.signals.read import BY_CATEGORY, SIGNALS
 from inhouse.moderation.types import ACTIONS, P_SCALE, SURFACES, Action, Surface
 
 DEFAULT_POLICY: Final = Path(__file__).parent / "default.yaml"
@@ -150,7 +150,7 @@ class _Rules:
     def __init__(self, source: YamlFile, categories: Mapping[str, str]) -> None:
         self._source = source
         self._categories = categories
-        self._signals = {*SIGNALS, *(TERMS + name for name in categories)}
+        self._signals = {*SIGNALS, *(kind + name for kind in BY_CATEGORY for name in categories)}
 
     def read(self, node: yaml.Node | None) -> tuple[Rule, ...]:
         if node is None:

@@ -1,11 +1,13 @@
 """Links: how many, to how many domains, how many behind a shortener."""
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from inhouse.moderation.signals.normalise import Form
 from inhouse.moderation.types import Hit
 
+_PORT: Final = re.compile(r"^:\d{1,5}")
 # Services that hide where a link leads.
 SHORTENERS: Final = frozenset(
     (
@@ -26,22 +28,32 @@ _BARE: Final = re.compile(
 )
 
 
-def find_links(plain: Form) -> list[Hit]:
-    """Every link, with its domain as detail; one behind a shortener has the signal `shorteners`."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """A link in a text."""
+
+    hit: Hit  # where, with its host as detail; the signal `shorteners` where it is hidden by one
+    host: str  # without www.
+    address: str  # host and path, as listed sites are held against it
+
+
+def find_links(plain: Form) -> list[Link]:
+    """Every link of a text."""
     if "." not in plain.text:
         return []
     found = [m for pattern in (_LINK, _BARE) for m in pattern.finditer(plain.text)]
     found.sort(key=lambda m: (m.start(), -m.end()))
-    hits: list[Hit] = []
+    links: list[Link] = []
     last = 0
     for match in found:
         if match.start() < last:
             continue
         last = match.end()
         host = match["host"].removeprefix("www.")
-        start, end = plain.span(
-            match.start(), match.start() + len(match.group().rstrip(".,;:!?)'"))
-        )
+        written = match.group().rstrip(".,;:!?)'")
+        start, end = plain.span(match.start(), match.start() + len(written))
         signal = "shorteners" if host in SHORTENERS else "links"
-        hits.append(Hit(signal=signal, start=start, end=end, detail=host, form=plain.name))
-    return hits
+        hit = Hit(signal=signal, start=start, end=end, detail=host, form=plain.name)
+        path = _PORT.sub("", written[match.end("host") - match.start() :])
+        links.append(Link(hit=hit, host=host, address=host + path))
+    return links

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from inhouse.moderation.signals.compiled import CompiledBanks
 from inhouse.moderation.signals.counted import COUNTED
+from inhouse.moderation.signals.index import LINKED, TERMS, TermHit, TermIndex
 from inhouse.moderation.signals.links import find_links
 from inhouse.moderation.signals.normalise import Forms, read_forms
 from inhouse.moderation.signals.personal import find_personal
 from inhouse.moderation.signals.spans import Spans
-from inhouse.moderation.signals.terms import TermBank, TermHit, TermIndex
+from inhouse.moderation.signals.terms import TermBank
 from inhouse.moderation.types import Hit, Label
 
 # Raised when normalising or reading changes what it finds, so that stored signals are known as old.
 VERSION: Final = 1
-# What a text shows, and how a policy's sentences call one and many of it. Beside these there is
-# `terms.CATEGORY` for every category.
+# What a text shows, and how a policy's sentences call one and many of it. Beside these there are
+# those of `BY_CATEGORY`.
 _IN_TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "links": ("link", "links"),
@@ -30,11 +32,21 @@ _IN_TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "disguised": ("listed term in disguise", "listed terms in disguise"),
         "invisible": ("word split by invisible characters", "words split by invisible characters"),
         "mixed": ("word mixing alphabets", "words mixing alphabets"),
+        "media_unread": ("picture or video we could not read", "pictures we could not read"),
+    }
+)
+HASHES: Final = "hashes."
+UNREAD: Final = "media_unread"
+# Beginnings of signals that end in a category, and how sentences call one and many of it.
+BY_CATEGORY: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        TERMS: ("term from our {} list", "terms from our {} list"),
+        HASHES: ("picture from our {} list", "pictures from our {} list"),
+        LINKED: ("link to a site on our {} list", "links to sites on our {} list"),
     }
 )
 # All that a policy may ask about.
 SIGNALS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({**_IN_TEXTS, **COUNTED})
-TERMS: Final = "terms."
 BANKS: Final = "terms:"  # begins the source of a label that a term bank gives
 _MOST_HITS: Final = 100  # are highlighted; all are counted
 _MOST: Final = 60_000  # counts are kept in 16 bits
@@ -66,11 +78,11 @@ def is_in_texts(signal: str) -> bool:
 class SignalReader:
     """Reads texts against a set of term banks."""
 
-    def __init__(self, banks: Sequence[TermBank]) -> None:
+    def __init__(self, banks: Sequence[TermBank] | CompiledBanks) -> None:
         self._index = TermIndex(banks)
         # Names what it finds in a text: other banks or another reader, another version.
-        banked = "+".join(sorted(bank.version for bank in banks))
-        self.version = f"{VERSION}-{hashlib.blake2b(banked.encode(), digest_size=6).hexdigest()}"
+        banked = self._index.version.encode()
+        self.version = f"{VERSION}-{hashlib.blake2b(banked, digest_size=6).hexdigest()}"
 
     def read_all(self, texts: Sequence[Text]) -> list[Reading]:
         """All signals of each text, in order."""
@@ -81,13 +93,15 @@ class SignalReader:
         forms = read_forms(text)
         terms = self._index.find(forms, language)
         links = find_links(forms.plain)
+        listed = [*terms, *self._index.find_sites(links)]
         # Figures and at-signs inside an address of a page are nobody's number.
-        taken = Spans((link.start, link.end) for link in links)
+        taken = Spans((link.hit.start, link.hit.end) for link in links)
         personal = [h for h in find_personal(forms.plain) if not taken.touch(h.start, h.end)]
-        hits = sorted((*(t.hit for t in terms), *links, *personal), key=lambda h: (h.start, h.end))
+        found = [*(one.hit for one in listed), *(link.hit for link in links), *personal]
+        hits = sorted(found, key=lambda h: (h.start, h.end))
         return Reading(
             hits=tuple(hits[:_MOST_HITS]),
-            labels=_labels(terms),
+            labels=_labels(listed),
             signals=_counts(forms, hits),
             unmasked=_unmasked(forms),
         )

@@ -9,36 +9,44 @@ A bank is a text file of directives and terms, one a line:
     buy followers        a phrase; words are bounded
     freebie*             whatever begins with it
     ! followers of       do not match: a hit inside this phrase does not count
+    re: (?:cheap|free) \\w+ pills    a pattern, in RE2's syntax, on the text in small letters
+    site: bad.example    links to it and to what is below it; with a path, to that part alone
+    ! site: ok.bad.example
 
-or a CSV file with the columns term, category and, where wanted, language, p and keep (`no` makes
-the line a do-not-match phrase).
+or a CSV file with the columns term, category and, where wanted, language, p, keep (`no` makes
+the line a do-not-match phrase or site) and kind (term, re or site).
 """
 
 import csv
 import hashlib
 import io
 import math
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
-
-import ahocorasick
+from typing import Any, Final, Literal, cast, get_args
 
 from inhouse.core.errors import SettingError
 from inhouse.moderation.faults import FileFault, did_you_mean, refuse
-from inhouse.moderation.signals.normalise import Form, Forms, read_forms
-from inhouse.moderation.signals.spans import Spans
-from inhouse.moderation.types import Hit
+from inhouse.moderation.signals.normalise import read_forms
+from inhouse.moderation.signals.patterns import pattern_problem, site_of
 
 _DIRECTIVES: Final = ("category", "language", "p")
-_COLUMNS: Final = ("term", "category", "language", "p", "keep")
+_COLUMNS: Final = ("term", "category", "language", "p", "keep", "kind")
+TermKind = Literal["term", "re", "site"]
+KINDS: Final[tuple[TermKind, ...]] = get_args(TermKind)
 _DEFAULT_P: Final = "0.8"
 _P_HINT: Final = "expected a number above 0 and at most 1, as 0.8"
+_SITE: Final = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{1,62}(?:/\S{0,400})?")
+# Scripts without spaces between words, by code points: Thai to Khmer, Chinese, Japanese.
+RUNNING: Final = ((0x0E00, 0x10A0), (0x1780, 0x1800), (0x3040, 0xA4D0), (0x20000, 0x110000))
 _LEAST_DISGUISED: Final = 3  # letters of a spelling that only a disguise leads to
 _LEAST_COMPACT: Final = 8  # letters of a phrase from which it is found without its spaces too
+# Plain English words, which most lists of millions consist of, are their own forms; but for those
+# that would be unfolded: stretched letters, letters that stand alone.
+_SIMPLE: Final = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)*")
+_UNFOLDS: Final = re.compile(r"([a-z])\1\1|(?<![a-z])[a-z](?![a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,11 +54,12 @@ class Term:
     """A word or phrase that counts, or one inside which nothing counts."""
 
     text: str  # as written, without the star
+    kind: TermKind = "term"  # or a pattern, or a site that links lead to
     category: str  # of the policy
     language: str | None = None  # BCP 47; None for any. See `speaks`
     p: float = 0.8  # probability that a post with it belongs to the category
     prefix: bool = False  # whether longer words that begin with it count too
-    matches: bool = True  # False for a do-not-match phrase
+    matches: bool = True  # False for a do-not-match phrase or site
 
     def speaks(self, language: str | None) -> bool:
         """Whether it means in a text of that language what the bank says. A single word may mean
@@ -70,17 +79,11 @@ class TermBank:
     @property
     def version(self) -> str:
         """Changes with the content."""
-        digest = hashlib.blake2b(repr(self.terms).encode(), digest_size=6).hexdigest()
-        return f"{self.name}-{digest}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TermHit:
-    """A term found."""
-
-    term: Term
-    bank: str
-    hit: Hit
+        digest = hashlib.blake2b(digest_size=6)
+        for term in self.terms:
+            facts = (term.kind, term.category, term.language, term.p, term.prefix, term.matches)
+            digest.update(f"{term.text}\0{facts}\n".encode("utf-8", "surrogatepass"))
+        return f"{self.name}-{digest.hexdigest()}"
 
 
 def _primary(language: str) -> str:
@@ -88,70 +91,20 @@ def _primary(language: str) -> str:
     return language.replace("_", "-").partition("-")[0].lower()
 
 
-class TermIndex:
-    """All banks in one automaton: the time of a look-up does not grow with the number of terms."""
-
-    def __init__(self, banks: Sequence[TermBank]) -> None:
-        self._terms = [(bank.name, term) for bank in banks for term in bank.terms]
-        keys: dict[str, list[tuple[int, bool]]] = {}
-        for number, (_, term) in enumerate(self._terms):
-            for key, only_disguised in _keys(term).items():
-                keys.setdefault(key, []).append((number, only_disguised))
-        self._automaton = ahocorasick.Automaton()
-        for key, numbers in keys.items():
-            self._automaton.add_word(key, (key, tuple(numbers)))
-        self._automaton.make_automaton()
-        self._empty = not keys
-
-    def __len__(self) -> int:
-        return len(self._terms)
-
-    def find(self, forms: Forms, language: str | None = None) -> list[TermHit]:
-        """Every term of a text in that language (None: unknown), once a place; the least disguised
-        form names it."""
-        if self._empty:
-            return []
-        found: dict[tuple[int, int, int], TermHit] = {}
-        for form in forms.distinct():
-            for number, start, end in self._matches(form, forms.plain):
-                bank, term = self._terms[number]
-                if not term.speaks(language):
-                    continue
-                span = form.span(start, end)
-                hit = Hit(
-                    signal=f"terms.{term.category}",
-                    start=span[0],
-                    end=span[1],
-                    detail=term.text,
-                    form=form.name,
-                )
-                found.setdefault((number, *span), TermHit(term=term, bank=bank, hit=hit))
-        return _without_excused(list(found.values()))
-
-    def _matches(self, form: Form, plain: Form) -> Iterator[tuple[int, int, int]]:
-        for last, (key, values) in self._automaton.iter(form.text):
-            start, end = last + 1 - len(key), last + 1
-            if not _bounded(form, start):
-                continue
-            whole = _bounded(form, end)
-            for number, only_disguised in values:
-                if only_disguised and _stands_so(plain, form.span(start, end), key):
-                    continue
-                if whole:
-                    yield number, start, end
-                elif self._terms[number][1].prefix:
-                    yield number, start, _word_end(form.text, end)
-
-
-def _keys(term: Term) -> dict[str, bool]:
+def keys_of(term: Term) -> dict[str, bool]:
     """The spellings to look for, and whether each counts only where the text was in disguise.
 
     The term with and without accents, and long phrases without their spaces. A term with figures
     of its own (`f4f`) is looked for as `faf` too, but only where somebody wrote it in disguise.
     A do-not-match phrase is looked for as it is written: `año` excuses nobody's `ano`.
     """
-    forms = read_forms(term.text)
-    plain, bare = forms.plain.text.strip(), forms.skeleton.text.strip()
+    if _SIMPLE.fullmatch(term.text) and not _UNFOLDS.search(term.text):
+        plain = bare = term.text.lower()
+        leet = leet_alt = plain
+    else:
+        forms = read_forms(term.text)
+        plain, bare = forms.plain.text.strip(), forms.skeleton.text.strip()
+        leet, leet_alt = forms.leet.text.strip(), forms.leet_alt.text.strip()
     if not term.matches:
         return {plain: False} if plain else {}
     open_keys = {plain, bare}
@@ -159,54 +112,15 @@ def _keys(term: Term) -> dict[str, bool]:
         compact = key.replace(" ", "")
         if len(compact) >= _LEAST_COMPACT:
             open_keys.add(compact)
-    disguised = {forms.leet.text.strip(), forms.leet_alt.text.strip()} - open_keys
+    disguised = {leet, leet_alt} - open_keys
     keys = dict.fromkeys(open_keys, False)
     keys.update({key: True for key in disguised if len(key) >= _LEAST_DISGUISED})
     return {key: value for key, value in keys.items() if key}
 
 
-def _stands_so(plain: Form, span: tuple[int, int], key: str) -> bool:
-    """Whether the undisguised text reads `key` at this place of the original."""
-    start, end = bisect_left(plain.starts, span[0]), bisect_left(plain.starts, span[1])
-    return plain.text[start:end] == key
-
-
-def _word_end(text: str, at: int) -> int:
-    while at < len(text) and text[at].isalnum():
-        at += 1
-    return at
-
-
-def _bounded(form: Form, at: int) -> bool:
-    """Whether a word may begin or end between the characters before and after `at`."""
-    if at == 0 or at == len(form.text):
-        return True
-    before, after = form.text[at - 1], form.text[at]
-    if not before.isalnum() or not after.isalnum():
-        return True
-    return _runs_on(before) or _runs_on(after) or form.starts[at] in form.seams
-
-
-@lru_cache(maxsize=16_384)
-def _runs_on(character: str) -> bool:
-    """Whether the script puts no spaces between words: Thai to Khmer, Chinese, Japanese."""
-    code = ord(character)
-    return (
-        0x0E00 <= code < 0x10A0
-        or 0x1780 <= code < 0x1800
-        or 0x3040 <= code < 0xA4D0
-        or code >= 0x20000
-    )
-
-
-def _without_excused(hits: list[TermHit]) -> list[TermHit]:
-    """The hits that count and that no do-not-match phrase covers."""
-    excuses = Spans((h.hit.start, h.hit.end) for h in hits if not h.term.matches)
-    return [
-        found
-        for found in hits
-        if found.term.matches and not excuses.cover(found.hit.start, found.hit.end)
-    ]
+def runs_on(character: str) -> bool:
+    """Whether the script puts no spaces between words."""
+    return any(first <= ord(character) < end for first, end in RUNNING)
 
 
 # -- files ---------------------------------------------------------------------------------------
@@ -243,6 +157,12 @@ def _text_terms(file: str, text: str, faults: list[FileFault]) -> Iterator[Term]
         words = source.strip()
         name, _, value = (part.strip() for part in words.partition(": "))
         if not words or words.startswith("#"):
+            continue
+        kind = name.removeprefix("!").strip()
+        if value and kind in KINDS:
+            keep = "no" if words.startswith("!") else "yes"
+            row = {**given, "term": value, "kind": kind, "keep": keep}
+            yield from _term(file, line, source, row, faults)
             continue
         if value and name.isalpha():
             problem = _directive_problem(name, value)
@@ -289,13 +209,15 @@ def _term(
     """One term, or none and a fault."""
     written = (row["term"] or "").strip()
     keep = (row.get("keep") or "yes").strip().lower()
+    kind = (row.get("kind") or "term").strip().lower()
     p = _probability(row.get("p") or _DEFAULT_P)
     term = Term(
-        text=written.removesuffix("*").strip(),
+        text=_text_of(kind, written),
+        kind=cast("TermKind", kind),
         category=(row["category"] or "").strip(),
         language=(row.get("language") or "").strip() or None,
         p=p or 0.0,
-        prefix=written.endswith("*"),
+        prefix=kind == "term" and written.endswith("*"),
         matches=keep == "yes",
     )
     problem = _problem(term, keep)
@@ -307,10 +229,11 @@ def _term(
 
 def _problem(term: Term, keep: str) -> tuple[str, str] | None:
     """What is wrong with a term and what to do, or None."""
-    if not _keys(term):
-        return "the term is empty", "write a word or a phrase, or remove the line"
-    if len(term.text) < 2 and not _runs_on(term.text):
-        return f"the term `{term.text}` is one letter", "give at least two letters"
+    if term.kind not in KINDS:
+        return f"kind is `{term.kind}`", did_you_mean(term.kind, KINDS)
+    problem = _PROBLEMS[term.kind](term.text)
+    if problem is not None:
+        return problem
     if keep not in ("yes", "no"):
         return f"keep is `{keep}`", "expected one of: no, yes"
     if term.matches and not term.category:
@@ -318,6 +241,33 @@ def _problem(term: Term, keep: str) -> tuple[str, str] | None:
     if term.p == 0.0:
         return f"p of the term `{term.text}` is not a probability", _P_HINT
     return None
+
+
+def _text_of(kind: str, written: str) -> str:
+    if kind == "site":
+        return site_of(written)
+    return written if kind == "re" else written.removesuffix("*").strip()
+
+
+def _words_problem(text: str) -> tuple[str, str] | None:
+    if not keys_of(Term(text=text, category="")):
+        return "the term is empty", "write a word or a phrase, or remove the line"
+    if len(text) < 2 and not runs_on(text):
+        return f"the term `{text}` is one letter", "give at least two letters"
+    return None
+
+
+def _site_problem(text: str) -> tuple[str, str] | None:
+    if _SITE.fullmatch(text):
+        return None
+    return f"the site `{text[:80]}` is none", "write it as `bad.example` or `bad.example/path`"
+
+
+_PROBLEMS: Final[Mapping[str, Callable[[str], tuple[str, str] | None]]] = {
+    "term": _words_problem,
+    "re": pattern_problem,
+    "site": _site_problem,
+}
 
 
 def _probability(text: str) -> float | None:

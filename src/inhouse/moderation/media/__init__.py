@@ -1,0 +1,1 @@
+"""Pictures and videos: fetched with care, hashed, and looked for in banks of known hashes."""

@@ -11,7 +11,7 @@ from inhouse.console.moderation.desk import BREAK_AFTER, Desk
 from inhouse.console.moderation.model import queues, rules_on, thresholds
 from inhouse.core.errors import ConflictError
 from inhouse.core.ids import ItemId
-from inhouse.moderation.review import CaseFilter
+from inhouse.moderation.reviewing.search import CaseFilter
 
 
 @pytest.fixture

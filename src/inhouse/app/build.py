@@ -40,9 +40,12 @@ from inhouse.models.vendors import read_vendors
 from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.board import DecisionBoard
 from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.queues import ReviewQueues
 from inhouse.moderation.reading import SpreadReader
 from inhouse.moderation.reports import Reports
 from inhouse.moderation.review import Review
+from inhouse.moderation.reviewing.bulk import Bulks
+from inhouse.moderation.reviewing.gold import Gold
 from inhouse.moderation.scan import Moderator
 from inhouse.moderation.scorer import GatewayScorer
 from inhouse.moderation.tools import Rules, Tools, load_rules
@@ -227,6 +230,18 @@ class Services:
     @cached_property
     def review(self) -> Review:
         return Review(self.database, self.clock, self.tools)
+
+    @cached_property
+    def bulks(self) -> Bulks:
+        return Bulks(self.database, self.clock, self.tools)
+
+    @cached_property
+    def queues(self) -> ReviewQueues:
+        return ReviewQueues(self.database, self.clock, self.policy.categories)
+
+    @cached_property
+    def gold(self) -> Gold:
+        return Gold(self.database, self.clock, self.policy)
 
     @cached_property
     def appeals(self) -> Appeals:

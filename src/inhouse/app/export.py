@@ -21,8 +21,9 @@ _REFS_AT_ONCE: Final = 500
 def export_lines(use: Services, user_id: UserId) -> Iterator[bytes]:
     """JSON lines, each `{"kind": …, "row": …}`; the last is of kind `end` and counts the others.
 
-    Kinds: profile, event, page, post, report, appeal, verdict, review_decision, exposure, label. A
-    file without the last line was cut off. Sessions that were linked to the person are theirs.
+    Kinds: profile, event, page, post, report, appeal, verdict, review_decision, review_opinion,
+    review_note, exposure, label. A file without the last line was cut off. Sessions that were
+    linked to the person are theirs.
     """
     counts: Counter[str] = Counter()
     for kind, row in _rows(use, user_id):
@@ -57,6 +58,8 @@ _SINGULAR: Final = {
     "appeals": "appeal",
     "verdicts": "verdict",
     "review_decisions": "review_decision",
+    "review_opinions": "review_opinion",
+    "review_notes": "review_note",
 }
 
 

@@ -6,7 +6,7 @@ import typer
 
 from inhouse.app.build import open_services
 from inhouse.cli.output import Json, console, print_json, show
-from inhouse.moderation.review import CaseFilter
+from inhouse.moderation.reviewing.search import CaseFilter
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The moderators' queue.")
 Reviewer = Annotated[str, typer.Option(help="who decides")]

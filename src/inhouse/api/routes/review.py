@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Query, Response
 from inhouse.api.context import needs, seen_at_once, services_of
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
-from inhouse.moderation.review import CaseFilter, QueueCount
+from inhouse.moderation.review import QueueCount
+from inhouse.moderation.reviewing.search import CaseFilter
 from inhouse.moderation.types import Case, CaseState, ReviewDecision
 
 router = APIRouter(

@@ -10,7 +10,7 @@ from inhouse.app.build import Services
 from inhouse.console.moderation.model import CaseFacts, Queue, gather_case, queues
 from inhouse.console.moments import community_now
 from inhouse.core.errors import ConflictError
-from inhouse.moderation.review import CaseFilter
+from inhouse.moderation.reviewing.search import CaseFilter
 from inhouse.moderation.types import Action, Case, ReviewDecision
 
 BREAK_AFTER: Final = 25

@@ -26,6 +26,7 @@ from inhouse.api.routes import (
     privacy,
     reports,
     review,
+    review_setup,
     rules,
     users,
     verdicts,
@@ -45,6 +46,7 @@ _ROUTES = (
     privacy,
     reports,
     verdicts,
+    review_setup,  # before `review`, whose paths hold ids
     review,
     appeals,
     experiments,

@@ -45,11 +45,13 @@ from inhouse.moderation.reading import SpreadReader
 from inhouse.moderation.reports import Reports
 from inhouse.moderation.review import Review
 from inhouse.moderation.reviewing.bulk import Bulks
+from inhouse.moderation.reviewing.context import CaseContext, ContextReader, Earlier
 from inhouse.moderation.reviewing.gold import Gold
+from inhouse.moderation.reviewing.reviewers import Reviewers
 from inhouse.moderation.scan import Moderator
 from inhouse.moderation.scorer import GatewayScorer
 from inhouse.moderation.tools import Rules, Tools, load_rules
-from inhouse.moderation.types import Report
+from inhouse.moderation.types import Case, Report
 from inhouse.moderation.verdicts import Verdicts
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.rules.book import RuleBook
@@ -238,6 +240,25 @@ class Services:
     @cached_property
     def queues(self) -> ReviewQueues:
         return ReviewQueues(self.database, self.clock, self.policy.categories)
+
+    @cached_property
+    def reviewers(self) -> Reviewers:
+        return Reviewers(self.database, self.clock)
+
+    def around(self, case: Case) -> CaseContext:
+        """A case with all around it that is no secret to whoever decides it."""
+        said = self.review.opinions(case.case_id)
+        opinions = [
+            Earlier(
+                at_ms=one.at_ms,
+                reviewer=one.reviewer,
+                action=one.action,
+                category=one.category,
+                note=one.note,
+            )
+            for one in said
+        ]
+        return ContextReader(self.database, self.policy).around(case, opinions)
 
     @cached_property
     def gold(self) -> Gold:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from inhouse.core.ids import ItemId
+from inhouse.core.ids import ItemId, UserId
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,3 +35,17 @@ class NoReach:
 
     def views(self, item_ids: Sequence[ItemId]) -> Sequence[int]:
         return [0] * len(item_ids)
+
+
+class Strikes(Protocol):
+    """What stands against creators for what they posted before."""
+
+    def points(self, creator_id: UserId) -> float | None:
+        """How much still counts, 0 for nothing; None where strikes are not kept."""
+
+
+class NoStrikes:
+    """Where strikes are not kept."""
+
+    def points(self, creator_id: UserId) -> float | None:
+        return None

@@ -72,7 +72,7 @@ def test_a_queue_is_set_up_step_by_step(cases: list[str]) -> None:
         "lock_ms": 300_000,
         "place": 100,
     }
-    assert "reason reported" in _call("queues", "list")
+    assert _json("queues", "list") == [queue]
     with pytest.raises(SettingError, match="two people or more where two must agree"):
         CliRunner().invoke(
             command_line(("review",)),

@@ -65,8 +65,7 @@ def test_exactly_what_was_shown_is_decided_and_taken_back(any_community: Communi
     held = review.take(shown.sample[0].case_id, "ben")
     review.decide(shown.sample[1].case_id, "cyd", "allow", None, None)
     told: list[tuple[str, int]] = []
-    bulks.told = lambda bulk: told.append((bulk.state, bulk.done))
-    done = bulks.run(shown.bulk_id)
+    done = bulks.run(shown.bulk_id, lambda bulk: told.append((bulk.state, bulk.done)))
     assert (done.state, done.done, done.decided, done.standing) == ("done", 5, 3, 3)
     assert told == [("running", 2), ("running", 4), ("done", 5)]
     made = [d for d in review.decisions() if d.bulk_id == shown.bulk_id]
@@ -96,17 +95,15 @@ def test_one_that_was_killed_goes_on_where_it_was(any_community: Community) -> N
     def die(bulk: Bulk) -> None:
         raise _KilledError
 
-    bulks.told = die
     with pytest.raises(_KilledError):
-        bulks.run(shown.bulk_id)
+        bulks.run(shown.bulk_id, die)
     assert (bulks.get(shown.bulk_id).state, len(review.decisions())) == ("running", 2)
     later = Bulks(any_community.database, any_community.clock, any_community.tools)
     assert later.run(shown.bulk_id).decided == 5
     assert len(review.decisions()) == 5
     any_community.wait(5)
-    bulks.told = die
     with pytest.raises(_KilledError):
-        bulks.undo(shown.bulk_id, "ada")
+        bulks.undo(shown.bulk_id, "ada", die)
     assert bulks.get(shown.bulk_id).state == "undoing"
     assert later.undo(shown.bulk_id, "ada").standing == 0
     assert len(review.decisions()) == 10

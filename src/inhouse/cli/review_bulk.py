@@ -56,8 +56,7 @@ def preview(
 def run(bulk_id: BulkId, as_json: Json = False) -> None:
     """Decide exactly the cases that were shown. After an interruption: again, it goes on."""
     with open_services() as services, progress_bar() as tell:
-        services.bulks.told = lambda bulk: tell("cases", bulk.done, bulk.cases)
-        bulk = services.bulks.run(bulk_id)
+        bulk = services.bulks.run(bulk_id, lambda now: tell("cases", now.done, now.cases))
     _told(bulk, f"{bulk.decided:,} of {bulk.cases:,} decided", as_json=as_json)
 
 
@@ -65,8 +64,9 @@ def run(bulk_id: BulkId, as_json: Json = False) -> None:
 def undo(bulk_id: BulkId, reviewer: Reviewer, as_json: Json = False) -> None:
     """Take back every decision of it that still stands."""
     with open_services() as services, progress_bar() as tell:
-        services.bulks.told = lambda bulk: tell("cases", bulk.done, bulk.cases)
-        bulk = services.bulks.undo(bulk_id, reviewer)
+        bulk = services.bulks.undo(
+            bulk_id, reviewer, lambda now: tell("cases", now.done, now.cases)
+        )
     left = f"; {bulk.standing:,} stand under later ones" if bulk.standing else ""
     _told(bulk, f"taken back{left}", as_json=as_json)
 

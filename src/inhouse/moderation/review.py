@@ -29,7 +29,7 @@ from inhouse.store import tables
 from inhouse.store.database import Database
 
 MOST_WORDS_CHARS: Final = 2_000
-# For so long somebody who skipped a case is given others first.
+# For so long somebody who skipped a case, or sent it on, is given others first.
 SKIPPED_FOR_MS: Final = HOUR_MS
 _MOST_SKIPPED: Final = 500
 _Said = tuple[str, str, str | None]  # kind, words, queue
@@ -296,7 +296,7 @@ class Review:
             sa.select(c.case_id)
             .where(
                 c.reviewer == reviewer,
-                c.kind == "skip",
+                c.kind.in_(("skip", "escalate")),
                 c.at_ms > self._clock.now_ms() - SKIPPED_FOR_MS,
             )
             .order_by(c.log_offset.desc())

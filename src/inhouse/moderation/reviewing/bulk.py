@@ -23,7 +23,7 @@ from inhouse.core.logs import logger
 from inhouse.moderation.queues import closed_to, queues_in
 from inhouse.moderation.reviewing.deciding import Decider
 from inhouse.moderation.reviewing.search import Asker, CaseFilter, find_cases
-from inhouse.moderation.rulings import Ruling
+from inhouse.moderation.rulings import Ruling, checked_name
 from inhouse.moderation.tools import Tools
 from inhouse.moderation.types import Case
 from inhouse.store import tables
@@ -65,12 +65,14 @@ class _Body:
     left_out: int
 
 
+Told = Callable[[Bulk], None]
+
+
 class Bulks:
     """The decisions on many cases of one community."""
 
     def __init__(self, database: Database, clock: Clock, tools: Tools) -> None:
         self.tools = tools  # may be replaced
-        self.told: Callable[[Bulk], None] = _quiet  # after each chunk
         self._database = database
         self._clock = clock
 
@@ -123,26 +125,30 @@ class Bulks:
         with self._database.read() as connection:
             return [_bulk(connection, row) for row in connection.execute(query).all()]
 
-    def run(self, bulk_id: str) -> Bulk:
-        """Decide exactly the cases that were shown, or go on where it was interrupted. Raises
-        ConflictError for one that is done."""
-        return self._all(bulk_id, self._decide_some)
+    def run(self, bulk_id: str, told: Told | None = None) -> Bulk:
+        """Decide exactly the cases that were shown, or go on where it was interrupted; `told` hears
+        of each chunk. Raises ConflictError for one that is done."""
+        return self._all(bulk_id, self._decide_some, told)
 
-    def undo(self, bulk_id: str, reviewer: str) -> Bulk:
+    def undo(self, bulk_id: str, reviewer: str, told: Told | None = None) -> Bulk:
         """Take back every decision of it that still stands, or go on doing so. Raises ConflictError
         for one that was not decided, or that was taken back."""
+        checked_name(reviewer)
         return self._all(
-            bulk_id, lambda connection, row: self._undo_some(connection, row, reviewer)
+            bulk_id, lambda connection, row: self._undo_some(connection, row, reviewer), told
         )
 
-    def _all(self, bulk_id: str, step: "Callable[[Connection, Any], bool]") -> Bulk:
+    def _all(
+        self, bulk_id: str, step: "Callable[[Connection, Any], bool]", told: Told | None
+    ) -> Bulk:
         def write(connection: Connection) -> bool:
             return step(connection, _found(connection, bulk_id, locked=True))
 
         while True:
             ended = self._database.write(write)
             bulk = self.get(bulk_id)
-            self.told(bulk)
+            if told is not None:
+                told(bulk)
             if ended:
                 _log.info("bulk_finished", state=bulk.state, cases=bulk.cases, done=bulk.done)
                 return bulk
@@ -207,10 +213,6 @@ def without_creator(body: str) -> str:
 
 _TABLE: Final = tables.review_bulks
 _NARROWING: Final = ("queue", "item_id", "reason", "rule", "creator_id", "text", "domain")
-
-
-def _quiet(bulk: Bulk) -> None:
-    """Nobody asked to be told."""
 
 
 def _row(bulk: Bulk, case_ids: list[str]) -> dict[str, object]:

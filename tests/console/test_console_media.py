@@ -156,3 +156,9 @@ def test_the_console_hands_out_pictures_of_posts_alone(
     )
     assert found.headers["content-security-policy"] == "default-src 'none'; sandbox"
     assert client.get(media_path("nobody")).status_code == 404
+    services.catalog.put_items(
+        [Item(item_id=item_id, creator_id=UserId("c"), media_url=f"{host[0]}/gone")]
+    )
+    instead = client.get(media_path(item_id))
+    assert (instead.status_code, instead.headers["content-type"]) == (200, "image/svg+xml")
+    assert "it answered with" in instead.text

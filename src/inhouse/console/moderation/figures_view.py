@@ -51,9 +51,9 @@ class _Figures:
         with section("Queues"), panel().classes("flush"):
             self._queues = Region()
         with section("Known answers"), ui.element("div").classes("two tops"):
-            with panel("By reviewer").classes("flush"):
+            with panel("By reviewer"):
                 self._known = Region()
-            with panel("By queue").classes("flush"):
+            with panel("By queue"):
                 self._known_by_queue = Region()
         with section("Agreement"), panel():
             self._agreement = Region()

@@ -9,7 +9,9 @@ import http.client
 import ipaddress
 import socket
 import ssl
+import textwrap
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -18,6 +20,7 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 
 from inhouse.app.build import Services
+from inhouse.console.markup import Safe, tag
 from inhouse.core.ids import ItemId
 from inhouse.core.logs import logger
 
@@ -63,10 +66,27 @@ def media_router(services: Services) -> APIRouter:
             picture = fetch_picture(item.media_url)
         except NoPictureError as error:
             _LOG.info("picture_not_shown", reason=str(error))
-            return PlainTextResponse(str(error), 404)
+            return Response(_instead(str(error)), media_type="image/svg+xml", headers=_HEADERS)
         return Response(picture.body, media_type=picture.kind, headers=_HEADERS)
 
     return router
+
+
+def _instead(why: str) -> Safe:
+    """A picture of the words why there is none."""
+    lines = ["not shown", *textwrap.wrap(why, 24)]
+    texts = [
+        tag("text", line, x=105, y=120 + 20 * place, text_anchor="middle", font_size=13)
+        for place, line in enumerate(lines)
+    ]
+    return tag(
+        "svg",
+        *texts,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox="0 0 210 280",
+        font_family="sans-serif",
+        fill="#808890",
+    )
 
 
 def media_path(item_id: str) -> str:
@@ -91,7 +111,8 @@ def fetch_picture(url: str) -> Picture:
     query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
     try:
         connection.request("GET", f"{path}?{query}" if query else path)
-        body = _read(connection.getresponse(), until_s)
+        with closing(connection.getresponse()) as response:
+            body = _read(response, until_s)
     except (OSError, http.client.HTTPException) as error:
         raise NoPictureError(f"it did not answer: {type(error).__name__}") from error
     finally:

@@ -62,6 +62,11 @@ KEYS: Final[tuple[Key, ...]] = (
     Key(key="o", name="Own", what="how pictures are shown to you, and when to rest"),
     Key(key="?", name="Help", what="show these keys"),
 )
+# Those that decide stand out from those that do not.
+ROWS_OF_KEYS: Final = (
+    ("", tuple(key for key in KEYS if key.action)),
+    ("more", tuple(key for key in KEYS if not key.action)),
+)
 ACTION_WORDS: Final[Mapping[str, str]] = {
     "allow": "shown",
     "limit": "not recommended",

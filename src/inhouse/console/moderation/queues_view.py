@@ -17,13 +17,16 @@ HEADING: Final = heading(
     "/moderation/queues",
     "Each category has a queue of its own. Here others are set up, and how a queue is decided.",
 )
+_HINT: Final = join(
+    ["With commas between them; what is empty does not matter. Reasons: rule, reported, edited."]
+)
 _MINUTE_MS: Final = 60_000
 _LISTS: Final = {
     "categories": "takes categories",
-    "signals": "takes posts with signals",
+    "signals": "takes signals",
     "languages": "takes languages",
-    "reasons": "takes reasons (rule, reported, edited)",
-    "reviewers": "reviewers (empty: everybody)",
+    "reasons": "takes reasons",
+    "reviewers": "only these reviewers",
 }
 
 
@@ -60,7 +63,13 @@ def queue_line(queue: QueueSettings) -> Safe:
     ]
     who = f" · {', '.join(queue.reviewers)}" if queue.reviewers else ""
     return tag(
-        "span", tag("b", category_name(queue.name)), " takes ", words(what), who, " ", *notes
+        "span",
+        tag("b", category_name(queue.name)),
+        " takes ",
+        words(what),
+        who,
+        " ",
+        join([one for one in notes if one is not None], " "),
     )
 
 
@@ -80,6 +89,7 @@ class _Queues:
         with ui.element("div").classes("fields"):
             self._name = _text("name")
             self._texts = {name: _text(label) for name, label in _LISTS.items()}
+        ui.html(_HINT, sanitize=False, tag="p").classes("quiet small")
         with ui.element("div").classes("fields"):
             self._two = ui.select(
                 {None: "by itself", True: "two people must agree", False: "one person decides"},

@@ -102,10 +102,10 @@ class _Moderation:
         with ui.element("div").classes("decide") as self._decide_bar:
             self._category_row = ui.element("div").classes("chips categories")
             self._category_shown: object = None
-            with ui.element("div").classes("actions"):
-                for key in page.KEYS:
-                    more = "" if key.action else " more"
-                    press(page.key_button(key), partial(self._press, key), f"act-{key.key}{more}")
+            for classes, keys in page.ROWS_OF_KEYS:
+                with ui.element("div").classes(f"actions {classes}"):
+                    for key in keys:
+                        press(page.key_button(key), partial(self._press, key), f"act-{key.key}")
             self._note = ui.input(placeholder="note kept with the decision (n)")
             self._note.props('dense outlined maxlength=500 aria-label="Note"').classes(
                 "decision-note"

@@ -4,6 +4,7 @@ Reporters are numbered, so that whoever decides learns how many complained and n
 case whose answer is known, everything is shown as it was before the answer was.
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from inhouse.moderation.ports import NoStrikes, Strikes
 from inhouse.moderation.reviewing.gold import known_since
 from inhouse.moderation.reviewing.likeness import grams, likeness
 from inhouse.moderation.reviewing.records import UNDO
-from inhouse.moderation.types import Case, Verdict
+from inhouse.moderation.types import Case, PersonCall, Verdict
 from inhouse.moderation.verdicts import latest_verdicts, verdict_history
 from inhouse.store import tables
 from inhouse.store.database import Database
@@ -151,7 +152,7 @@ class ContextReader:
             query = sa.select(tables.items).where(tables.items.c.item_id == case.item_id)
             row = connection.execute(query).first()
             item = None if row is None else item_of_row(row)
-            verdicts = _before(verdict_history(connection, case.item_id), known_ms)
+            verdicts = _told(verdict_history(connection, case.item_id), known_ms)
             return CaseContext(
                 case=case,
                 item=item,
@@ -205,13 +206,22 @@ class ContextReader:
         )
 
 
-def _before(history: Sequence[Verdict], known_ms: int | None) -> list[Verdict]:
-    """The verdicts up to the first word of a person since the answer is known."""
+def _told(history: Sequence[Verdict], known_ms: int | None) -> list[Verdict]:
+    """The verdicts up to the first word of a person since the answer is known. That somebody's
+    opinion holds the post for now would tell the next person what it was, so it is left out."""
     found: list[Verdict] = []
+    call: PersonCall | None = None
     for verdict in history:
-        if known_ms is not None and verdict.at_ms >= known_ms and verdict.evidence.person:
+        said = verdict.evidence.person
+        if known_ms is not None and verdict.at_ms >= known_ms and said:
             break
-        found.append(verdict)
+        if said is None or said.action != "review":
+            call = said
+            found.append(verdict)
+        elif not found or found[-1].text_key != verdict.text_key:  # edited while it was held
+            evidence = dataclasses.replace(verdict.evidence, person=call)
+            by = f"person:{call.name}" if call else "an edit"
+            found.append(dataclasses.replace(verdict, evidence=evidence, decided_by=by))
     return found
 
 

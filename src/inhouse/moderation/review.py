@@ -17,7 +17,7 @@ from inhouse.core.clock import HOUR_MS, Clock
 from inhouse.core.errors import InputError, UnknownError
 from inhouse.moderation.cases import case_of_row, with_reason
 from inhouse.moderation.queues import closed_to, queue_in, queues_in
-from inhouse.moderation.reviewing.deciding import Decider, check_free
+from inhouse.moderation.reviewing.deciding import Decider, Now, check_free
 from inhouse.moderation.reviewing.gold import gold_case
 from inhouse.moderation.reviewing.records import decision_of_row, standing_opinions
 from inhouse.moderation.reviewing.search import Asker, CaseFilter, find_cases
@@ -162,7 +162,7 @@ class Review:
 
         def write(connection: Connection) -> Case:
             row = case_row(connection, case_id)
-            check_free(connection, row, reviewer, self._clock.now_ms())
+            self._check_free(connection, row, reviewer)
             return self._lock(connection, row, reviewer)
 
         return self._database.write(write)
@@ -204,7 +204,7 @@ class Review:
                 names = ", ".join((*queues, *known))
                 raise UnknownError(f"no queue is named {queue[:80]!r}; expected one of {names}")
             row = case_row(connection, case_id)
-            check_free(connection, row, reviewer, self._clock.now_ms())
+            self._check_free(connection, row, reviewer)
             self._remark(connection, row, reviewer, ("escalate", why, queue))
             if row.gold_id is not None:  # the question was put aside: it is not asked again here
                 return put_back(connection, row)
@@ -309,6 +309,10 @@ class Review:
         if self.chance() >= queue_in(connection, queue).gold_share:
             return None
         return gold_case(connection, queue, reviewer, self._clock.now_ms())
+
+    def _check_free(self, connection: Connection, row: Any, reviewer: str) -> None:
+        now = Now(queue=queue_in(connection, row.queue), ms=self._clock.now_ms())
+        check_free(connection, row, reviewer, now)
 
     def _lock(self, connection: Connection, row: Any, reviewer: str) -> Case:
         now_ms = self._clock.now_ms()

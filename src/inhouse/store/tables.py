@@ -148,6 +148,7 @@ review_cases = Table(
     Column("taken_ms", BigInteger),
     Column("gold_id", String(64)),
     Index("ix_review_cases_state_priority", "state", "priority"),
+    Index("ix_review_cases_locked_by", "locked_by"),
 )
 
 review_decisions = _log(

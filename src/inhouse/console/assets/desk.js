@@ -42,5 +42,5 @@
       if (clock.textContent !== text) clock.textContent = text;
       clock.classList.toggle("late", left < LATE_MS);
     }
-  }, 500);
+  }, 250);
 })();

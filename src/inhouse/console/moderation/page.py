@@ -235,7 +235,7 @@ def why_html(facts: CaseFacts) -> Safe:
     left_ms = max(0, until - facts.now_ms)
     lock = tag(
         "span",
-        f"yours for {span(left_ms)}",
+        f"yours for {left_ms // 60_000}:{left_ms // 1_000 % 60:02}",
         class_="countdown",
         data_left_ms=left_ms,
         data_lock=f"{case.case_id}:{until}",

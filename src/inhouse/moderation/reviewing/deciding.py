@@ -43,11 +43,9 @@ class Decider:
     ) -> ReviewDecision:
         """Decide a case; `bulk_id` names the many it is one of. Raises as `Review.decide`."""
         row = case_row(connection, case_id)
-        check_free(connection, row, ruling.name, self.clock.now_ms())
         queue = queue_in(connection, row.queue)
-        effect: Effect = "in_force"
-        if queue.asks_two:
-            effect = effect_of(standing_opinions(connection, case_id), ruling)
+        said = check_free(connection, row, ruling.name, Now(queue=queue, ms=self.clock.now_ms()))
+        effect: Effect = effect_of(said, ruling) if queue.asks_two else "in_force"
         decision = self._decision(row, ruling, effect, bulk_id)
         if row.gold_id is not None:
             change(connection, case_id, state=GOLD_CLOSED, closed_ms=decision.at_ms)
@@ -56,8 +54,8 @@ class Decider:
             return self._wait(connection, row, ruling, decision)
         now_ms = decision.at_ms
         rule_on(connection, row.item_id, ruling, self.tools.rules.policy, now_ms)
-        put_back(connection, row)
-        change(connection, case_id, state="closed", closed_ms=now_ms)
+        off = {"locked_by": None, "locked_until_ms": None, "taken_ms": None}
+        change(connection, case_id, state="closed", closed_ms=now_ms, **off)
         keep_decision(connection, decision)
         _keep_known(connection, row, ruling, queue, now_ms)
         return decision
@@ -160,8 +158,16 @@ class Decider:
         )
 
 
-def check_free(connection: Connection, row: Any, reviewer: str, now_ms: int) -> None:
-    """Raises ConflictError where somebody may not decide a case now."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Now:
+    """By what it is checked whether somebody may decide a case."""
+
+    queue: QueueSettings  # of the case
+    ms: int  # the time
+
+
+def check_free(connection: Connection, row: Any, reviewer: str, now: Now) -> list[ReviewDecision]:
+    """What was said of a case so far. Raises ConflictError where somebody may not decide it now."""
     case_id = row.case_id
     if row.state not in WAITING:
         raise ConflictError(
@@ -170,21 +176,23 @@ def check_free(connection: Connection, row: Any, reviewer: str, now_ms: int) -> 
     if row.state == GOLD and row.locked_by != reviewer:
         raise UnknownError(f"no case has the id {case_id!r}")
     until_ms = row.locked_until_ms or 0
-    if row.locked_by not in (None, reviewer) and until_ms > now_ms:
+    if row.locked_by not in (None, reviewer) and until_ms > now.ms:
         raise ConflictError(
             f"the case {case_id} is on the table of {row.locked_by} until {until_ms}; "
             "take another or wait"
         )
-    allowed = queue_in(connection, row.queue).reviewers
+    allowed = now.queue.reviewers
     if allowed and reviewer not in allowed:
         raise ConflictError(
             f"the queue {row.queue} is reviewed by {', '.join(allowed)}; ask to be one of them"
         )
-    if any(said.reviewer == reviewer for said in standing_opinions(connection, case_id)):
+    said = standing_opinions(connection, case_id)
+    if any(one.reviewer == reviewer for one in said):
         raise ConflictError(
             f"{reviewer} has said what they think of the case {case_id}; somebody else must "
             "look at it, or take your word back first"
         )
+    return said
 
 
 def _keep_known(

@@ -126,6 +126,7 @@ def upgrade() -> None:
     with op.batch_alter_table("review_cases", schema=None) as batch_op:
         batch_op.add_column(sa.Column("taken_ms", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("gold_id", sa.String(length=64), nullable=True))
+        batch_op.create_index("ix_review_cases_locked_by", ["locked_by"], unique=False)
 
     with op.batch_alter_table("review_decisions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("bulk_id", sa.String(length=64), nullable=True))
@@ -142,6 +143,7 @@ def downgrade() -> None:
         batch_op.drop_column("bulk_id")
 
     with op.batch_alter_table("review_cases", schema=None) as batch_op:
+        batch_op.drop_index("ix_review_cases_locked_by")
         batch_op.drop_column("gold_id")
         batch_op.drop_column("taken_ms")
 

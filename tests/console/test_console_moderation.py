@@ -7,6 +7,7 @@ import pytest
 
 from inhouse.app.build import Services
 from inhouse.console.moderation import page
+from inhouse.console.moderation.around import context_html
 from inhouse.console.moderation.desk import SNOOZE_S, Desk, Lost
 from inhouse.console.moderation.model import rules_on, thresholds
 from inhouse.core.errors import ConflictError
@@ -114,7 +115,7 @@ def test_a_skipped_case_is_left_to_others_and_comes_back_last(
         desk.decide("allow")
     assert len(seen) == 4
     assert desk.facts is not None
-    assert "a language I do not read" in page.context_html(desk.facts)
+    assert "a language I do not read" in context_html(desk.facts)
 
 
 def test_two_reviewers_never_have_the_same_case(desk: Desk, services: Services) -> None:
@@ -243,7 +244,7 @@ def test_two_people_differ_and_the_third_sees_both(services: Services) -> None:
         desk.search(CaseFilter(queue="harassment"))
         assert desk.facts is not None
         assert "in force when two people agree" in page.why_html(desk.facts)
-        whole = page.context_html(desk.facts) + page.why_html(desk.facts)
+        whole = context_html(desk.facts) + page.why_html(desk.facts)
         assert "Two people differ" not in whole
         assert "Ada" not in whole.replace("Ada 1", "")
         decision = desk.decide(action)  # type: ignore[arg-type]
@@ -253,7 +254,7 @@ def test_two_people_differ_and_the_third_sees_both(services: Services) -> None:
     third = Desk(services, "Cyd")
     third.search(CaseFilter(queue="harassment"))
     assert third.facts is not None
-    shown = page.context_html(third.facts)
+    shown = context_html(third.facts)
     assert "Two people differ" in shown
     assert "by Ada" in shown
     third.put_back()
@@ -266,7 +267,7 @@ def test_a_known_case_shows_nothing_of_its_answer(services: Services) -> None:
     first.search(CaseFilter(queue="spam"))
     assert first.facts is not None
     case = first.facts.case
-    whole = [page.why_html(first.facts), page.context_html(first.facts)]
+    whole = [page.why_html(first.facts), context_html(first.facts)]
     first.decide("remove", "known by now")
     first.put_back()
     services.gold.add(case.case_id, "Lee", "remove", "spam")
@@ -276,7 +277,7 @@ def test_a_known_case_shows_nothing_of_its_answer(services: Services) -> None:
     assert desk.facts is not None
     assert desk.facts.item is not None
     assert desk.facts.item.item_id == case.item_id
-    again = [page.why_html(desk.facts), page.context_html(desk.facts)]
+    again = [page.why_html(desk.facts), context_html(desk.facts)]
     assert [part.replace(desk.facts.case.case_id, case.case_id) for part in again] == whole
     desk.put_back()
 
@@ -317,7 +318,7 @@ def test_hostile_posts_are_shown_as_text(desk: Desk) -> None:
         assert "<img src=x" not in shown
         assert "<script" not in shown
         assert page.scores_html(desk.facts)
-        assert page.context_html(desk.facts)
+        assert context_html(desk.facts)
         assert page.policy_html(desk.facts)
         desk.decide("allow")
     assert "Nothing waits for a person" in page.nothing_waits(CaseFilter())

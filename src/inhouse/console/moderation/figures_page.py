@@ -6,7 +6,8 @@ from typing import Final
 
 from inhouse.console.charts import Options, columns
 from inhouse.console.markup import Child, Safe, empty, join, table, tag, tile, tiles, words
-from inhouse.console.moderation.page import category_name, heading
+from inhouse.console.moderation.page import heading
+from inhouse.console.moderation.speech import category_name
 from inhouse.console.words import UNKNOWN, count, day, share, span
 from inhouse.core.clock import DAY_MS
 from inhouse.moderation.quality import Accuracy, Quality

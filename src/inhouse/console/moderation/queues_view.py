@@ -9,7 +9,8 @@ from nicegui import run, ui
 from inhouse.app.build import Services
 from inhouse.console.frame import Region, frame, panel, press, section
 from inhouse.console.markup import Safe, join, note, tag, words
-from inhouse.console.moderation.page import category_name, heading
+from inhouse.console.moderation.page import heading
+from inhouse.console.moderation.speech import category_name
 from inhouse.core.errors import InhouseError
 from inhouse.moderation.queues import QueueSettings, Takes
 

@@ -15,9 +15,11 @@ from inhouse.console.assets import PATH
 from inhouse.console.frame import Region, frame, panel, press
 from inhouse.console.markup import Safe, join, tag, words
 from inhouse.console.moderation import page
+from inhouse.console.moderation.around import context_html
 from inhouse.console.moderation.desk import Desk
 from inhouse.console.moderation.dialogs import Box, BreakBox, EscalateBox, FindBox, OwnBox
 from inhouse.console.moderation.reviewer import REVIEWER_COOKIE, reviewer_name, reviewer_of
+from inhouse.console.moderation.speech import category_name
 from inhouse.core.errors import InhouseError
 from inhouse.moderation.types import Action
 
@@ -228,7 +230,7 @@ class _Moderation:
     async def _send_on(self) -> None:
         queue, why = self._escalate.given
         await run.io_bound(self._desk.escalate, queue, why)
-        self._show(join([f"Sent to {page.category_name(queue)}."]))
+        self._show(join([f"Sent to {category_name(queue)}."]))
 
     async def _search(self) -> None:
         which = self._find.given(self._desk.which.queue, self._desk.now_ms())
@@ -260,7 +262,7 @@ class _Moderation:
         self._post.show(page.post_html(facts, desk.own))
         self._why.show(page.why_html(facts))
         self._scores.show(join([page.scores_html(facts), page.signals_html(facts)]))
-        self._context.show(page.context_html(facts))
+        self._context.show(context_html(facts))
         self._policy.show(page.policy_html(facts))
         self._show_categories()
 
@@ -291,7 +293,7 @@ class _Moderation:
             ui.html(join(["Violates"]), sanitize=False, tag="span").classes("quiet small")
             for number, name in enumerate(self._desk.categories, 1):
                 press(
-                    join([tag("kbd", str(number)), " ", page.category_name(name)]),
+                    join([tag("kbd", str(number)), " ", category_name(name)]),
                     partial(self._choose_category, number),
                     "chip on" if name == self._desk.category else "chip",
                 )

@@ -186,6 +186,7 @@ def _paths() -> list[str]:
         paths.append(f"/v1/feed/{who}/why/i0")
         paths.append(f"/v1/users/{who}/export")
     paths += ["/v1/review", "/v1/review?state=closed", "/v1/appeals", "/v1/rules", "/v1/bill"]
+    paths += [f"/v1/review/{name}" for name in ("queues", "gold", "quality", "bulk")]
     return [*paths, "/v1/experiments", "/v1/experiments/e/results", "/v1/engagement", "/v1/state"]
 
 

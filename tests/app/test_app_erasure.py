@@ -18,6 +18,8 @@ from inhouse.core.ids import EventId, ItemId, PageId, UserId
 from inhouse.events.types import Event, ServedPage
 from inhouse.moderation.media.records import due, enrol, save_hashes
 from inhouse.moderation.media.types import Frame, MediaHashes
+from inhouse.moderation.queues import QueueSettings
+from inhouse.moderation.reviewing.search import CaseFilter
 from inhouse.store import tables
 from inhouse.store.database import StoreSettings
 
@@ -113,6 +115,36 @@ def test_what_was_read_of_their_pictures_goes(services: Services) -> None:
     assert [row["row"]["url"] for row in exported if row["kind"] == "media"] == [url]
     assert receipt.counts["media"] == 1
     assert (_tables_with(services, WHO), _tables_with(services, "mine")) == ([], ["changes"])
+
+
+def test_what_reviewers_did_with_their_posts_stays_without_them(services: Services) -> None:
+    """Notes, known answers and bulks of a person's posts tell of nobody afterwards; that somebody
+    decided stays."""
+    use = services
+    secret = f"{WHO} wrote this"
+    report = use.reports.file("mine", "other", "spam")
+    case_id = str(report.case_id)
+    use.review.remark(case_id, "ada", secret)
+    use.review.skip(use.review.take(case_id, "ada").case_id, "ada", secret)
+    ruling = use.review.checked("remove", "spam", "ada", secret)
+    use.bulks.run(use.bulks.preview(CaseFilter(creator_id=WHO, text="my"), ruling).bulk_id)
+    use.gold.add(case_id, "ada", "remove", "spam")
+    use.queues.put(QueueSettings(name="spam", gold_share=0.5))
+    use.reports.file("i", "other", "spam")
+    use.review.chance = lambda: 0.0
+    known = use.review.next("ben")
+    assert known is not None
+    use.review.decide(known.case_id, "ben", "allow", None, secret)
+    before = set(_tables_with(use, WHO))
+    eraser = Eraser(use)
+    eraser.finish(eraser.wipe(WHO))
+
+    assert known.item_id == "mine"
+    assert {"review_notes", "review_bulks", "review_opinions", "review_decisions"} <= before
+    assert _tables_with(use, WHO) == []
+    assert use.gold.list() == []
+    (bulk,) = use.bulks.list()
+    assert (bulk.which, bulk.decided) == (CaseFilter(creator_id="erased"), 1)
 
 
 def test_what_is_logged_while_an_erasure_runs_goes_too(

@@ -18,6 +18,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 from urllib.error import URLError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import console_community
@@ -293,6 +294,7 @@ def test_a_case_is_decided_and_taken_back_by_keyboard(server: Server, watched: W
     page.keyboard.press("u")
     page.wait_for_selector(".status:has-text('Taken back')")
     assert page.inner_text(".post") == first
+    page.wait_for_selector(".countdown:text-matches('^yours for 9:\\\\d\\\\d$')")
     page.keyboard.press("?")
     page.wait_for_selector("text=show it behind a warning")
     page.keyboard.press("a")  # decides nothing while the help is open
@@ -309,8 +311,18 @@ def test_a_case_is_decided_and_taken_back_by_keyboard(server: Server, watched: W
 def test_a_cover_is_hidden_until_it_is_looked_at_on_purpose(
     server: Server, watched: Watched
 ) -> None:
-    """Blurred and grey at rest, clear under the pointer."""
+    """Blurred and grey at rest, clear while a key is held, and asked for by the console alone."""
     page = watched.page
+    asked: list[str] = []
+
+    def picture(route: "playwright.Route") -> None:
+        data = BytesIO()
+        Image.new("RGB", (30, 40), (20, 120, 110)).save(data, "PNG")
+        asked.append(urlsplit(route.request.url).path)
+        route.fulfill(body=data.getvalue(), content_type="image/png")
+
+    # The console asks no address of its own network, where the tests' pictures are.
+    page.route("**/moderation/media/**", picture)
     page.goto(f"{server.console}/moderation")
     page.wait_for_selector(".post")
     page.click(".chips >> nth=0 >> .chip:has-text('spam')")
@@ -318,11 +330,74 @@ def test_a_cover_is_hidden_until_it_is_looked_at_on_purpose(
     page.keyboard.press("s")  # the reported one has no cover, the next has
     page.wait_for_selector(".cover img")
     style = "getComputedStyle(document.querySelector('.cover img')).filter"
-    assert "blur" in page.evaluate(style)
+    assert page.evaluate(style) == "blur(22px) grayscale(1)"
     page.hover(".cover")
-    page.wait_for_timeout(400)
+    page.wait_for_timeout(300)
+    assert page.evaluate(style) == "blur(22px) grayscale(1)"
+    page.keyboard.down("v")
+    page.wait_for_timeout(300)
     assert page.evaluate(style) == "none"
-    page.mouse.move(0, 0)
+    page.keyboard.up("v")
+    page.wait_for_timeout(300)
+    assert page.evaluate(style) == "blur(22px) grayscale(1)"
+    assert asked == ["/moderation/media/post-07"]
+
+
+def test_a_wave_is_decided_and_taken_back(server: Server, watched: Watched) -> None:
+    """Look first, decide all, take all of it back; a queue is set up and the figures are drawn."""
+    page = watched.page
+    page.goto(f"{server.console}/moderation")
+    page.click(".places >> text=Many at once")
+    page.fill("[aria-label='words in the post']", "three tries")
+    page.click("button:has-text('Look first')")
+    page.wait_for_selector("text=2 cases would be removed")
+    page.click("button:has-text('Decide all of them')")
+    page.wait_for_selector(".status:has-text('2 of 2 decided')")
+    page.click("button:has-text('Take back')")
+    page.wait_for_selector(".status:has-text('taken back')")
+    page.click(".places >> text=Queues")
+    page.fill("[aria-label='name']", "Not a name")
+    page.click("button:has-text('Set up')")
+    page.wait_for_selector(".status:has-text('1 to 64 lower-case letters')")
+    page.fill("[aria-label='name']", "german")
+    page.fill("[aria-label='takes languages']", "de, de-AT")
+    page.click("button:has-text('Set up')")
+    page.wait_for_selector("text=german takes de, de-AT")
+    page.click(".controls button:has-text('Remove')")
+    page.wait_for_selector("text=None: a queue a category.")
+    page.click(".places >> text=Figures")
+    page.wait_for_selector(".chart svg")
+    assert "Came in" in page.inner_text(".tiles")
+
+
+def test_what_is_typed_is_kept_and_how_one_works_is_remembered(
+    server: Server, watched: Watched
+) -> None:
+    """A note goes with its case and comes back with it; a case is looked for, sent on; pictures
+    are shown as the reviewer chose."""
+    page = watched.page
+    page.goto(f"{server.console}/moderation")
+    page.wait_for_selector(".post")
+    page.wait_for_timeout(700)
+    page.fill("[aria-label='Note']", "half a thought")
+    page.click(".chips >> nth=0 >> .chip:has-text('hate')")
+    page.wait_for_selector(".chips >> nth=0 >> .on:has-text('hate')")
+    assert page.input_value("[aria-label='Note']") == ""
+    page.click(".chips >> nth=0 >> .chip:has-text('all')")
+    page.wait_for_selector(".chips >> nth=0 >> .on:has-text('all')")
+    assert page.input_value("[aria-label='Note']") == "half a thought"
+    page.click("h1")
+    page.keyboard.press("o")
+    page.fill("[aria-label='or after hard cases (0: never)']", "7")
+    page.click("button:has-text('Remember')")
+    page.wait_for_selector(".status:has-text('Remembered.')")
+    with server.database.read() as connection:
+        (body,) = connection.execute(sa.select(tables.reviewers.c.body)).scalars()
+    assert json.loads(body)["break_after_hard"] == 7
+    page.keyboard.press("e")
+    page.click("button:has-text('Send')")
+    page.wait_for_selector(".dialog .trouble:has-text('choose a queue')")
+    page.keyboard.press("Escape")
 
 
 def test_the_theme_follows_the_system_and_can_be_chosen(

@@ -7,11 +7,14 @@ import pytest
 
 from inhouse.app.build import Services
 from inhouse.console.moderation import page
-from inhouse.console.moderation.desk import BREAK_AFTER, Desk
-from inhouse.console.moderation.model import queues, rules_on, thresholds
+from inhouse.console.moderation.around import context_html
+from inhouse.console.moderation.desk import SNOOZE_S, Desk, Lost
+from inhouse.console.moderation.model import rules_on, thresholds
 from inhouse.core.errors import ConflictError
 from inhouse.core.ids import ItemId
-from inhouse.moderation.review import CaseFilter
+from inhouse.moderation.queues import QueueSettings
+from inhouse.moderation.reviewing.reviewers import ReviewerSettings
+from inhouse.moderation.reviewing.search import CaseFilter
 
 
 @pytest.fixture
@@ -30,8 +33,8 @@ def _item(desk: Desk) -> str:
 
 def test_queues_are_counted_by_category(services: Services) -> None:
     """Five cases wait, in three queues, none on a table."""
-    found = queues(services.database, services.clock.now_ms())
-    assert [(queue.name, queue.open, queue.locked) for queue in found] == [
+    found = services.review.counts()
+    assert [(queue.queue, queue.open, queue.locked) for queue in found] == [
         ("harassment", 2, 0),
         ("spam", 2, 0),
         ("hate", 1, 0),
@@ -43,12 +46,12 @@ def test_the_most_harmful_case_comes_first_with_all_about_it(desk: Desk) -> None
     facts = desk.facts
     assert facts is not None
     assert facts.case.item_id.startswith("hostile")
-    assert [one.category for one in facts.reports] == ["spam"]
-    assert facts.creator is not None
-    assert facts.creator.posts >= 1
+    assert [one.category for one in facts.around.reports] == ["spam"]
+    assert facts.around.creator is not None
+    assert facts.around.creator.posts >= 1
     assert facts.rules
     assert desk.category == facts.case.queue
-    assert [queue.locked for queue in desk.queues if queue.name == facts.case.queue] == [1]
+    assert [queue.locked for queue in desk.queues if queue.queue == facts.case.queue] == [1]
 
 
 def test_a_decision_brings_the_next_case_at_once(desk: Desk, services: Services) -> None:
@@ -100,19 +103,19 @@ def test_undo_lays_the_same_case_on_the_table_again(desk: Desk, services: Servic
 def test_a_skipped_case_is_left_to_others_and_comes_back_last(
     desk: Desk, services: Services
 ) -> None:
-    """Skipping frees the case; it is shown here again only when nothing else is left."""
+    """Skipping frees the case; it is shown here again only when nothing else is left, and whoever
+    takes it reads why it was skipped."""
     skipped = _item(desk)
-    desk.skip()
+    desk.skip("a language I do not read")
     free = services.review.queue(CaseFilter(free_for="Ben"))
     assert skipped in {case.item_id for case in free}
     seen = []
-    while desk.facts is not None:
+    while _item(desk) != skipped:
         seen.append(_item(desk))
         desk.decide("allow")
     assert len(seen) == 4
-    assert skipped not in seen
-    assert desk.look()
-    assert _item(desk) == skipped
+    assert desk.facts is not None
+    assert "a language I do not read" in context_html(desk.facts)
 
 
 def test_two_reviewers_never_have_the_same_case(desk: Desk, services: Services) -> None:
@@ -128,7 +131,11 @@ def test_a_case_decided_by_somebody_else_is_passed_over(desk: Desk, services: Se
     case_id = desk.facts.case.case_id
     services.review.release(case_id, "Ada")
     services.review.decide(case_id, "Ben", "allow", None, None)
-    assert desk.decide("remove") is None
+    assert desk.decide("remove", "typed with <care>") is None
+    assert desk.lost == Lost(
+        why="Your time on it ran out, and Ben decided it meanwhile.", draft="typed with <care>"
+    )
+    assert "typed with &lt;care&gt;" in page.lost(desk.lost)
     assert desk.facts is not None
     assert desk.facts.case.case_id != case_id
     decisions = services.review.decisions(case_id=case_id)
@@ -146,10 +153,10 @@ def test_an_undo_that_no_longer_stands_is_refused(desk: Desk, services: Services
 
 def test_one_queue_can_be_looked_at_alone(desk: Desk) -> None:
     """Choosing a queue puts the case on the table back."""
-    desk.choose_queue("spam")
+    desk.search(CaseFilter(queue="spam"))
     assert desk.facts is not None
     assert desk.facts.case.queue == "spam"
-    desk.choose_queue("violence")
+    desk.search(CaseFilter(queue="violence"))
     assert desk.facts is None
     assert ("violence", "violence 0", True) in page.queue_chips(desk.queues, "violence")
 
@@ -165,48 +172,188 @@ def test_a_case_stays_with_who_looks_at_it(desk: Desk, services: Services) -> No
     assert (desk.facts.case.locked_until_ms or 0) > (until_ms or 0)
 
 
-def test_a_break_is_due_after_many_decisions(desk: Desk) -> None:
-    """The count begins anew after each break, and an undone decision does not count."""
-    for _ in range(BREAK_AFTER):
-        desk.decide("allow")
-        desk.undo()
+def test_a_lock_that_ran_out_is_taken_again_or_told_of(desk: Desk, services: Services) -> None:
+    """Back at the desk the case is ours again where nobody has it; where somebody does, the page
+    says who, and what was typed comes back with the case."""
+    assert desk.facts is not None
+    case_id, lock_ms = desk.facts.case.case_id, services.settings.moderation.lock_ms
+    services.clock.advance(services.clock.now_ms() + lock_ms + 1)
+    desk.draft = "half a sentence"
+    desk.keep()
+    assert desk.facts.case.case_id == case_id
+    assert desk.facts.case.locked_until_ms == services.clock.now_ms() + lock_ms
+    assert (desk.lost, desk.draft) == (None, "half a sentence")
+    services.clock.advance(services.clock.now_ms() + lock_ms + 1)
+    services.review.take(case_id, "Ben")
+    desk.keep()
+    assert desk.lost == Lost(
+        why="Your time on it ran out, and Ben has it on the table now.", draft="half a sentence"
+    )
+    assert desk.draft == ""
+    services.review.release(case_id, "Ben")
+    desk.put_back()
+    desk.look()
+    assert desk.facts.case.case_id == case_id
+    assert desk.draft == "half a sentence"
+
+
+def test_what_was_typed_goes_with_its_case(desk: Desk) -> None:
+    """A decision uses it up, putting the case back keeps it."""
+    desk.draft = "for the first"
+    desk.search(CaseFilter(queue="hate"))
+    assert desk.draft == ""
+    desk.search(CaseFilter())
+    assert desk.draft == "for the first"
+    desk.decide("allow", desk.draft)
+    desk.undo()
+    assert desk.draft == ""
+
+
+def test_the_next_case_is_gathered_ahead(
+    desk: Desk, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one is read the next one's facts are there; it is taken only when its turn comes."""
+    desk.look_ahead()
+    gathered = []
+    monkeypatch.setattr("inhouse.console.moderation.desk.gather_case", gathered.append)
+    free = {case.case_id for case in services.review.queue(CaseFilter(free_for="Ben"))}
+    assert len(free) == 4
+    desk.decide("allow")
+    assert gathered == []
+    assert desk.facts is not None
+    assert desk.facts.case.case_id in free
+    assert desk.facts.case.locked_by == "Ada"
+
+
+def test_a_case_is_sent_to_another_queue(desk: Desk, services: Services) -> None:
+    """It is gone from here with its reason, and the next is on the table."""
+    assert desk.facts is not None
+    case_id = desk.facts.case.case_id
+    assert {"hate", "other"} <= set(desk.queue_names)
+    desk.escalate("privacy", "a telephone number")
+    assert services.review.case(case_id).queue == "privacy"
+    assert desk.facts.case.case_id != case_id
+    assert desk.tally[:2] == (0, 1)
+
+
+def test_two_people_differ_and_the_third_sees_both(services: Services) -> None:
+    """The first opinion is no one's to see; after the second, the third reads both."""
+    services.queues.put(QueueSettings(name="harassment", two_person=True))
+    for name, action in (("Ada", "remove"), ("Ben", "allow")):
+        desk = Desk(services, name)
+        desk.search(CaseFilter(queue="harassment"))
+        assert desk.facts is not None
+        assert "in force when two people agree" in page.why_html(desk.facts)
+        whole = context_html(desk.facts) + page.why_html(desk.facts)
+        assert "Two people differ" not in whole
+        assert "Ada" not in whole.replace("Ada 1", "")
+        decision = desk.decide(action)  # type: ignore[arg-type]
+        assert decision is not None
+        desk.put_back()
+    assert "two differ, a third decides" in page.decided(decision)
+    third = Desk(services, "Cyd")
+    third.search(CaseFilter(queue="harassment"))
+    assert third.facts is not None
+    shown = context_html(third.facts)
+    assert "Two people differ" in shown
+    assert "by Ada" in shown
+    third.put_back()
+
+
+def test_a_known_case_shows_nothing_of_its_answer(services: Services) -> None:
+    """Its answer, who gave it and what it did to the post are not on the page."""
+    services.queues.put(QueueSettings(name="spam", gold_share=0.5))
+    first = Desk(services, "Ada")
+    first.search(CaseFilter(queue="spam"))
+    assert first.facts is not None
+    case = first.facts.case
+    whole = [page.why_html(first.facts), context_html(first.facts)]
+    first.decide("remove", "known by now")
+    first.put_back()
+    services.gold.add(case.case_id, "Lee", "remove", "spam")
+    services.review.chance = lambda: 0.0
+    desk = Desk(services, "Ben")
+    desk.search(CaseFilter(queue="spam"))
+    assert desk.facts is not None
+    assert desk.facts.item is not None
+    assert desk.facts.item.item_id == case.item_id
+    again = [page.why_html(desk.facts), context_html(desk.facts)]
+    assert [part.replace(desk.facts.case.case_id, case.case_id) for part in again] == whole
+    desk.put_back()
+
+
+def test_a_break_is_due_after_hard_cases_or_minutes_as_chosen(services: Services) -> None:
+    """As the reviewer set it; an undone decision does not count, and it can be put off."""
+    now = [0.0]
+    desk = Desk(services, "Ada", lambda: now[0])
+    desk.look()
+    desk.choose(ReviewerSettings(break_after_hard=2, break_after_minutes=30))
+    desk.decide("remove")
+    desk.undo()
+    desk.decide("remove")
+    desk.decide("allow")
     assert not desk.break_due
-    desk._tally.decided = BREAK_AFTER
+    desk.decide("remove")
     assert desk.break_due
-    assert desk.rested()[0] == BREAK_AFTER
+    assert desk.tally == (3, 2, 0.0)
+    desk.snooze()
     assert not desk.break_due
+    now[0] = SNOOZE_S
+    assert desk.break_due
+    desk.rested()
+    assert not desk.break_due
+    desk.decide("allow")
+    now[0] += 1_800
+    assert desk.break_due
+    desk.choose(ReviewerSettings(break_after_hard=0, break_after_minutes=0))
+    assert not desk.break_due
+    assert Desk(services, "Ada").own.break_after_hard == 0
+    desk.put_back()
 
 
 def test_hostile_posts_are_shown_as_text(desk: Desk) -> None:
     """Whatever a post holds, the page shows it and nothing runs."""
     while desk.facts is not None:
-        shown = page.post_html(desk.facts)
+        shown = page.post_html(desk.facts, desk.own)
         assert "<img src=x" not in shown
         assert "<script" not in shown
         assert page.scores_html(desk.facts)
-        assert page.context_html(desk.facts)
+        assert context_html(desk.facts)
         assert page.policy_html(desk.facts)
         desk.decide("allow")
-    assert "Nothing waits for a person" in page.nothing_waits(None)
+    assert "Nothing waits for a person" in page.nothing_waits(CaseFilter())
+    assert "Nothing that fits waits" in page.nothing_waits(CaseFilter(text="x"))
 
 
-def test_a_cover_is_a_picture_over_http_alone(desk: Desk) -> None:
-    """A cover is loaded lazily and without a referrer; another kind of address is not loaded."""
+def test_a_picture_comes_from_the_console_and_a_film_is_a_link(desk: Desk) -> None:
+    """Whoever posted it learns of no reviewer: a picture is fetched by the console, blurred as the
+    reviewer chose; a film opens on purpose, without a referrer; other addresses are not shown."""
     assert desk.facts is not None
-    assert desk.facts.item is not None
-    item = dataclasses.replace(desk.facts.item, media_url="http://127.0.0.1:1/a.png?a=1&b=2")
-    shown = page.post_html(dataclasses.replace(desk.facts, item=item))
-    assert 'src="http://127.0.0.1:1/a.png?a=1&amp;b=2"' in shown
-    assert 'referrerpolicy="no-referrer"' in shown
-    bad = dataclasses.replace(item, media_url="javascript:alert(1)")
-    assert "javascript" not in page.post_html(dataclasses.replace(desk.facts, item=bad))
+
+    def shown(**changes: object) -> str:
+        assert desk.facts is not None
+        assert desk.facts.item is not None
+        item = dataclasses.replace(desk.facts.item, **changes)
+        around = dataclasses.replace(desk.facts.around, item=item)
+        return page.post_html(dataclasses.replace(desk.facts, around=around), desk.own)
+
+    picture = shown(media_url="http://127.0.0.1:1/a.png?a=1&b=2", kind="picture")
+    assert f'src="/moderation/media/{_item(desk)}"' in picture
+    assert 'class="cover strong grey"' in picture
+    assert "127.0.0.1" not in picture
+    film = shown(media_url="https://films.example/a.mp4", kind="video")
+    assert 'href="https://films.example/a.mp4"' in film
+    assert 'rel="noreferrer noopener" referrerpolicy="no-referrer"' in film
+    assert "<video" not in film
+    assert "javascript" not in shown(media_url="javascript:alert(1)", kind="picture")
 
 
 def test_a_post_that_is_gone_says_so(desk: Desk) -> None:
     """A case whose post was deleted can be skipped."""
     assert desk.facts is not None
-    gone = dataclasses.replace(desk.facts, item=None, creator=None, verdict=None, decision=None)
-    assert "The post is gone" in page.post_html(gone)
+    around = dataclasses.replace(desk.facts.around, item=None, creator=None, verdict=None)
+    gone = dataclasses.replace(desk.facts, around=around, decision=None)
+    assert "The post is gone" in page.post_html(gone, desk.own)
     assert "no verdict yet" in page.why_html(gone)
     assert "No scores" in page.scores_html(gone)
 

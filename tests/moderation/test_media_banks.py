@@ -9,8 +9,8 @@ from media_worlds import flipped
 from inhouse.core.errors import ConflictError, InputError, UnknownError
 from inhouse.moderation.media.banks import Added, HashBanks
 from inhouse.moderation.media.known import KnownHashes
-from inhouse.moderation.media.types import BankSpec, Frame, MediaEvidence, MediaHashes
-from inhouse.moderation.types import Label
+from inhouse.moderation.media.types import BankSpec, Frame, MediaHashes
+from inhouse.moderation.types import Label, MediaEvidence
 from inhouse.store.database import Database
 
 PDQ = "".join(f"{byte:02x}" for byte in range(32))

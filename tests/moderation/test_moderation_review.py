@@ -9,7 +9,8 @@ from inhouse.moderation.agreement import agreement, second_looks
 from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.decide import decide
 from inhouse.moderation.reports import Reports
-from inhouse.moderation.review import CaseFilter, QueueCount, Review
+from inhouse.moderation.review import QueueCount, Review
+from inhouse.moderation.reviewing.search import CaseFilter
 from inhouse.moderation.types import Case, Decision, PersonCall
 from inhouse.stats.types import Interval
 
@@ -327,29 +328,6 @@ def _reopen(community: Community, review: Review, item_id: str) -> Case:
 
 
 # -- many at once, and how well --------------------------------------------------------------------
-
-
-def test_bulk_decides_exactly_what_was_shown(review: Review, community: Community) -> None:
-    """What came after the preview is left, what was decided or taken meanwhile is skipped."""
-    preview = review.preview(CaseFilter(queue="hate"), "ada", "remove", "hate", "a wave")
-    assert ([c.item_id for c in preview.cases], dict(preview.by_queue)) == (
-        ["b", "c", "a"],
-        {"hate": 3},
-    )
-    community.post(d="hate=0.8")
-    community.scan()
-    held = taken(review, "ben")
-    review.decide(preview.cases[1].case_id, "cyd", "allow", None, None)
-    outcome = review.decide_all(preview)
-    assert [decision.item_id for decision in outcome.decisions] == ["a"]
-    assert outcome.skipped == (held.case_id, preview.cases[1].case_id)
-    assert [case.item_id for case in review.queue()] == ["b", "d"]
-    assert (now(community, "a").decided_by, now(community, "c").decided_by) == (
-        "person:ada",
-        "person:cyd",
-    )
-    review.undo(outcome.decisions[0].decision_id, "ada")
-    assert now(community, "a").decided_by == "rule:hate_likely"
 
 
 def test_counts_say_how_full_each_queue_is(review: Review, community: Community) -> None:

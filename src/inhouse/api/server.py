@@ -28,6 +28,7 @@ from inhouse.api.routes import (
     privacy,
     reports,
     review,
+    review_setup,
     rights,
     rules,
     sealed,
@@ -50,6 +51,7 @@ _ROUTES = (
     privacy,
     reports,
     verdicts,
+    review_setup,  # before `review`, whose paths hold ids
     review,
     appeals,
     policy,

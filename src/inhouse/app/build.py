@@ -48,19 +48,24 @@ from inhouse.moderation.media.reading import FetchingReader, Judging, MediaReadi
 from inhouse.moderation.media.rescan import MediaRescan
 from inhouse.moderation.media.stored import StoredMedia
 from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.queues import ReviewQueues
 from inhouse.moderation.reading import SpreadReader
 from inhouse.moderation.record import follow_policy
 from inhouse.moderation.refresh import Refresher
 from inhouse.moderation.reports import Reports
 from inhouse.moderation.rescan import Changed, Rescan
 from inhouse.moderation.review import Review
+from inhouse.moderation.reviewing.bulk import Bulks
+from inhouse.moderation.reviewing.context import CaseContext, ContextReader, Earlier
+from inhouse.moderation.reviewing.gold import Gold
+from inhouse.moderation.reviewing.reviewers import Reviewers
 from inhouse.moderation.scan import Moderator
 from inhouse.moderation.scorer import GatewayScorer
 from inhouse.moderation.sealed import SealedItems
 from inhouse.moderation.statements.book import Statements
 from inhouse.moderation.strikes import Strikes
 from inhouse.moderation.tools import Rules, Tools, load_rules, vault_of
-from inhouse.moderation.types import CHILD_ABUSE, Notice, Report
+from inhouse.moderation.types import CHILD_ABUSE, Case, Notice, Report
 from inhouse.moderation.vault import Vault
 from inhouse.moderation.verdicts import Verdicts
 from inhouse.recommend.pipeline import Feed
@@ -314,6 +319,37 @@ class Services:
     @cached_property
     def strikes(self) -> Strikes:
         return Strikes(self.database, self.clock, self.tools)
+
+    @cached_property
+    def bulks(self) -> Bulks:
+        return Bulks(self.database, self.clock, self.tools)
+
+    @cached_property
+    def queues(self) -> ReviewQueues:
+        return ReviewQueues(self.database, self.clock, self.policy.categories)
+
+    @cached_property
+    def reviewers(self) -> Reviewers:
+        return Reviewers(self.database, self.clock)
+
+    def around(self, case: Case) -> CaseContext:
+        """A case with all around it that is no secret to whoever decides it."""
+        said = self.review.opinions(case.case_id)
+        opinions = [
+            Earlier(
+                at_ms=one.at_ms,
+                reviewer=one.reviewer,
+                action=one.action,
+                category=one.category,
+                note=one.note,
+            )
+            for one in said
+        ]
+        return ContextReader(self.database, self.policy, self.strikes).around(case, opinions)
+
+    @cached_property
+    def gold(self) -> Gold:
+        return Gold(self.database, self.clock, self.policy)
 
     @cached_property
     def appeals(self) -> Appeals:

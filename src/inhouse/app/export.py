@@ -22,8 +22,8 @@ def export_lines(use: Services, user_id: UserId) -> Iterator[bytes]:
     """JSON lines, each `{"kind": …, "row": …}`; the last is of kind `end` and counts the others.
 
     Kinds: profile, event, page, post, report, notice, report_answer, appeal, statement, verdict,
-    review_decision, media, media_hash, audit, exposure, label. A file without the last line was cut
-    off. Sessions that were linked to the person are theirs.
+    review_decision, review_opinion, review_note, media, media_hash, audit, exposure, label. A file
+    without the last line was cut off. Sessions that were linked to the person are theirs.
     """
     counts: Counter[str] = Counter()
     for kind, row in _rows(use, user_id):
@@ -64,6 +64,8 @@ _SINGULAR: Final = {
     "review_decisions": "review_decision",
     "media": "media",
     "media_hashes": "media_hash",
+    "review_opinions": "review_opinion",
+    "review_notes": "review_note",
 }
 
 

@@ -19,7 +19,9 @@ from inhouse.console.assets import ASSETS, PATH
 from inhouse.console.bill import view as bill_view
 from inhouse.console.feed_page import feed_router
 from inhouse.console.login import login_router
+from inhouse.console.moderation import bulk_view, figures_view, queues_view
 from inhouse.console.moderation import view as moderation_view
+from inhouse.console.moderation.media import media_router
 from inhouse.console.overview import view as overview_view
 from inhouse.console.person import view as person_view
 from inhouse.console.person.asking import export_router
@@ -82,8 +84,17 @@ def create_console(services: Services) -> FastAPI:
     app.include_router(login_router(door, time.monotonic))
     app.include_router(feed_router(services, feed_key(services.keys, settings.folder)))
     app.include_router(export_router(services))
+    app.include_router(media_router(services))
     app.add_api_route("/healthz", _alive, include_in_schema=False)
-    for view in (overview_view, person_view, moderation_view, bill_view):
+    for view in (
+        overview_view,
+        person_view,
+        moderation_view,
+        bulk_view,
+        queues_view,
+        figures_view,
+        bill_view,
+    ):
         view.register(services)
     missing.register()
     ui.run_with(

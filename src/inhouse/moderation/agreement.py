@@ -1,6 +1,7 @@
 """How far people agree: second looks at the same item by somebody else."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -34,8 +35,8 @@ class Agreement:
 
 
 def second_looks(database: Database, since_ms: int = 0) -> list[SecondLook]:
-    """Cases decided again by another person, and appeals of a person's decision. Decisions that
-    were taken back do not count."""
+    """Cases decided again by another person, cases for two people, and appeals of a person's
+    decision. What was taken back does not count."""
     told: dict[str, list[tuple[int, str, bool]]] = {}
     for at_ms, item_id, name, restricts in _opinions(database):
         told.setdefault(item_id, []).append((at_ms, name, restricts))
@@ -44,7 +45,7 @@ def second_looks(database: Database, since_ms: int = 0) -> list[SecondLook]:
             first=first[1], second=second[1], first_restricts=first[2], second_restricts=second[2]
         )
         for opinions in told.values()
-        for first, second in pairwise(sorted(opinions))
+        for first, second in pairwise(sorted(opinions, key=lambda opinion: opinion[0]))
         if first[1] != second[1] and second[0] >= since_ms
     ]
 
@@ -63,6 +64,30 @@ def agreement(looks: Sequence[SecondLook]) -> Agreement:
     )
 
 
+def alpha(units: Sequence[Sequence[Hashable]]) -> float | None:
+    """Krippendorff's alpha for answers without an order (Krippendorff, "Content Analysis", 2004,
+    chapter 11): 1 where all agree, 0 where they do as by chance.
+
+    units: of each case what its reviewers said, any number of them; cases with fewer than two
+    answers say nothing. None where there are none of two, or where everybody said the same of
+    everything: then there is no chance to compare with.
+
+    >>> round(alpha([["a", "a"], ["b", "b"], ["a", "b"], ["b", "b"]]), 4)
+    0.5333
+    """
+    pairable = [unit for unit in units if len(unit) > 1]
+    totals = Counter(answer for unit in pairable for answer in unit)
+    n = sum(totals.values())
+    by_chance = n * n - sum(count * count for count in totals.values())
+    if not by_chance:
+        return None
+    differ = 0.0
+    for unit in pairable:
+        counts, m = Counter(unit), len(unit)
+        differ += (m * m - sum(count * count for count in counts.values())) / (m - 1)
+    return 1.0 - (n - 1) * differ / by_chance
+
+
 def _kappa(looks: Sequence[SecondLook], same: int) -> float | None:
     if not looks:
         return None
@@ -73,22 +98,32 @@ def _kappa(looks: Sequence[SecondLook], same: int) -> float | None:
 
 
 def _opinions(database: Database) -> list[tuple[int, str, str, bool]]:
-    """When, on which item, who, and whether they restrict it."""
-    made, appeals = tables.review_decisions, tables.appeals
-    undone = sa.select(made.c.undoes).where(made.c.undoes.is_not(None))
-    decisions = sa.select(made.c.at_ms, made.c.item_id, made.c.reviewer, made.c.action).where(
-        made.c.action != UNDO, made.c.decision_id.not_in(undone)
-    )
+    """When, on which item, who, and whether they restrict it; of the same time, opinions come
+    before decisions and these before appeals."""
+    said, made, appeals = tables.review_opinions, tables.review_decisions, tables.appeals
     outcomes = sa.select(
         appeals.c.decided_ms, appeals.c.item_id, appeals.c.decided_by, appeals.c.state
     ).where(appeals.c.state != "open")
     with database.read() as connection:
         found = [
-            (at_ms, item_id, name, action != "allow")
-            for at_ms, item_id, name, action in connection.execute(decisions)
+            (row.at_ms, row.item_id, row.reviewer, row.action != "allow")
+            for table, key in ((said, said.c.opinion_id), (made, made.c.decision_id))
+            for row in connection.execute(_standing(table, key)).all()
         ]
         found += [
             (at_ms, item_id, name, state == "upheld")
             for at_ms, item_id, name, state in connection.execute(outcomes)
         ]
     return found
+
+
+def _standing(table: sa.Table, key: "sa.Column[str]") -> "sa.Select[tuple[int, str, str, str]]":
+    """What was said and not taken back; answers to known cases are no looks at the item."""
+    c = table.c
+    undone = sa.select(c.undoes).where(c.undoes.is_not(None))
+    query = sa.select(c.at_ms, c.item_id, c.reviewer, c.action).where(
+        c.action != UNDO, key.not_in(undone)
+    )
+    if "gold_id" in c:
+        query = query.where(c.gold_id.is_(None))
+    return query.order_by(c.log_offset)

@@ -1,5 +1,6 @@
 """Cases in the store: one open case an item, ordered by the harm expected of waiting."""
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from sqlalchemy.engine import Connection
 from inhouse.core.ids import ItemId, new_id
 from inhouse.moderation.decide import HELD_BACK, decide_all, waiting_for_person
 from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.queues import RoutingFacts, queues_in, route
 from inhouse.moderation.reporters import NO_COMPLAINTS, complaints
 from inhouse.moderation.types import Case, Verdict
 from inhouse.moderation.verdicts import latest_verdicts
@@ -20,6 +22,10 @@ from inhouse.store import tables
 LEAST_P_HARM: Final = 0.05
 _PARTS: Final = "; "
 _CHUNK: Final = 500
+# States of the table that no queue lists: a case shown again because its answer is known.
+GOLD: Final = "gold"
+GOLD_CLOSED: Final = "gold_closed"
+_SHOWN_STATES: Final = {GOLD: "open", GOLD_CLOSED: "closed"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,8 +33,8 @@ class Concern:
     """Why a person should look at an item."""
 
     item_id: ItemId
-    queue: str  # a category, or `unscored`
-    kind: str  # the first word of the reason: rule, reported, edited, unscored
+    queue: str  # a category, `unscored` or `other`; settings of queues may choose another
+    kind: str  # the first word of the reason: rule, reported, edited
     reason: str  # in words, beginning with the kind
 
 
@@ -68,13 +74,52 @@ def open_cases(
     ids = [concern.item_id for concern in concerns]
     verdicts = latest_verdicts(connection, ids)
     reported = complaints(connection, ids)
+    routed = _routed(connection, concerns, verdicts)
     opened: dict[ItemId, str] = {}
-    for concern in concerns:
+    for concern in routed:
         item_id = concern.item_id
         weight = reported.get(item_id, NO_COMPLAINTS).weight
         harm = priority(p_harm(verdicts.get(item_id)), weight, views.get(item_id, 0))
         opened[item_id] = _open_or_add(connection, concern, harm, now_ms)
     return opened
+
+
+def _routed(
+    connection: Connection, concerns: Sequence[Concern], verdicts: Mapping[ItemId, Verdict]
+) -> list[Concern]:
+    """The concerns with the queues that the community's settings choose for them."""
+    queues = [queue for queue in queues_in(connection).values() if queue.takes]
+    if not queues:
+        return list(concerns)
+    languages = _languages(connection, [concern.item_id for concern in concerns])
+    return [
+        dataclasses.replace(
+            concern,
+            queue=route(
+                RoutingFacts(
+                    category=concern.queue,
+                    kind=concern.kind,
+                    signals=verdicts[concern.item_id].evidence.signals
+                    if concern.item_id in verdicts
+                    else (),
+                    language=languages.get(concern.item_id),
+                ),
+                queues,
+            ),
+        )
+        for concern in concerns
+    ]
+
+
+def _languages(connection: Connection, item_ids: Sequence[ItemId]) -> dict[ItemId, str | None]:
+    c = tables.items.c
+    found: dict[ItemId, str | None] = {}
+    for start in range(0, len(item_ids), _CHUNK):
+        query = sa.select(c.item_id, c.language).where(
+            c.item_id.in_(item_ids[start : start + _CHUNK])
+        )
+        found.update({ItemId(row[0]): row[1] for row in connection.execute(query)})
+    return found
 
 
 def open_case_of(connection: Connection, item_id: ItemId) -> Case | None:
@@ -132,8 +177,21 @@ def _touched(connection: Connection, cases: Sequence[Case]) -> set[str]:
 
 
 def case_of_row(row: Any) -> Case:
-    """A case from a row of its table."""
-    return Case(**row._mapping)
+    """A case from a row of its table. Nothing in it tells whether its answer is known."""
+    values = dict(row._mapping)
+    del values["gold_id"]
+    return Case(**{**values, "state": _SHOWN_STATES.get(row.state, row.state)})
+
+
+def reasons(reason: str) -> list[str]:
+    """The parts of a case's reason, each beginning with its kind."""
+    return reason.split(_PARTS)
+
+
+def with_reason(reason: str, kind: str, words: str) -> str:
+    """The reasons with the new one in the place of the last of its kind."""
+    parts = [part for part in reasons(reason) if not part.startswith(f"{kind} ")]
+    return _PARTS.join((*parts, words))
 
 
 def _open_or_add(connection: Connection, concern: Concern, harm: float, now_ms: int) -> str:
@@ -149,7 +207,7 @@ def _open_or_add(connection: Connection, concern: Concern, harm: float, now_ms: 
     connection.execute(
         table.update()
         .where(table.c.case_id == found.case_id)
-        .values(priority=harm, reason=_with_reason(found.reason, concern))
+        .values(priority=harm, reason=with_reason(found.reason, concern.kind, concern.reason))
     )
     return found.case_id
 
@@ -167,9 +225,3 @@ def _open(connection: Connection, concern: Concern, harm: float, now_ms: int) ->
     }
     connection.execute(tables.review_cases.insert(), row)
     return case_id
-
-
-def _with_reason(reason: str, concern: Concern) -> str:
-    """The reasons with the new one in the place of the last of its kind."""
-    parts = [part for part in reason.split(_PARTS) if not part.startswith(f"{concern.kind} ")]
-    return _PARTS.join((*parts, concern.reason))

@@ -13,11 +13,23 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.catalog.erasures import ERASED
+from inhouse.moderation.cases import GOLD, GOLD_CLOSED
 from inhouse.moderation.media.records import erase_media
+from inhouse.moderation.reviewing.bulk import without_creator
 from inhouse.moderation.verdicts import without_text
 from inhouse.store import chain, tables
 
 _CHUNK: Final = 500
+# Tables of what was found, decided and said of posts.
+_OF_POSTS: Final = (
+    "verdicts",
+    "review_decisions",
+    "review_opinions",
+    "review_notes",
+    "media",
+    "media_hashes",
+    "audit",
+)
 
 
 def erase_person(
@@ -41,6 +53,7 @@ def erase_person(
         .values(user_id=ERASED, words="", answer=None)
     ).rowcount
     judged = 0
+    _forget_bulks(connection, user_ids)
     for some in _chunks(posts):
         connection.execute(reports.update().where(reports.c.item_id.in_(some)).values(note=None))
         connection.execute(
@@ -48,6 +61,12 @@ def erase_person(
             .where(cases.c.item_id.in_(some), cases.c.state == "open")
             .values(state="closed", closed_ms=now_ms, locked_by=None, locked_until_ms=None)
         )
+        connection.execute(
+            cases.update()
+            .where(cases.c.item_id.in_(some), cases.c.state == GOLD)
+            .values(state=GOLD_CLOSED, closed_ms=now_ms)
+        )
+        _forget_review(connection, some)
         judged += _strip_verdicts(connection, some)
     return {
         "reports": reported,
@@ -57,6 +76,24 @@ def erase_person(
         "audit": chain.blank(connection, user_ids, posts, now_ms),
         "media": erase_media(connection, posts),
     }
+
+
+def _forget_review(connection: Connection, posts: Sequence[str]) -> None:
+    """What reviewers wrote about their posts goes, and none of them is shown again."""
+    for table in (tables.review_decisions, tables.review_opinions):
+        connection.execute(table.update().where(table.c.item_id.in_(posts)).values(note=None))
+    notes, gold = tables.review_notes, tables.gold_items
+    connection.execute(notes.update().where(notes.c.item_id.in_(posts)).values(words=""))
+    connection.execute(gold.delete().where(gold.c.item_id.in_(posts)))
+
+
+def _forget_bulks(connection: Connection, user_ids: Sequence[str]) -> None:
+    """That cases were once chosen by who posted them: the choice stays, without whom."""
+    bulks = tables.review_bulks
+    query = sa.select(bulks.c.bulk_id, bulks.c.body).where(bulks.c.creator_id.in_(user_ids))
+    for bulk_id, body in connection.execute(query).all():
+        update = bulks.update().where(bulks.c.bulk_id == bulk_id)
+        connection.execute(update.values(creator_id=ERASED, body=without_creator(body)))
 
 
 def _strip_verdicts(connection: Connection, posts: Sequence[str]) -> int:
@@ -108,7 +145,7 @@ def told_of(
     yield from _rows(connection, "statements", tables.statements.c.user_id.in_(user_ids))
     yield from _rows(connection, "audit", tables.audit.c.user_id.in_(user_ids))
     for some in _chunks(posts):
-        for name in ("verdicts", "review_decisions", "media", "media_hashes", "audit"):
+        for name in _OF_POSTS:
             yield from _rows(connection, name, tables.metadata.tables[name].c.item_id.in_(some))
 
 

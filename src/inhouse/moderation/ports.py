@@ -6,7 +6,7 @@ from typing import Protocol
 
 from inhouse.catalog.types import Item
 from inhouse.core.ids import ItemId
-from inhouse.moderation.media.types import MediaEvidence
+from inhouse.moderation.types import MediaEvidence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

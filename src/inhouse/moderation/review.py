@@ -1,43 +1,38 @@
-"""Review: people take cases from a queue, decide, and may take back what they decided."""
+"""Review: people take cases from a queue, decide, and may take back what they decided.
+
+In a queue for two people nobody's word is in force alone: the case waits for another person, and
+where the two differ for a third. Some cases are shown again because their answer is known; what is
+said of them changes nothing.
+"""
 
 import dataclasses
-from collections import Counter
-from collections.abc import Mapping
+import random
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from inhouse.core.clock import Clock
-from inhouse.core.errors import ConflictError, UnknownError
-from inhouse.core.ids import new_id
-from inhouse.moderation.cases import case_of_row, open_case_of
-from inhouse.moderation.rulings import Ruling, checked_name, checked_ruling, rule_on, take_back
+from inhouse.core.clock import HOUR_MS, Clock
+from inhouse.core.errors import InputError, UnknownError
+from inhouse.moderation.cases import case_of_row, with_reason
+from inhouse.moderation.queues import closed_to, queue_in, queues_in
+from inhouse.moderation.reviewing.deciding import Decider, Now, check_free
+from inhouse.moderation.reviewing.gold import gold_case
+from inhouse.moderation.reviewing.records import decision_of_row, standing_opinions
+from inhouse.moderation.reviewing.search import Asker, CaseFilter, find_cases
+from inhouse.moderation.reviewing.table import WAITING, case_row, change, held_row, put_back
+from inhouse.moderation.rulings import Ruling, checked_name, checked_ruling
 from inhouse.moderation.tools import Tools
-from inhouse.moderation.types import (
-    UNDO,
-    Case,
-    CaseState,
-    PersonCall,
-    ReviewDecision,
-    Verdict,
-)
-from inhouse.moderation.verdicts import verdict_history
+from inhouse.moderation.types import Case, ReviewDecision
 from inhouse.store import tables
 from inhouse.store.database import Database
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CaseFilter:
-    """Which cases; what is None does not matter."""
-
-    state: CaseState | None = "open"
-    queue: str | None = None
-    item_id: str | None = None
-    reason: str | None = None  # words that the reason contains
-    least_priority: float | None = None
-    free_for: str | None = None  # a reviewer: without cases that somebody else has on the table
+MOST_WORDS_CHARS: Final = 2_000
+# For so long somebody who skipped a case, or sent it on, is given others first.
+SKIPPED_FOR_MS: Final = HOUR_MS
+_MOST_SKIPPED: Final = 500
+_Said = tuple[str, str, str | None]  # kind, words, queue
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,23 +43,20 @@ class QueueCount:
     open: int  # cases that wait
     closed: int  # cases that were decided
     oldest_ms: int | None  # when the longest-waiting one was opened; None where none waits
+    locked: int = 0  # of those that wait, on somebody's table at the moment
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BulkPreview:
-    """What a bulk decision would do: nothing has happened yet."""
+class CaseNote:
+    """What was done with a case besides deciding it."""
 
-    cases: tuple[Case, ...]  # exactly these would be decided
-    by_queue: Mapping[str, int]
-    ruling: Ruling
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BulkOutcome:
-    """What a bulk decision did."""
-
-    decisions: tuple[ReviewDecision, ...]
-    skipped: tuple[str, ...]  # cases that somebody decided or took meanwhile
+    case_id: str
+    item_id: str
+    reviewer: str
+    at_ms: int
+    kind: str  # note, skip, escalate
+    words: str  # the note, or why
+    queue: str | None = None  # where it was sent
 
 
 class Review:
@@ -72,6 +64,7 @@ class Review:
 
     def __init__(self, database: Database, clock: Clock, tools: Tools) -> None:
         self.tools = tools  # may be replaced
+        self.chance = random.SystemRandom().random  # whether a known answer is shown; 0 to 1
         self._database = database
         self._clock = clock
 
@@ -81,28 +74,33 @@ class Review:
         self, which: CaseFilter | None = None, limit: int = 100, offset: int = 0
     ) -> list[Case]:
         """Cases by priority, the longest-waiting of equals first."""
-        query = self._query(which or CaseFilter()).limit(limit).offset(offset)
+        which = which or CaseFilter()
         with self._database.read() as connection:
-            return [case_of_row(row) for row in connection.execute(query)]
+            asker = self._asker(connection, which.free_for)
+            return find_cases(connection, which, asker, limit, offset)
 
     def case(self, case_id: str) -> Case:
         """One case. Raises UnknownError."""
         with self._database.read() as connection:
-            return _case(connection, case_id, locked=False)
+            return case_of_row(case_row(connection, case_id, locked=False))
 
     def counts(self) -> list[QueueCount]:
         """Every queue with its cases, the fullest first."""
-        table = tables.review_cases
-        waits = table.c.state == "open"
+        c = tables.review_cases.c
+        waits, decided = c.state == "open", c.state == "closed"
+        on_a_table = sa.and_(waits, c.locked_until_ms > self._clock.now_ms())
         query = sa.select(
-            table.c.queue,
+            c.queue,
             sa.func.count(sa.case((waits, 1))),
-            sa.func.count(sa.case((~waits, 1))),
-            sa.func.min(sa.case((waits, table.c.opened_ms))),
-        ).group_by(table.c.queue)
+            sa.func.count(sa.case((decided, 1))),
+            sa.func.min(sa.case((waits, c.opened_ms))),
+            sa.func.count(sa.case((on_a_table, 1))),
+        ).group_by(c.queue)
         with self._database.read() as connection:
             found = [
-                QueueCount(queue=row[0], open=row[1], closed=row[2], oldest_ms=row[3])
+                QueueCount(
+                    queue=row[0], open=row[1], closed=row[2], oldest_ms=row[3], locked=row[4]
+                )
                 for row in connection.execute(query)
             ]
         return sorted(found, key=lambda count: (-count.open, count.queue))
@@ -110,7 +108,7 @@ class Review:
     def decisions(
         self, *, case_id: str | None = None, item_id: str | None = None, reviewer: str | None = None
     ) -> list[ReviewDecision]:
-        """Decisions and undoings, oldest first."""
+        """Decisions that were in force and undoings, oldest first."""
         table = tables.review_decisions
         wanted = {"case_id": case_id, "item_id": item_id, "reviewer": reviewer}
         query = sa.select(table).order_by(table.c.log_offset)
@@ -118,25 +116,54 @@ class Review:
             if value is not None:
                 query = query.where(table.c[column] == value)
         with self._database.read() as connection:
-            return [_decision_of_row(row) for row in connection.execute(query)]
+            return [decision_of_row(row) for row in connection.execute(query)]
+
+    def opinions(self, case_id: str) -> list[ReviewDecision]:
+        """What was said of a case for two people and not taken back, once it is no secret any more:
+        when two people differ, or when it is decided."""
+        with self._database.read() as connection:
+            row = case_row(connection, case_id, locked=False)
+            found = standing_opinions(connection, case_id)
+        told = row.gold_id is None and (row.state == "closed" or len(found) > 1)
+        return found if told else []
+
+    def notes(self, case_id: str) -> list[CaseNote]:
+        """What was remarked on a case, oldest first."""
+        table = tables.review_notes
+        query = sa.select(table).where(table.c.case_id == case_id).order_by(table.c.log_offset)
+        with self._database.read() as connection:
+            return [
+                CaseNote(**{n: v for n, v in row._mapping.items() if n != "log_offset"})
+                for row in connection.execute(query)
+            ]
 
     # -- taking ------------------------------------------------------------------------------------
 
-    def next(self, reviewer: str, queue: str | None = None) -> Case | None:
-        """The case the reviewer has on the table, else the most urgent free one, which is theirs
-        until the lock runs out. None where nothing waits."""
+    def next(
+        self, reviewer: str, queue: str | None = None, which: CaseFilter | None = None
+    ) -> Case | None:
+        """The case the reviewer has on the table, else the most urgent free one of a queue or a
+        filter, which is theirs until the lock runs out. None where nothing waits for them."""
         checked_name(reviewer)
-        return self._database.write(lambda connection: self._take(connection, reviewer, queue))
+        wanted = which or CaseFilter(queue=queue)
+        return self._database.write(lambda connection: self._take(connection, reviewer, wanted))
+
+    def peek(self, reviewer: str, which: CaseFilter | None = None) -> Case | None:
+        """What `next` would most likely give once the case on the table is decided; nothing is
+        taken."""
+        with self._database.read() as connection:
+            found = self._free_cases(connection, reviewer, which or CaseFilter(), 2)
+        return next((case for case in found if case.locked_by != reviewer), None)
 
     def take(self, case_id: str, reviewer: str) -> Case:
         """Put one case on the table. Raises ConflictError where it is decided, or on somebody
-        else's."""
+        else's, or for others to decide."""
         checked_name(reviewer)
 
         def write(connection: Connection) -> Case:
-            case = _case(connection, case_id)
-            self._check_free(case, reviewer)
-            return self._lock(connection, case, reviewer)
+            row = case_row(connection, case_id)
+            self._check_free(connection, row, reviewer)
+            return self._lock(connection, row, reviewer)
 
         return self._database.write(write)
 
@@ -144,14 +171,57 @@ class Review:
         """Keep a case on the table for another while. Raises ConflictError where it is not."""
         return self._database.write(
             lambda connection: self._lock(
-                connection, self._held(connection, case_id, reviewer), reviewer
+                connection, held_row(connection, case_id, reviewer), reviewer
             )
         )
 
     def release(self, case_id: str, reviewer: str) -> Case:
         """Put a case back into the queue undecided."""
         return self._database.write(
-            lambda connection: _unlock(connection, self._held(connection, case_id, reviewer))
+            lambda connection: put_back(connection, held_row(connection, case_id, reviewer))
+        )
+
+    def skip(self, case_id: str, reviewer: str, why: str = "") -> Case:
+        """Put a case back and be given others first for an hour; why helps whoever takes it."""
+        _check_words(why, least=0)
+
+        def write(connection: Connection) -> Case:
+            row = held_row(connection, case_id, reviewer)
+            self._remark(connection, row, reviewer, ("skip", why, None))
+            return put_back(connection, row)
+
+        return self._database.write(write)
+
+    def escalate(self, case_id: str, reviewer: str, queue: str, why: str) -> Case:
+        """Send a case to another queue. Raises UnknownError for one that is neither set up nor a
+        category's."""
+        _check_words(why)
+        known = (*self.tools.rules.policy.categories, "other", "unscored")
+
+        def write(connection: Connection) -> Case:
+            queues = queues_in(connection)
+            if queue not in queues and queue not in known:
+                names = ", ".join((*queues, *known))
+                raise UnknownError(f"no queue is named {queue[:80]!r}; expected one of {names}")
+            row = case_row(connection, case_id)
+            self._check_free(connection, row, reviewer)
+            self._remark(connection, row, reviewer, ("escalate", why, queue))
+            if row.gold_id is not None:  # the question was put aside: it is not asked again here
+                return put_back(connection, row)
+            reason = with_reason(row.reason, "escalated", f"escalated from {row.queue}")
+            change(connection, case_id, queue=queue, reason=reason)
+            return put_back(connection, row)
+
+        return self._database.write(write)
+
+    def remark(self, case_id: str, reviewer: str, words: str) -> CaseNote:
+        """Keep a note with a case, for whoever looks at it next."""
+        _check_words(words)
+        checked_name(reviewer)
+        return self._database.write(
+            lambda connection: self._remark(
+                connection, case_row(connection, case_id), reviewer, ("note", words, None)
+            )
         )
 
     # -- deciding ----------------------------------------------------------------------------------
@@ -159,12 +229,15 @@ class Review:
     def decide(
         self, case_id: str, reviewer: str, action: str, category: str | None, note: str | None
     ) -> ReviewDecision:
-        """Decide a case: a verdict, a label and the closed case, in one transaction.
+        """Decide a case: a verdict, a label and the closed case, in one transaction. In a queue for
+        two people the answer's `effect` says whom it waits for.
 
         Raises ConflictError for a case that is decided, or on somebody else's table.
         """
-        ruling = checked_ruling(action, category, reviewer, note, self.tools.rules.policy)
-        return self._database.write(lambda connection: self._decide(connection, case_id, ruling))
+        ruling = self.checked(action, category, reviewer, note)
+        return self._database.write(
+            lambda connection: self._decider().decide(connection, case_id, ruling)
+        )
 
     def undo(self, decision_id: str, reviewer: str) -> ReviewDecision:
         """Take a decision back: what was in force before it is again, and the case is open.
@@ -173,211 +246,102 @@ class Review:
         """
         checked_name(reviewer)
         return self._database.write(
-            lambda connection: self._undo(connection, decision_id, reviewer)
+            lambda connection: self._decider().undo(connection, decision_id, reviewer)
         )
 
-    def preview(
-        self, which: CaseFilter, reviewer: str, action: str, category: str | None, note: str | None
-    ) -> BulkPreview:
-        """What deciding all open cases of a filter in one way would mean."""
-        ruling = checked_ruling(action, category, reviewer, note, self.tools.rules.policy)
-        chosen = dataclasses.replace(which, state="open", free_for=reviewer)
-        with self._database.read() as connection:
-            cases = tuple(case_of_row(row) for row in connection.execute(self._query(chosen)))
-        by_queue = Counter(case.queue for case in cases)
-        return BulkPreview(cases=cases, by_queue=dict(by_queue.most_common()), ruling=ruling)
-
-    def decide_all(self, preview: BulkPreview) -> BulkOutcome:
-        """Decide exactly the cases that were shown; each can be undone by itself."""
-
-        def write(connection: Connection) -> BulkOutcome:
-            decisions, skipped = [], []
-            for case in preview.cases:
-                try:
-                    decisions.append(self._decide(connection, case.case_id, preview.ruling))
-                except ConflictError:
-                    skipped.append(case.case_id)
-            return BulkOutcome(decisions=tuple(decisions), skipped=tuple(skipped))
-
-        return self._database.write(write)
+    def checked(self, action: str, category: str | None, reviewer: str, note: str | None) -> Ruling:
+        """A ruling by the policy in force, or InputError."""
+        if note is not None:
+            _check_words(note, least=0)
+        return checked_ruling(action, category, reviewer, note, self.tools.rules.policy)
 
     # -- inside a transaction ----------------------------------------------------------------------
 
-    def _query(self, which: CaseFilter) -> "sa.Select[Any]":
-        table = tables.review_cases
-        query = sa.select(table).order_by(
-            table.c.priority.desc(), table.c.opened_ms, table.c.case_id
-        )
-        if which.state is not None:
-            query = query.where(table.c.state == which.state)
-        if which.queue is not None:
-            query = query.where(table.c.queue == which.queue)
-        if which.item_id is not None:
-            query = query.where(table.c.item_id == which.item_id)
-        if which.reason is not None:
-            query = query.where(table.c.reason.contains(which.reason, autoescape=True))
-        if which.least_priority is not None:
-            query = query.where(table.c.priority >= which.least_priority)
-        if which.free_for is not None:
-            query = query.where(self._free(which.free_for))
-        return query
+    def _decider(self) -> Decider:
+        return Decider(clock=self._clock, tools=self.tools)
 
-    def _free(self, reviewer: str) -> "sa.ColumnElement[bool]":
-        table = tables.review_cases
-        return sa.or_(
-            table.c.locked_by.is_(None),
-            table.c.locked_by == reviewer,
-            table.c.locked_until_ms <= self._clock.now_ms(),
-        )
+    def _asker(self, connection: Connection, reviewer: str | None) -> Asker:
+        closed = closed_to(reviewer, queues_in(connection)) if reviewer is not None else ()
+        return Asker(now_ms=self._clock.now_ms(), closed=closed)
 
-    def _take(self, connection: Connection, reviewer: str, queue: str | None) -> Case | None:
-        table = tables.review_cases
-        mine = sa.select(table).where(
-            table.c.state == "open",
-            table.c.locked_by == reviewer,
-            table.c.locked_until_ms > self._clock.now_ms(),
+    def _take(self, connection: Connection, reviewer: str, which: CaseFilter) -> Case | None:
+        c = tables.review_cases.c
+        mine = sa.select(tables.review_cases).where(
+            c.state.in_(WAITING), c.locked_by == reviewer, c.locked_until_ms > self._clock.now_ms()
         )
-        query = self._query(CaseFilter(queue=queue, free_for=reviewer)).limit(1)
-        row = (
-            connection.execute(mine).first()
-            or connection.execute(query.with_for_update(skip_locked=True)).first()
-        )
-        return None if row is None else self._lock(connection, case_of_row(row), reviewer)
+        row = connection.execute(mine).first()
+        if row is not None:
+            return self._lock(connection, row, reviewer)
+        found = self._free_cases(connection, reviewer, which, 1)
+        if not found:
+            return None
+        case = self._known_instead(connection, found[0].queue, reviewer) or found[0]
+        return self._lock(connection, case_row(connection, case.case_id), reviewer)
 
-    def _lock(self, connection: Connection, case: Case, reviewer: str) -> Case:
-        until_ms = self._clock.now_ms() + self.tools.settings.lock_ms
-        return _set(connection, case, locked_by=reviewer, locked_until_ms=until_ms)
+    def _free_cases(
+        self, connection: Connection, reviewer: str, which: CaseFilter, limit: int
+    ) -> list[Case]:
+        """The most urgent ones they may take; what they skipped lately only where nothing else
+        waits."""
+        wanted = dataclasses.replace(which, state="open", free_for=reviewer)
+        asker = self._asker(connection, reviewer)
+        skipped = self._skipped(connection, reviewer)
+        found = find_cases(connection, wanted, asker, limit + len(skipped))
+        new = [case for case in found if case.case_id not in skipped]
+        return (new or found)[:limit]
 
-    def _held(self, connection: Connection, case_id: str, reviewer: str) -> Case:
-        case = _case(connection, case_id)
-        if case.state != "open" or case.locked_by != reviewer:
-            raise ConflictError(
-                f"the case {case_id} is not on the table of {reviewer}; take it first"
+    def _skipped(self, connection: Connection, reviewer: str) -> set[str]:
+        c = tables.review_notes.c
+        query = (
+            sa.select(c.case_id)
+            .where(
+                c.reviewer == reviewer,
+                c.kind.in_(("skip", "escalate")),
+                c.at_ms > self._clock.now_ms() - SKIPPED_FOR_MS,
             )
-        return case
+            .order_by(c.log_offset.desc())
+            .limit(_MOST_SKIPPED)
+        )
+        return set(connection.execute(query).scalars())
 
-    def _decide(self, connection: Connection, case_id: str, ruling: Ruling) -> ReviewDecision:
-        case = _case(connection, case_id)
-        self._check_free(case, ruling.name)
+    def _known_instead(self, connection: Connection, queue: str, reviewer: str) -> Case | None:
+        """Now and then a case whose answer is known."""
+        if self.chance() >= queue_in(connection, queue).gold_share:
+            return None
+        return gold_case(connection, queue, reviewer, self._clock.now_ms())
+
+    def _check_free(self, connection: Connection, row: Any, reviewer: str) -> None:
+        now = Now(queue=queue_in(connection, row.queue), ms=self._clock.now_ms())
+        check_free(connection, row, reviewer, now)
+
+    def _lock(self, connection: Connection, row: Any, reviewer: str) -> Case:
         now_ms = self._clock.now_ms()
-        rule_on(connection, case.item_id, ruling, self.tools.rules.policy, now_ms)
-        _set(
-            connection, case, state="closed", closed_ms=now_ms, locked_by=None, locked_until_ms=None
-        )
-        decision = ReviewDecision(
-            decision_id=new_id("decision"),
-            case_id=case_id,
-            item_id=case.item_id,
-            reviewer=ruling.name,
-            at_ms=now_ms,
-            action=ruling.action,
-            category=ruling.category,
-            note=ruling.note,
-        )
-        return _keep_decision(connection, decision)
+        lock_ms = queue_in(connection, row.queue).lock_ms or self.tools.settings.lock_ms
+        has_it = row.locked_by == reviewer and row.taken_ms is not None
+        values: dict[str, object] = {
+            "locked_by": reviewer,
+            "locked_until_ms": now_ms + lock_ms,
+            "taken_ms": row.taken_ms if has_it else now_ms,
+        }
+        change(connection, row.case_id, **values)
+        return case_of_row(case_row(connection, row.case_id))
 
-    def _check_free(self, case: Case, reviewer: str) -> None:
-        if case.state != "open":
-            raise ConflictError(
-                f"the case {case.case_id} is decided already; undo that decision to change it"
-            )
-        until_ms = case.locked_until_ms or 0
-        if case.locked_by not in (None, reviewer) and until_ms > self._clock.now_ms():
-            raise ConflictError(
-                f"the case {case.case_id} is on the table of {case.locked_by} until {until_ms}; "
-                "take another or wait"
-            )
-
-    def _undo(self, connection: Connection, decision_id: str, reviewer: str) -> ReviewDecision:
-        decision = _undoable(connection, decision_id)
-        standing, earlier = _calls(connection, decision)
-        now_ms = self._clock.now_ms()
-        take_back(connection, standing, earlier, self.tools.rules.policy, now_ms)
-        case = _case(connection, decision.case_id)
-        if open_case_of(connection, case.item_id) is None:
-            _set(connection, case, state="open", closed_ms=None)
-        undoing = ReviewDecision(
-            decision_id=new_id("decision"),
-            case_id=decision.case_id,
-            item_id=decision.item_id,
+    def _remark(self, connection: Connection, row: Any, reviewer: str, said: _Said) -> CaseNote:
+        note = CaseNote(
+            case_id=row.case_id,
+            item_id=row.item_id,
             reviewer=reviewer,
-            at_ms=now_ms,
-            action=UNDO,
-            category=None,
-            undoes=decision_id,
+            at_ms=self._clock.now_ms(),
+            kind=said[0],
+            words=said[1],
+            queue=said[2],
         )
-        return _keep_decision(connection, undoing)
+        connection.execute(tables.review_notes.insert(), dataclasses.asdict(note))
+        return note
 
 
-def _case(connection: Connection, case_id: str, *, locked: bool = True) -> Case:
-    table = tables.review_cases
-    query = sa.select(table).where(table.c.case_id == case_id)
-    row = connection.execute(query.with_for_update() if locked else query).first()
-    if row is None:
-        raise UnknownError(f"no case has the id {case_id!r}")
-    return case_of_row(row)
-
-
-def _set(connection: Connection, case: Case, **values: object) -> Case:
-    table = tables.review_cases
-    connection.execute(table.update().where(table.c.case_id == case.case_id).values(**values))
-    return Case(**{**dataclasses.asdict(case), **values})
-
-
-def _unlock(connection: Connection, case: Case) -> Case:
-    return _set(connection, case, locked_by=None, locked_until_ms=None)
-
-
-def _keep_decision(connection: Connection, decision: ReviewDecision) -> ReviewDecision:
-    connection.execute(tables.review_decisions.insert(), dataclasses.asdict(decision))
-    return decision
-
-
-def _decision_of_row(row: Any) -> ReviewDecision:
-    values = {name: value for name, value in row._mapping.items() if name != "log_offset"}
-    return ReviewDecision(**values)
-
-
-def _undoable(connection: Connection, decision_id: str) -> ReviewDecision:
-    table = tables.review_decisions
-    row = connection.execute(sa.select(table).where(table.c.decision_id == decision_id)).first()
-    if row is None:
-        raise UnknownError(f"no decision has the id {decision_id!r}")
-    if row.action == UNDO:
-        raise ConflictError("an undoing cannot be undone; decide the case anew")
-    query = sa.select(table.c.decision_id).where(table.c.undoes == decision_id)
-    if connection.execute(query).first() is not None:
-        raise ConflictError(f"the decision {decision_id} was undone already")
-    return _decision_of_row(row)
-
-
-def _calls(connection: Connection, decision: ReviewDecision) -> tuple[Verdict, PersonCall | None]:
-    """The item's latest verdict, and the call that was in force before the decision."""
-    history = verdict_history(connection, decision.item_id)
-    told = decision.action, decision.category, decision.reviewer
-    places = [i for i, v in enumerate(history) if v.at_ms == decision.at_ms and _told(v) == told]
-    if not places or _told(history[-1]) != told or _has_later(connection, decision):
-        raise ConflictError(
-            f"the decision {decision.decision_id} no longer stands: the item was decided on or "
-            "edited later; decide it anew"
+def _check_words(words: str, least: int = 1) -> None:
+    if not least <= len(words.strip()) or len(words) > MOST_WORDS_CHARS:
+        raise InputError(
+            f"the words have {len(words)} characters; expected {least} to {MOST_WORDS_CHARS}"
         )
-    return history[-1], history[places[-1] - 1].evidence.person if places[-1] else None
-
-
-def _has_later(connection: Connection, decision: ReviewDecision) -> bool:
-    """Whether a later decision on the item has not been taken back."""
-    table = tables.review_decisions
-    own = sa.select(table.c.log_offset).where(table.c.decision_id == decision.decision_id)
-    undone = sa.select(table.c.undoes).where(table.c.undoes.is_not(None))
-    later = sa.select(table.c.decision_id).where(
-        table.c.item_id == decision.item_id,
-        table.c.log_offset > own.scalar_subquery(),
-        table.c.action != UNDO,
-        table.c.decision_id.not_in(undone),
-    )
-    return connection.execute(later).first() is not None
-
-
-def _told(verdict: Verdict) -> tuple[str, str | None, str] | None:
-    call = verdict.evidence.person
-    return None if call is None else (call.action, call.category, call.name)

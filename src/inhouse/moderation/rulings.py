@@ -81,6 +81,20 @@ def rule_on(
     _teach(connection, item, call, now_ms)
 
 
+def hold(
+    connection: Connection, item_id: ItemId, ruling: Ruling, policy: Policy, now_ms: int
+) -> None:
+    """Keep a post hidden until others have said whether they agree. Nothing is taught by it."""
+    before = latest_verdicts(connection, [item_id]).get(item_id)
+    if before is None:
+        return  # hidden anyway until it is judged
+    call = PersonCall(action="review", category=ruling.category, name=ruling.name)
+    held = dataclasses.replace(
+        with_person(before, call), at_ms=now_ms, policy_version=policy.version, note=None
+    )
+    record_verdicts(connection, [judged(held, policy)], policy)
+
+
 def take_back(
     connection: Connection,
     standing: Verdict,
@@ -104,7 +118,7 @@ def take_back(
     record_verdicts(connection, [judged(verdict, policy)], policy, UNDO)
     item = _item(connection, standing.item_id)
     undone = standing.evidence.person
-    if item is not None and undone is not None:
+    if item is not None and undone is not None and undone.action != "review":
         add_labels(connection, [_label(item, undone.name, {}, now_ms)])
         if earlier is not None:
             _teach(connection, item, earlier, now_ms)
@@ -131,7 +145,7 @@ def _blank(item_id: ItemId, item: Item | None) -> Verdict:
 def _teach(connection: Connection, item: Item | None, call: PersonCall, now_ms: int) -> None:
     """What the call says of the text: that it is of the category, or, where it is allowed, of
     none. A category no model is asked about teaches nothing."""
-    if item is None:
+    if item is None or call.action == "review":
         return
     if call.action == "allow":
         scores = dict.fromkeys(TEXT_HARM.categories, 0.0)

@@ -30,7 +30,6 @@ from inhouse.moderation.decide import (
     strictest,
 )
 from inhouse.moderation.media.records import enrol
-from inhouse.moderation.media.types import MediaEvidence
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.ports import MediaSource, NoMedia, Scores, TextScorer
 from inhouse.moderation.reading import TextReader, text_of
@@ -41,7 +40,7 @@ from inhouse.moderation.signals.facts import facts_of
 from inhouse.moderation.signals.read import Reading
 from inhouse.moderation.statements.keep import Judged
 from inhouse.moderation.tools import Rules, Tools
-from inhouse.moderation.types import Evidence, PersonCall, Verdict
+from inhouse.moderation.types import Evidence, MediaEvidence, PersonCall, Verdict
 from inhouse.moderation.verdicts import latest_verdicts, with_person
 from inhouse.store import tables
 from inhouse.store.database import Database

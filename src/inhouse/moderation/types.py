@@ -100,6 +100,15 @@ class Evidence:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MediaEvidence:
+    """What a post's media adds to the evidence on it."""
+
+    labels: tuple[Label, ...] = ()
+    signals: Mapping[str, int] = field(default_factory=dict)
+    pictures: tuple[str, ...] = ()  # what tells that another post shows the same file
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
     """What to do with a post for one viewer on one surface."""
 
@@ -137,7 +146,7 @@ class Case:
 
     case_id: str
     item_id: ItemId  # what it is about; one open case an item
-    queue: str  # the category it was opened for, or `unscored`
+    queue: str  # the category it was opened for, `unscored`, or one that takes such cases
     reason: str  # what opened it, in words
     priority: float  # expected harm: see `cases.priority`; highest first
     state: CaseState
@@ -145,6 +154,11 @@ class Case:
     locked_by: str | None = None  # the reviewer who has it on the table
     locked_until_ms: int | None = None  # from then on others may take it
     closed_ms: int | None = None
+    taken_ms: int | None = None  # when whoever has it on the table took it
+
+
+# What a reviewer's word does by itself.
+Effect = Literal["in_force", "waits_for_second", "waits_for_third"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,6 +174,9 @@ class ReviewDecision:
     category: str | None  # what it violates; None where it is allowed
     note: str | None = None
     undoes: str | None = None  # the decision this one takes back
+    bulk_id: str | None = None  # of the decision on many cases that it is part of
+    took_ms: int | None = None  # from taking the case to deciding; None where nobody took it
+    effect: Effect = "in_force"  # or, where two people must agree, whom it waits for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

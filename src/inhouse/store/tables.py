@@ -166,7 +166,10 @@ review_cases = Table(
     Column("locked_by", String(128)),
     Column("locked_until_ms", BigInteger),
     Column("closed_ms", BigInteger),
+    Column("taken_ms", BigInteger),
+    Column("gold_id", String(64)),
     Index("ix_review_cases_state_priority", "state", "priority"),
+    Index("ix_review_cases_locked_by", "locked_by"),
 )
 
 review_decisions = _log(
@@ -180,6 +183,96 @@ review_decisions = _log(
     Column("category", String(64)),
     Column("note", Text),
     Column("undoes", String(64)),
+    Column("bulk_id", String(64)),
+    Column("took_ms", BigInteger),
+    indexes=(
+        Index("ix_review_decisions_bulk_id", "bulk_id"),
+        Index("ix_review_decisions_item_id", "item_id"),
+    ),
+)
+
+# What a reviewer said where their word alone is not in force: one of two in a queue for two people,
+# or an answer to a case whose answer is known.
+review_opinions = _log(
+    "review_opinions",
+    Column("opinion_id", String(64), nullable=False, unique=True),
+    Column("case_id", String(64), ForeignKey("review_cases.case_id"), nullable=False, index=True),
+    Column("item_id", String(128), nullable=False, index=True),
+    Column("reviewer", String(128), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("action", String(24), nullable=False),
+    Column("category", String(64)),
+    Column("note", Text),
+    Column("undoes", String(64)),
+    Column("bulk_id", String(64), index=True),
+    Column("took_ms", BigInteger),
+    Column("gold_id", String(64), index=True),
+)
+
+# What else was done with a case: skipped, sent to another queue, remarked on.
+review_notes = _log(
+    "review_notes",
+    Column("case_id", String(64), ForeignKey("review_cases.case_id"), nullable=False, index=True),
+    Column("item_id", String(128), nullable=False, index=True),
+    Column("reviewer", String(128), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("words", Text, nullable=False),
+    Column("queue", String(64)),
+)
+
+# How queues differ from what they are without settings, in the order in which they take cases.
+review_queues = Table(
+    "review_queues",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("place", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+)
+
+# Posts whose right answer is known, shown again to see how well people decide.
+gold_items = Table(
+    "gold_items",
+    metadata,
+    Column("gold_id", String(64), primary_key=True),
+    Column("item_id", String(128), nullable=False, unique=True),
+    Column("queue", String(64), nullable=False, index=True),
+    Column("action", String(24), nullable=False),
+    Column("category", String(64)),
+    Column("reason", Text, nullable=False),
+    Column("priority", Float, nullable=False),
+    Column("waited_ms", BigInteger, nullable=False),
+    Column("known_ms", BigInteger, nullable=False),
+    Column("text_key", String(16), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("made_by", String(128), nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+)
+
+# Decisions on many cases at once: what was chosen and shown, and how far it has come.
+review_bulks = Table(
+    "review_bulks",
+    metadata,
+    Column("bulk_id", String(64), primary_key=True),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("reviewer", String(128), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("creator_id", String(128), index=True),
+    Column("body", Text, nullable=False),
+    Column("cases", Text, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("decided", Integer, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+)
+
+# What a reviewer has chosen for themselves: blur, breaks.
+reviewers = Table(
+    "reviewers",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
 )
 
 appeals = Table(

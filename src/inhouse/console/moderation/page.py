@@ -1,10 +1,9 @@
 """The moderation page as HTML: pure functions of its facts."""
 
-import re
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote
 
 from inhouse.console.bars import bar
 from inhouse.console.markup import (
@@ -18,9 +17,22 @@ from inhouse.console.markup import (
     tag,
     words,
 )
+from inhouse.console.moderation.desk import Lost
 from inhouse.console.moderation.marked import marked
-from inhouse.console.moderation.model import CaseFacts, CreatorFacts, Queue
-from inhouse.console.words import UNKNOWN, ago, count, moment, plural, probability, shortened, span
+from inhouse.console.moderation.media import media_path
+from inhouse.console.moderation.model import CaseFacts
+from inhouse.console.moderation.speech import ACTION_WORDS, KINDS, category_name
+from inhouse.console.words import (
+    UNKNOWN,
+    ago,
+    count,
+    probability,
+    shortened,
+    span,
+)
+from inhouse.moderation.review import QueueCount
+from inhouse.moderation.reviewing.reviewers import ReviewerSettings
+from inhouse.moderation.reviewing.search import CaseFilter
 from inhouse.moderation.types import Action, ReviewDecision
 
 
@@ -40,63 +52,73 @@ KEYS: Final[tuple[Key, ...]] = (
     Key(key="w", name="Warn", what="show it behind a warning", action="warn"),
     Key(key="g", name="Age gate", what="show it to adults only", action="age_gate"),
     Key(key="r", name="Remove", what="hide it", action="remove"),
-    Key(key="s", name="Skip", what="leave it to somebody else"),
+    Key(key="e", name="Escalate", what="send it to another queue, with a word why"),
+    Key(key="s", name="Skip", what="leave it to somebody else; the note says why"),
     Key(key="u", name="Undo", what="take the last decision back and see the case again"),
+    Key(key="f", name="Find", what="look only at what fits: rule, creator, words, domain, age"),
+    Key(key="o", name="Own", what="how pictures are shown to you, and when to rest"),
     Key(key="?", name="Help", what="show these keys"),
 )
-ACTION_WORDS: Final[Mapping[str, str]] = {
-    "allow": "shown",
-    "limit": "not recommended",
-    "warn": "behind a warning",
-    "age_gate": "adults only",
-    "review": "held for review",
-    "remove": "removed",
-    "undo": "undone",
-}
-_KINDS: Final[Mapping[str, str]] = {
-    "allow": "good",
-    "limit": "warn",
-    "warn": "warn",
-    "age_gate": "warn",
-    "review": "accent",
-    "remove": "bad",
-}
-_MOST_REASON: Final = 400
-HEADING: Final = join(
-    [
-        tag("h1", "Moderation"),
-        tag(
-            "p",
-            "The most harmful first, one key each, and every decision can be taken back.",
-            class_="lead",
-        ),
-    ]
+# Those that decide stand out from those that do not.
+ROWS_OF_KEYS: Final = (
+    ("", tuple(key for key in KEYS if key.action)),
+    ("more", tuple(key for key in KEYS if not key.action)),
 )
-SKIPPED: Final = join(["Skipped: somebody else may take it."])
+_MOST_REASON: Final = 400
+_WAITS: Final[Mapping[str, str]] = {
+    "in_force": "",
+    "waits_for_second": " · waits for a second person",
+    "waits_for_third": " · two differ, a third decides",
+}
+_PLACES: Final = (
+    ("Desk", "/moderation"),
+    ("Many at once", "/moderation/bulk"),
+    ("Queues", "/moderation/queues"),
+    ("Figures", "/moderation/figures"),
+)
+
+
+def heading(here: str, lead: str) -> Safe:
+    """What stands on top of each page of moderation."""
+    places = [
+        tag("a", name, href=path, aria_current="page" if path == here else None)
+        for name, path in _PLACES
+    ]
+    return join(
+        [
+            tag("h1", "Moderation"),
+            tag("p", lead, class_="lead"),
+            tag("div", *places, class_="places"),
+        ]
+    )
+
+
+HEADING: Final = heading(
+    "/moderation", "The most harmful first, one key each, and every decision can be taken back."
+)
+SKIPPED: Final = join(["Skipped: somebody else may take it, and others come first here."])
 NOTHING_TO_UNDO: Final = join(["Nothing of yours to take back since this page was opened."])
-TOO_LATE: Final = join(["Somebody else decided that case meanwhile; this is the next."])
 
 
-def category_name(name: str) -> str:
-    """A category as people say it."""
-    return name.replace("_", " ")
-
-
-def queue_chips(queues: Sequence[Queue], chosen: str | None) -> list[tuple[str | None, str, bool]]:
+def queue_chips(
+    queues: Sequence[QueueCount], chosen: str | None
+) -> list[tuple[str | None, str, bool]]:
     """Queues to choose from: value, label, whether chosen. All together come first."""
     whole = sum(queue.open for queue in queues)
     chips: list[tuple[str | None, str, bool]] = [(None, f"all {count(whole)}", chosen is None)]
     for queue in queues:
-        label = f"{category_name(queue.name)} {count(queue.open)}"
-        chips.append((queue.name, label, chosen == queue.name))
-    if chosen is not None and chosen not in {queue.name for queue in queues}:
+        label = f"{category_name(queue.queue)} {count(queue.open)}"
+        chips.append((queue.queue, label, chosen == queue.queue))
+    if chosen is not None and chosen not in {queue.queue for queue in queues}:
         chips.append((chosen, f"{category_name(chosen)} 0", True))
     return chips
 
 
-def nothing_waits(queue: str | None) -> Safe:
+def nothing_waits(which: CaseFilter) -> Safe:
     """What stands where no case waits."""
-    where = f"in {category_name(queue)}" if queue else ""
+    where = f"in {category_name(which.queue)}" if which.queue else ""
+    if dataclasses.replace(which, queue=None) != CaseFilter():
+        return empty("Nothing that fits waits", "Press f to look for something else, or for all.")
     return empty(
         f"Nothing waits for a person {where}".rstrip(),
         "A case appears here when the policy holds a post for review, when people report one, or "
@@ -104,29 +126,43 @@ def nothing_waits(queue: str | None) -> Safe:
     )
 
 
-def post_html(facts: CaseFacts) -> Safe:
+def looking_at(which: CaseFilter) -> Safe:
+    """What is looked at alone."""
+    told = [
+        f"{name.replace('_', ' ')} “{value}”"
+        for name, value in dataclasses.asdict(which).items()
+        if value is not None and name not in ("state", "queue", "opened_before_ms")
+    ]
+    if which.opened_before_ms is not None:
+        told.append("waiting for long")
+    return join([f"Looking only at: {', '.join(told)}" if told else "Looking at everything again"])
+
+
+def post_html(facts: CaseFacts, own: ReviewerSettings) -> Safe:
     """The post itself, the cover hidden until it is looked at on purpose."""
     item = facts.item
     if item is None:
         return empty("The post is gone", "Its author or the app deleted it. Skip the case.")
     hits = facts.verdict.hits if facts.verdict else ()
     title, text = marked(item.title, item.text, hits)
-    cover = safe_url(item.media_url)
+    url = safe_url(item.media_url)
+    cover = _cover(item.item_id, own) if url and item.kind != "video" else None
     parts: list[Child] = [
         _by(facts),
         tag("h2", title, dir="auto") if item.title else None,
         tag("div", text, class_="post-text", dir="auto", tabindex="0") if item.text else None,
         tag("div", *(tag("bdi", topic, class_="note") for topic in item.topics), class_="notes"),
+        _film(url) if url and item.kind == "video" else None,
     ]
     body = tag("div", *parts, class_="post-body")
-    return tag("article", body, _cover(cover) if cover else None, class_="post")
+    return tag("article", body, cover, class_="post")
 
 
 def _by(facts: CaseFacts) -> Safe:
-    item, creator = facts.item, facts.creator
-    if item is None or creator is None:
+    item = facts.item
+    if item is None:
         return join([])
-    name = creator.user.name if creator.user else None
+    name = facts.poster.name if facts.poster else None
     about = f" · {item.kind} · posted {ago(item.created_ms, facts.now_ms)}"
     where = join([part for part in (item.language, item.region) if part], ", ")
     return tag(
@@ -139,12 +175,24 @@ def _by(facts: CaseFacts) -> Safe:
     )
 
 
-def _cover(url: str) -> Safe:
-    image = tag(
-        "img", src=url, alt="cover of the post", loading="lazy", referrerpolicy="no-referrer"
+def _cover(item_id: str, own: ReviewerSettings) -> Safe:
+    """The console fetches it: whoever posted it learns nothing of the reviewer."""
+    image = tag("img", src=media_path(item_id), alt="picture of the post (cannot be shown)")
+    hint = tag("span", "hold ", tag("kbd", "v"), " or press here to see it")
+    grey = " grey" if own.grey else ""
+    return tag("div", image, hint, class_=f"cover {own.blur}{grey}")
+
+
+def _film(url: str) -> Safe:
+    link = tag(
+        "a",
+        "Open the film in a new tab",
+        href=url,
+        target="_blank",
+        rel="noreferrer noopener",
+        referrerpolicy="no-referrer",
     )
-    hint = tag("span", "hover or hold to see the cover")
-    return tag("div", image, hint, class_="cover", tabindex="0")
+    return tag("p", link, " · its host sees your address", class_="quiet small")
 
 
 def why_html(facts: CaseFacts) -> Safe:
@@ -152,25 +200,30 @@ def why_html(facts: CaseFacts) -> Safe:
     case = facts.case
     now = facts.decision
     holds = (
-        join([note(ACTION_WORDS[now.action], _KINDS[now.action]), f" by {now.decided_by}"], "")
+        join([note(ACTION_WORDS[now.action], KINDS[now.action]), f" by {now.decided_by}"], "")
         if now
         else join([note("shown nowhere", "accent"), " no verdict yet"])
     )
-    until = case.locked_until_ms
-    lock = (
-        f"yours for {span(max(0, until - facts.now_ms))} more"
-        if until is not None and until > facts.now_ms
-        else "not locked"
+    until = case.locked_until_ms or 0
+    left_ms = max(0, until - facts.now_ms)
+    lock = tag(
+        "span",
+        f"yours for {left_ms // 60_000}:{left_ms // 1_000 % 60:02}",
+        class_="countdown",
+        data_left_ms=left_ms,
+        data_lock=f"{case.case_id}:{until}",
     )
+    two = join(["in force when two people agree"]) if facts.asks_two else None
     rows = (
         ("Queue", join([category_name(case.queue)])),
         ("Why", words(shortened(case.reason, _MOST_REASON))),
         ("Now", holds),
         ("Priority", join([f"{case.priority:.2f}"])),
         ("Waiting", join([_age(case.opened_ms, facts.now_ms)])),
-        ("Lock", join([lock])),
+        ("Decision", two),
+        ("Lock", lock),
     )
-    return _definitions(rows)
+    return _definitions([(name, value) for name, value in rows if value is not None])
 
 
 def _age(opened_ms: int, now_ms: int) -> str:
@@ -224,60 +277,6 @@ def signals_html(facts: CaseFacts) -> Safe | None:
     )
 
 
-def context_html(facts: CaseFacts) -> Safe:
-    """Reports, the creator, and what was decided before."""
-    return join([_complaints(facts), _creator(facts.creator), _before(facts)])
-
-
-def _complaints(facts: CaseFacts) -> Safe:
-    if not facts.reports:
-        return _block("Reports", tag("p", "Nobody reported it.", class_="quiet"))
-    lines = [
-        tag(
-            "li",
-            note(category_name(report.category), "warn"),
-            " ",
-            words(shortened(report.note, _MOST_REASON)) if report.note else None,
-            tag("span", f" {ago(report.at_ms, facts.now_ms)} by ", class_="quiet"),
-            person_link(report.reporter_id),
-        )
-        for report in facts.reports
-    ]
-    return _block(f"Reports ({len(lines)})", tag("ul", *lines, class_="plain-list"))
-
-
-def _creator(creator: CreatorFacts | None) -> Safe | None:
-    if creator is None:
-        return None
-    name = person_link(creator.user_id, creator.user.name if creator.user else None)
-    chips = [
-        note(f"{n} {ACTION_WORDS.get(action, action)}", _KINDS.get(action, ""))
-        for action, n in sorted(creator.decisions.items(), key=lambda pair: -pair[1])
-    ]
-    if creator.awaiting:
-        chips.append(note(f"{creator.awaiting} awaiting a verdict"))
-    others = creator.posts - 1
-    told = f"{plural(others, 'other post')}, {plural(creator.reports, 'report')} on them"
-    body = join([tag("p", name, f" · {told}"), tag("div", *chips, class_="notes")])
-    return _block("Creator", body)
-
-
-def _before(facts: CaseFacts) -> Safe | None:
-    if not facts.earlier:
-        return None
-    lines = [
-        tag(
-            "li",
-            note(ACTION_WORDS.get(one.action, one.action), _KINDS.get(one.action, "")),
-            f" {category_name(one.category)}" if one.category else None,
-            tag("span", f" by {one.reviewer}, {moment(one.at_ms)} ", class_="quiet"),
-            words(shortened(one.note, _MOST_REASON)) if one.note else None,
-        )
-        for one in facts.earlier
-    ]
-    return _block("Decided before", tag("ul", *lines, class_="plain-list"))
-
-
 def policy_html(facts: CaseFacts) -> Safe:
     """What the policy says of this category."""
     meaning = facts.categories.get(facts.case.queue)
@@ -293,10 +292,6 @@ def policy_html(facts: CaseFacts) -> Safe:
     return join([lead, tag("ul", *(tag("li", rule) for rule in facts.rules), class_="plain-list")])
 
 
-def _block(name: str, body: Safe) -> Safe:
-    return tag("section", tag("h3", name), body, class_="block")
-
-
 def help_html() -> Safe:
     """Every key."""
     rows = [
@@ -307,6 +302,8 @@ def help_html() -> Safe:
         tag("dd", "choose what it violates, for everything but allow"),
         tag("dt", tag("kbd", "n")),
         tag("dd", "write a note that is kept with the decision"),
+        tag("dt", tag("kbd", "v")),
+        tag("dd", "see the picture clearly, as long as it is held"),
     ]
     return tag("dl", *rows, class_="keys")
 
@@ -321,8 +318,8 @@ def decided(decision: ReviewDecision) -> Safe:
     about = f" for {category_name(decision.category)}" if decision.category else ""
     return join(
         [
-            note(ACTION_WORDS[decision.action], _KINDS[decision.action]),
-            f"{about} · ",
+            note(ACTION_WORDS[decision.action], KINDS[decision.action]),
+            f"{about}{_WAITS[decision.effect]} · ",
             tag("kbd", "u"),
             " takes it back",
         ]
@@ -334,14 +331,11 @@ def undone(decision: ReviewDecision) -> Safe:
     return join([f"Taken back: {ACTION_WORDS[decision.action]}. The case is here again."])
 
 
-_NAME: Final = re.compile(r"[\w .-]{1,60}")
-
-
-def reviewer_name(given: str) -> str:
-    """A reviewer's name as it may stand in a cookie and in the log, or an empty one.
-
-    >>> reviewer_name(" Ada "), reviewer_name("'; alert(1)")
-    ('Ada', '')
-    """
-    name = " ".join(unquote(given).split())
-    return name if _NAME.fullmatch(name) else ""
+def lost(case: Lost) -> Safe:
+    """A case that went to somebody else, and what was typed for it."""
+    kept = (
+        join([" Your words are kept, and come back if the case does: ", words(case.draft)])
+        if case.draft
+        else None
+    )
+    return tag("p", case.why, " This is the next.", kept, class_="lost")

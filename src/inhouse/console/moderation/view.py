@@ -1,6 +1,9 @@
 """The page `/moderation`."""
 
+import contextlib
+import dataclasses
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Final, Literal
 
@@ -8,21 +11,25 @@ from fastapi import Request
 from nicegui import events, run, ui
 
 from inhouse.app.build import Services
+from inhouse.console.assets import PATH
 from inhouse.console.frame import Region, frame, panel, press
 from inhouse.console.markup import Safe, join, tag, words
 from inhouse.console.moderation import page
+from inhouse.console.moderation.around import context_html
 from inhouse.console.moderation.desk import Desk
-from inhouse.console.words import plural, span
+from inhouse.console.moderation.dialogs import Box, BreakBox, EscalateBox, FindBox, OwnBox
+from inhouse.console.moderation.reviewer import REVIEWER_COOKIE, reviewer_name, reviewer_of
+from inhouse.console.moderation.speech import category_name
 from inhouse.core.errors import InhouseError
 from inhouse.moderation.types import Action
 
-REVIEWER_COOKIE: Final = "inhouse_reviewer"
-DEFAULT_REVIEWER: Final = "moderator"
 LOOK_EVERY_S: Final = 5.0
 # A key pressed twice must not decide a case that nobody has seen.
 UNSEEN_S: Final = 0.35
+# Whoever has not moved or typed for so long is not at work: their lock is not held for them.
+AT_WORK_S: Final = 60.0
 _YEAR_S: Final = 31_536_000
-Task = Literal["skip", "undo", "look", "queue", "keep"]
+Task = Literal["skip", "undo", "look", "queue"]
 
 
 def register(services: Services) -> None:
@@ -30,9 +37,8 @@ def register(services: Services) -> None:
 
     @ui.page("/moderation")
     def moderation(request: Request) -> None:
-        reviewer = page.reviewer_name(request.cookies.get(REVIEWER_COOKIE, "")) or DEFAULT_REVIEWER
         with frame(request, "/moderation", "Moderation"):
-            _Moderation(Desk(services, reviewer))
+            _Moderation(Desk(services, reviewer_of(request)))
 
 
 class _Moderation:
@@ -43,8 +49,11 @@ class _Moderation:
         self._busy = False
         self._shown_s = 0.0
         self._shown_case: str | None = None
+        self._active_s = time.monotonic()
+        ui.add_head_html(f'<script src="{PATH}/desk.js" defer></script>')
         self._build()
         ui.keyboard(on_key=self._key, repeating=False, ignore=["input", "select", "textarea"])
+        ui.on("desk_active", self._at_work)
         ui.timer(0.05, self._look, once=True)
         ui.timer(LOOK_EVERY_S, self._look)
         ui.context.client.on_delete(lambda: run.io_bound(desk.put_back))
@@ -68,8 +77,11 @@ class _Moderation:
                 self._context = _titled("Around it")
                 self._policy = _titled("Policy")
         self._help = _dialog("Keys", page.help_html())
-        self._break_words = Region()
-        self._break = self._break_dialog()
+        self._break = BreakBox(self._desk.rested, self._desk.snooze)
+        self._escalate, self._find, self._own = EscalateBox(), FindBox(), OwnBox(self._desk.own)
+        self._escalate.on_done = self._send_on
+        self._find.on_done = self._search
+        self._own.on_done = self._choose_own
 
     def _reviewer_field(self) -> None:
         field = ui.input("Deciding as", value=self._desk.reviewer).props(
@@ -80,7 +92,7 @@ class _Moderation:
         field.on("keydown.enter", lambda _: field.run_method("blur"))
 
     def _rename(self, given: str) -> None:
-        name = page.reviewer_name(given)
+        name = reviewer_name(given)
         if not name or name == self._desk.reviewer:
             return
         ui.run_javascript(
@@ -92,9 +104,10 @@ class _Moderation:
         with ui.element("div").classes("decide") as self._decide_bar:
             self._category_row = ui.element("div").classes("chips categories")
             self._category_shown: object = None
-            with ui.element("div").classes("actions"):
-                for key in page.KEYS:
-                    press(page.key_button(key), partial(self._press, key), f"act-{key.key}")
+            for classes, keys in page.ROWS_OF_KEYS:
+                with ui.element("div").classes(f"actions {classes}"):
+                    for key in keys:
+                        press(page.key_button(key), partial(self._press, key), f"act-{key.key}")
             self._note = ui.input(placeholder="note kept with the decision (n)")
             self._note.props('dense outlined maxlength=500 aria-label="Note"').classes(
                 "decision-note"
@@ -109,7 +122,7 @@ class _Moderation:
         held = event.modifiers
         if not event.action.keydown or held.ctrl or held.alt or held.meta:
             return
-        if self._help.value or self._break.value:
+        if self._help.value or any(box.shown for box in self._boxes):
             return
         pressed = str(event.key.name)
         if pressed.isdigit() and self._desk.facts is not None:
@@ -121,9 +134,17 @@ class _Moderation:
                 if key.key == pressed:
                     await self._press(key)
 
+    @property
+    def _boxes(self) -> tuple[Box | BreakBox, ...]:
+        return (self._break, self._escalate, self._find, self._own)
+
     async def _press(self, key: page.Key) -> None:
-        if key.key == "?":
-            self._help.open()
+        opens = {"?": self._help.open, "o": self._own.open, "f": self._find.open}
+        if key.key in opens:
+            opens[key.key]()
+        elif key.key == "e":
+            if self._desk.facts is not None:
+                self._escalate.ask(await run.io_bound(lambda: self._desk.queue_names) or [])
         elif key.key == "s":
             await self._do("skip")
         elif key.key == "u":
@@ -146,66 +167,102 @@ class _Moderation:
         try:
             note = (self._note.value or "").strip() or None
             decision = await run.io_bound(self._desk.decide, action, note)
-            told = page.decided(decision) if decision else page.TOO_LATE
-            self._note.value = ""
-            self._show(told)
+            self._show(page.decided(decision) if decision else None)
         except InhouseError as error:
             self._say(words(str(error)))
         finally:
             self._busy = False
         if self._desk.break_due:
-            self._suggest_break()
+            self._break.suggest(self._desk.tally)
+        await self._look_ahead()
 
     async def _do(self, task: Task, queue: str | None = None) -> None:
+        await self._work(partial(self._task, task, queue))
+        if task in ("skip", "queue"):
+            await self._look_ahead()
+
+    async def _work(self, work: Callable[[], Safe | None]) -> None:
+        """Do one thing in a thread, with what is typed at hand, and show where that leads."""
         if self._busy:
             return
         self._busy = True
+        self._desk.draft = self._note.value or ""
         try:
-            told = await run.io_bound(self._work, task, queue)
-            self._show(told)
+            self._show(await run.io_bound(work))
         except InhouseError as error:
             self._show(words(str(error)))
         finally:
             self._busy = False
 
-    def _work(self, task: Task, queue: str | None) -> Safe | None:
+    def _task(self, task: Task, queue: str | None) -> Safe | None:
         desk = self._desk
         if task == "skip":
-            desk.skip()
+            desk.skip(desk.draft.strip())
             return page.SKIPPED
         if task == "undo":
             undone = desk.undo()
             return page.undone(undone) if undone else page.NOTHING_TO_UNDO
         if task == "queue":
-            desk.choose_queue(queue)
+            desk.search(dataclasses.replace(desk.which, queue=queue))
             return None
+        if time.monotonic() - self._active_s < AT_WORK_S:
+            desk.keep()
         desk.look()
-        desk.keep()
         return None
 
     async def _look(self) -> None:
-        if not self._break.value:
+        if not self._break.shown:
             await self._do("look")
+
+    async def _look_ahead(self) -> None:
+        """The next case's facts are gathered while this one is read."""
+        if self._desk.facts is not None:
+            with contextlib.suppress(InhouseError):
+                await run.io_bound(self._desk.look_ahead)
+
+    async def _at_work(self) -> None:
+        """Somebody moved or typed: a lock that ran out meanwhile is taken again if it is free."""
+        away_s = time.monotonic() - self._active_s
+        self._active_s = time.monotonic()
+        if away_s > AT_WORK_S:
+            await self._look()
+
+    async def _send_on(self) -> None:
+        queue, why = self._escalate.given
+        await run.io_bound(self._desk.escalate, queue, why)
+        self._show(join([f"Sent to {category_name(queue)}."]))
+
+    async def _search(self) -> None:
+        which = self._find.given(self._desk.which.queue, self._desk.now_ms())
+        await run.io_bound(self._desk.search, which)
+        self._show(page.looking_at(which))
+
+    async def _choose_own(self) -> None:
+        await run.io_bound(self._desk.choose, self._own.given)
+        self._show(join(["Remembered."]))
 
     # -- showing -----------------------------------------------------------------------------------
 
     def _show(self, told: Safe | None) -> None:
         desk, facts = self._desk, self._desk.facts
+        if desk.lost is not None:
+            told, desk.lost = page.lost(desk.lost), None
         if told is not None:
             self._say(told)
         self._show_chips()
         case_id = facts.case.case_id if facts else None
         if case_id != self._shown_case:
             self._shown_case, self._shown_s = case_id, time.monotonic()
+            self._note.value = desk.draft
         self._side.set_visibility(facts is not None)
         self._decide_bar.set_visibility(facts is not None or desk.last is not None)
         if facts is None:
-            self._post.show(page.nothing_waits(desk.queue))
+            self._post.show(page.nothing_waits(desk.which))
             return
-        self._post.show(page.post_html(facts))
+        self._post.show(page.post_html(facts, desk.own))
         self._why.show(page.why_html(facts))
         self._scores.show(join([page.scores_html(facts), page.signals_html(facts)]))
-        self._context.show(page.context_html(facts))
+        self._context.show(context_html(facts))
         self._policy.show(page.policy_html(facts))
         self._show_categories()
 
@@ -213,7 +270,7 @@ class _Moderation:
         self._status.show(told)
 
     def _show_chips(self) -> None:
-        chips = page.queue_chips(self._desk.queues, self._desk.queue)
+        chips = page.queue_chips(self._desk.queues, self._desk.which.queue)
         if chips == self._chips_shown:
             return
         self._chips_shown = chips
@@ -236,30 +293,10 @@ class _Moderation:
             ui.html(join(["Violates"]), sanitize=False, tag="span").classes("quiet small")
             for number, name in enumerate(self._desk.categories, 1):
                 press(
-                    join([tag("kbd", str(number)), " ", page.category_name(name)]),
+                    join([tag("kbd", str(number)), " ", category_name(name)]),
                     partial(self._choose_category, number),
                     "chip on" if name == self._desk.category else "chip",
                 )
-
-    # -- breaks ------------------------------------------------------------------------------------
-
-    def _break_dialog(self) -> ui.dialog:
-        with ui.dialog().props("persistent") as dialog, ui.element("div").classes("dialog"):
-            ui.html(join(["Time for a short break"]), sanitize=False, tag="h2")
-            self._break_words = Region()
-            press(join(["Go on"]), dialog.close, "plain-button")
-        return dialog
-
-    def _suggest_break(self) -> None:
-        decided, seconds = self._desk.rested()
-        self._break_words.show(
-            tag(
-                "p",
-                f"{plural(decided, 'decision')} in {span(1000 * seconds)}. Look out of a window "
-                "for a minute: what one sees all day stays with one. The case on your table waits.",
-            )
-        )
-        self._break.open()
 
 
 def _titled(name: str) -> Region:

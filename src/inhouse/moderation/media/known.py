@@ -13,7 +13,8 @@ from inhouse.moderation.media.banks import all_banks
 from inhouse.moderation.media.index import Entry, HashIndex, Near
 from inhouse.moderation.media.match import evidence_of
 from inhouse.moderation.media.pdq import BYTES
-from inhouse.moderation.media.types import HashBank, MediaEvidence, MediaHashes
+from inhouse.moderation.media.types import HashBank, MediaHashes
+from inhouse.moderation.types import MediaEvidence
 from inhouse.store import tables
 from inhouse.store.database import Database
 

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from inhouse.moderation.media.index import Near
-from inhouse.moderation.media.types import BankSpec, Frame, HashBank, MediaEvidence
+from inhouse.moderation.media.types import BankSpec, Frame, HashBank
 from inhouse.moderation.signals.read import HASHES
-from inhouse.moderation.types import Label
+from inhouse.moderation.types import Label, MediaEvidence
 
 Banks = Mapping[int, HashBank]
 

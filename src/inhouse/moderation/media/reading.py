@@ -28,8 +28,9 @@ from inhouse.moderation.media.records import (
     waiting,
 )
 from inhouse.moderation.media.stored import NOTHING_READ
-from inhouse.moderation.media.types import MediaEvidence, MediaHashes, MediaRow, Unread
+from inhouse.moderation.media.types import MediaHashes, MediaRow, Unread
 from inhouse.moderation.settings import ModerationSettings
+from inhouse.moderation.types import MediaEvidence
 from inhouse.store.database import Database
 
 _DECODERS: Final = 2

@@ -21,13 +21,12 @@ from inhouse.moderation.decide import decide_all, removing_rule, strictest
 from inhouse.moderation.media.known import KnownHashes
 from inhouse.moderation.media.records import enrol, media_of
 from inhouse.moderation.media.stored import evidence_of_row
-from inhouse.moderation.media.types import MediaEvidence
 from inhouse.moderation.record import record_verdicts
 from inhouse.moderation.sealed import seal_matches
 from inhouse.moderation.signals.read import HASHES, UNREAD
 from inhouse.moderation.statements.keep import Judged
 from inhouse.moderation.tools import Tools
-from inhouse.moderation.types import Evidence
+from inhouse.moderation.types import Evidence, MediaEvidence
 from inhouse.moderation.verdicts import latest_verdicts
 from inhouse.store import tables
 from inhouse.store.database import Database

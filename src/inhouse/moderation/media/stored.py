@@ -9,8 +9,9 @@ from inhouse.core.ids import ItemId
 from inhouse.moderation.media.known import KnownHashes
 from inhouse.moderation.media.pdq import LEAST_QUALITY
 from inhouse.moderation.media.records import media_of
-from inhouse.moderation.media.types import MediaEvidence, MediaHashes, MediaRow
+from inhouse.moderation.media.types import MediaHashes, MediaRow
 from inhouse.moderation.signals.read import UNREAD
+from inhouse.moderation.types import MediaEvidence
 from inhouse.store.database import Database
 
 NOTHING_READ: Final = MediaEvidence(signals={UNREAD: 1})

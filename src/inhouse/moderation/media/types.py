@@ -1,12 +1,11 @@
 """The nouns of media: what became of a file, what its frames look like, banks of known hashes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from inhouse.core.ids import ItemId
 from inhouse.moderation.media.pdq import LEAST_QUALITY, MOST_DISTANCE
-from inhouse.moderation.types import Label
 
 HashKind = Literal["pdq", "md5", "sha256"]
 HASH_KINDS: Final[tuple[HashKind, ...]] = get_args(HashKind)
@@ -78,15 +77,6 @@ class Unread:
 
     reason: str  # in words, without the address
     again: bool  # whether another try may go better
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MediaEvidence:
-    """What a post's media adds to the evidence on it."""
-
-    labels: tuple[Label, ...] = ()
-    signals: Mapping[str, int] = field(default_factory=dict)
-    pictures: tuple[str, ...] = ()  # what tells that another post shows the same file
 
 
 MediaState = Literal["waiting", "read", "unread"]

@@ -87,6 +87,21 @@ def test_an_answer_its_row_and_its_labels(database: Database, tmp_path: Path) ->
     }
 
 
+def test_texts_that_must_not_be_kept_become_no_labels(database: Database, tmp_path: Path) -> None:
+    """The call is answered and has its row as ever; what was said of the text is in no table."""
+
+    async def play() -> None:
+        async with Vendor() as vendor:
+            world = world_of(database, tmp_path, [deployment(vendor.url)])
+            (answer,) = await world.gateway.ask(TEXT_HARM, inputs_of("spam here"), keep_texts=False)
+            await world.gateway.close()
+            assert answer.scores["spam"] == 0.9
+            assert _outcomes(world) == ["ok"]
+
+    asyncio.run(play())
+    assert Labels(database).latest("text_harm", 10) == []
+
+
 def test_many_texts_are_cut_into_requests(database: Database, tmp_path: Path) -> None:
     """Each request is a row; the rows carry all texts."""
 

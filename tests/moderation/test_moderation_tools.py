@@ -71,7 +71,9 @@ def test_a_hit_is_placed_in_the_title_or_the_text(
 class FakeGateway:
     """Answers texts with a figure; `none` gets no answer."""
 
-    async def ask(self, task: Task, inputs: Sequence[TaskInput]) -> list[Answer]:
+    async def ask(
+        self, task: Task, inputs: Sequence[TaskInput], *, keep_texts: bool
+    ) -> list[Answer]:
         answered = [_answer(given) for given in inputs if given.text != "none"]
         missing = [given.ref for given in inputs if given.text == "none"]
         if missing:

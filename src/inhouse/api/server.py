@@ -15,6 +15,10 @@ from inhouse.api.house import House
 from inhouse.api.lane import Lane
 from inhouse.api.meters import Meters
 from inhouse.api.middleware import Gate, Origins
+from inhouse.api.openai import moderations
+from inhouse.api.perspective import comments
+from inhouse.api.perspective.types import AnalyzeRequest, SuggestRequest
+from inhouse.api.places import Places
 from inhouse.api.routes import (
     appeals,
     events,
@@ -50,6 +54,8 @@ _ROUTES = (
     experiments,
     rules,
     insight,
+    moderations,
+    comments,
     health,
 )
 _ABOUT = (
@@ -65,11 +71,12 @@ def create_app(services: Services | Hub) -> FastAPI:
     meters, house = Meters(), House(hub)
     app = FastAPI(title="inhouse", version=__version__, description=_ABOUT, lifespan=_lifespan)
     turns = Turns(Shedder(hub.home.settings.api.feed_wait_ms / 1_000, time.perf_counter))
-    app.state.context = Context(house=house, meters=meters, turns=turns)
+    places = Places(hub.home.settings.api.most_asking)
+    app.state.context = Context(house=house, meters=meters, turns=turns, places=places)
     errors.install(app)
     for module in _ROUTES:
         app.include_router(module.router)
-    app.add_middleware(Lane, fast={**feed.FAST, **events.FAST})
+    app.add_middleware(Lane, fast={**feed.FAST, **events.FAST, **moderations.FAST, **comments.FAST})
     app.add_middleware(Origins, origins=house.origins)
     most_bytes = hub.home.settings.api.most_body_bytes
     app.add_middleware(Gate, most_body_bytes=most_bytes, meters=meters, turns=turns)
@@ -84,7 +91,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        bodies = (items.ItemsBody, users.UsersBody, events.EventsBody)
+        bodies = (
+            items.ItemsBody,
+            users.UsersBody,
+            events.EventsBody,
+            moderations.Asked,
+            AnalyzeRequest,
+            SuggestRequest,
+        )
         for name, schema in definitions(bodies).items():
             schemas.setdefault(name, schema)
         document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}

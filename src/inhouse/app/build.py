@@ -39,12 +39,12 @@ from inhouse.models.routes import Routes
 from inhouse.models.vendors import read_vendors
 from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.board import DecisionBoard
+from inhouse.moderation.judge import TextJudge
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.reading import SpreadReader
 from inhouse.moderation.reports import Reports
 from inhouse.moderation.review import Review
 from inhouse.moderation.scan import Moderator
-from inhouse.moderation.scorer import GatewayScorer
 from inhouse.moderation.tools import Rules, Tools, load_rules
 from inhouse.moderation.types import Report
 from inhouse.moderation.verdicts import Verdicts
@@ -183,6 +183,11 @@ class Services:
     def gateway(self) -> Gateway:
         return Gateway(self.database, self.clock, self.fleet, self.settings.models)
 
+    @property
+    def asked_gateway(self) -> Gateway | None:
+        """The gateway if anybody asked it: whoever ends its loop has to close it there."""
+        return self.__dict__.get("gateway")
+
     @cached_property
     def routes(self) -> Routes:
         return Routes(self.database, self.fleet.vendors)
@@ -202,9 +207,22 @@ class Services:
     @cached_property
     def moderator(self) -> Moderator:
         """For the worker, which holds no state: a post just made has reached nobody."""
-        scorer = RouteScorer(self.routes, GatewayScorer(self.gateway))
-        tools = Tools(rules=self.rules, settings=self.settings.moderation)
-        return Moderator(self.database, self.clock, scorer, tools)
+        scorer = RouteScorer(self.gateway)
+        return Moderator(self.database, self.clock, scorer, self._plain_tools)
+
+    @property
+    def _plain_tools(self) -> Tools:
+        return Tools(rules=self.rules, settings=self.settings.moderation)
+
+    @cached_property
+    def judge(self) -> TextJudge:
+        """For texts from outside that belong to no post."""
+        return TextJudge(RouteScorer(self.gateway), self._plain_tools)
+
+    @cached_property
+    def forgetful_judge(self) -> TextJudge:
+        """The same for texts that must not be kept."""
+        return TextJudge(RouteScorer(self.gateway, keep_texts=False), self._plain_tools)
 
     @contextmanager
     def many_readers(self) -> Iterator[None]:

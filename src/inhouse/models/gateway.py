@@ -51,8 +51,12 @@ class Gateway:
         self._asker = Asker(fleet, settings, self._patience)
         self._shadows: set[asyncio.Task[None]] = set()
 
-    async def ask(self, task: Task, inputs: Sequence[TaskInput]) -> list[Answer]:
+    async def ask(
+        self, task: Task, inputs: Sequence[TaskInput], *, keep_texts: bool = True
+    ) -> list[Answer]:
         """An answer for each input, in order. Refs must differ.
+
+        keep_texts: whether the texts may be kept with what rented models say of them.
 
         Raises UnansweredError, which carries the answers there are, where for some input nobody
         answered in time; StoreError where the ledger cannot be written.
@@ -60,8 +64,15 @@ class Gateway:
         _check(inputs)
         if not inputs:
             return []
-        route = await self._route(task.name)
-        call = self._call(new_id("call"), task, route, inputs)
+        route = await self.route(task.name)
+        question = Question(
+            call_id=new_id("call"),
+            task=task,
+            at_ms=self._clock.now_ms(),
+            texts={given.ref: given.text for given in inputs},
+            keep_texts=keep_texts,
+        )
+        call = Call(question, route, self._database)
         groups = plans(route, inputs)
         found = await asyncio.gather(
             *(
@@ -85,17 +96,13 @@ class Gateway:
         await self._fleet.close()
         self._asker.leave_loop()
 
-    async def _route(self, task: str) -> Route:
+    async def route(self, task: str) -> Route:
+        """Who answers a task, as of at most two seconds ago."""
         known = self._known_routes.get(task)
         if known is None or monotonic() - known[0] > _ROUTE_AGE_S:
             route = await asyncio.to_thread(self._routes.current, task)
             known = self._known_routes[task] = (monotonic(), route)
         return known[1]
-
-    def _call(self, call_id: str, task: Task, route: Route, inputs: Sequence[TaskInput]) -> Call:
-        texts = {given.ref: given.text for given in inputs}
-        question = Question(call_id=call_id, task=task, at_ms=self._clock.now_ms(), texts=texts)
-        return Call(question, route, self._database)
 
     def _start_shadows(
         self, call: Call, groups: Mapping[Plan, Sequence[TaskInput]], answers: Mapping[str, Answer]

@@ -25,6 +25,7 @@ class Question:
     task: Task
     at_ms: int  # by the community's clock
     texts: Mapping[str, str]  # by ref
+    keep_texts: bool = True  # whether what is said of them may become labels
 
 
 def attempt_of(
@@ -77,8 +78,8 @@ def answers_of(attempt: Attempt, answer: ProviderAnswer) -> dict[str, Answer]:
 
 
 def labels_of(question: Question, deployment: Deployment, answer: ProviderAnswer) -> list[Label]:
-    """A rented model's answers as labels, where its terms allow to keep them."""
-    if not deployment.harvest or answer.scores is None:
+    """A rented model's answers as labels, where its terms and the caller allow to keep them."""
+    if not (deployment.harvest and question.keep_texts) or answer.scores is None:
         return []
     return [
         Label(

@@ -11,16 +11,22 @@ from inhouse.moderation.ports import Scores
 class GatewayScorer:
     """Asks the models that the route of a task names."""
 
-    def __init__(self, gateway: Gateway, task: Task = TEXT_HARM) -> None:
+    def __init__(
+        self, gateway: Gateway, task: Task = TEXT_HARM, *, keep_texts: bool = True
+    ) -> None:
+        """keep_texts: whether they may be kept with what rented models say of them."""
         self._gateway = gateway
         self._task = task
+        self._keep_texts = keep_texts
 
     async def score(self, texts: Sequence[str], refs: Sequence[str]) -> list[Scores | None]:
         """Scores in order, None for a text nobody answered while others were. Raises VendorError
         where nobody answered at all."""
         inputs = [TaskInput(ref=ref, text=text) for ref, text in zip(refs, texts, strict=True)]
         try:
-            answers: Sequence[Answer] = await self._gateway.ask(self._task, inputs)
+            answers: Sequence[Answer] = await self._gateway.ask(
+                self._task, inputs, keep_texts=self._keep_texts
+            )
         except UnansweredError as error:
             if not error.answered:
                 raise

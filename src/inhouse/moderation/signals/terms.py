@@ -93,6 +93,12 @@ class TermIndex:
 
     def __init__(self, banks: Sequence[TermBank]) -> None:
         self._terms = [(bank.name, term) for bank in banks for term in bank.terms]
+        # One term of each category and language, and one phrase, which counts in any.
+        self._samples = {
+            (term.category, term.language, " " in term.text): term
+            for _, term in self._terms
+            if term.matches
+        }.values()
         keys: dict[str, list[tuple[int, bool]]] = {}
         for number, (_, term) in enumerate(self._terms):
             for key, only_disguised in _keys(term).items():
@@ -105,6 +111,10 @@ class TermIndex:
 
     def __len__(self) -> int:
         return len(self._terms)
+
+    def lists(self, category: str, language: str | None) -> bool:
+        """Whether a term of the category counts in a text of the language."""
+        return any(t.category == category and t.speaks(language) for t in self._samples)
 
     def find(self, forms: Forms, language: str | None = None) -> list[TermHit]:
         """Every term of a text in that language (None: unknown), once a place; the least disguised

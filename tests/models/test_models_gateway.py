@@ -33,7 +33,15 @@ from inhouse.models.harvest import Labels
 from inhouse.models.routes import RouteChange, Routes
 from inhouse.models.settings import ModelSettings
 from inhouse.models.tasks import TEXT_HARM
-from inhouse.models.types import INHOUSE, Answer, Outcome, Route, TaskInput, UnansweredError
+from inhouse.models.types import (
+    INHOUSE,
+    Answer,
+    Manner,
+    Outcome,
+    Route,
+    TaskInput,
+    UnansweredError,
+)
 from inhouse.store.database import Database
 
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -93,7 +101,9 @@ def test_texts_that_must_not_be_kept_become_no_labels(database: Database, tmp_pa
     async def play() -> None:
         async with Vendor() as vendor:
             world = world_of(database, tmp_path, [deployment(vendor.url)])
-            (answer,) = await world.gateway.ask(TEXT_HARM, inputs_of("spam here"), keep_texts=False)
+            (answer,) = await world.gateway.ask(
+                TEXT_HARM, inputs_of("spam here"), Manner(keep_texts=False)
+            )
             await world.gateway.close()
             assert answer.scores["spam"] == 0.9
             assert _outcomes(world) == ["ok"]

@@ -36,6 +36,7 @@ from inhouse.models.fleet import Fleet, open_fleet
 from inhouse.models.gateway import Gateway
 from inhouse.models.owned.registry import Registry
 from inhouse.models.routes import Routes
+from inhouse.models.types import Manner
 from inhouse.models.vendors import read_vendors
 from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.board import DecisionBoard
@@ -217,12 +218,14 @@ class Services:
     @cached_property
     def judge(self) -> TextJudge:
         """For texts from outside that belong to no post."""
-        return TextJudge(RouteScorer(self.gateway), self._plain_tools)
+        scorer = RouteScorer(self.gateway, Manner(durable=False))
+        return TextJudge(scorer, self._plain_tools)
 
     @cached_property
     def forgetful_judge(self) -> TextJudge:
         """The same for texts that must not be kept."""
-        return TextJudge(RouteScorer(self.gateway, keep_texts=False), self._plain_tools)
+        scorer = RouteScorer(self.gateway, Manner(durable=False, keep_texts=False))
+        return TextJudge(scorer, self._plain_tools)
 
     @contextmanager
     def many_readers(self) -> Iterator[None]:

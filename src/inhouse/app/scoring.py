@@ -1,20 +1,23 @@
 """Which scorer moderation asks: the gateway, or nobody while there is neither vendor nor model."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from inhouse.models.gateway import Gateway
 from inhouse.models.tasks import TEXT_HARM
+from inhouse.models.types import Manner
 from inhouse.moderation.ports import Scores
 from inhouse.moderation.scorer import GatewayScorer, NoModel
+
+_ORDINARY: Final = Manner()
 
 
 class RouteScorer:
     """Asks the gateway as soon as its route names anybody who could answer."""
 
-    def __init__(self, gateway: Gateway, *, keep_texts: bool = True) -> None:
-        """keep_texts: whether they may be kept with what rented models say of them."""
+    def __init__(self, gateway: Gateway, manner: Manner = _ORDINARY) -> None:
         self._gateway = gateway
-        self._models = GatewayScorer(gateway, keep_texts=keep_texts)
+        self._models = GatewayScorer(gateway, manner=manner)
         self._nobody = NoModel()
 
     async def score(self, texts: Sequence[str], refs: Sequence[str]) -> list[Scores | None]:

@@ -1,6 +1,7 @@
 """The one door to every model: who is asked, what it cost, what was learned.
 
-Every request becomes a ledger row before its answer is returned; answers of rented models become
+Every request becomes a ledger row before its answer is returned, or, where the caller cannot wait
+for a disk, within 50 ms and a commit; answers of rented models become
 labels; what an owned and a rented model both said becomes a comparison. The database is written by
 its own thread and read in others: the loop never waits for a disk.
 """
@@ -16,17 +17,28 @@ from inhouse.core.clock import Clock
 from inhouse.core.errors import InputError
 from inhouse.core.ids import new_id
 from inhouse.core.logs import logger
-from inhouse.models.asking import Asker, Call, Patience
+from inhouse.models.asking import Asker, Call, Patience, Stores
 from inhouse.models.comparisons import add_comparisons
 from inhouse.models.fleet import Fleet
+from inhouse.models.keeping import Keeper
 from inhouse.models.records import Question, comparison_of
 from inhouse.models.routes import Routes
 from inhouse.models.routing import Plan, plans
 from inhouse.models.settings import ModelSettings
-from inhouse.models.types import INHOUSE, OWNED, Answer, Route, Task, TaskInput, UnansweredError
+from inhouse.models.types import (
+    INHOUSE,
+    OWNED,
+    Answer,
+    Manner,
+    Route,
+    Task,
+    TaskInput,
+    UnansweredError,
+)
 from inhouse.store.database import Database
 
 _LOG = logger("models")
+_ORDINARY: Final = Manner()
 _ROUTE_AGE_S: Final = 2.0  # how long a route is used before the store is asked again
 
 
@@ -41,7 +53,7 @@ class Gateway:
         settings: ModelSettings,
         patience: Patience | None = None,
     ) -> None:
-        self._database = database
+        self._stores = Stores(database=database, keeper=Keeper(database))
         self._clock = clock
         self._fleet = fleet
         self._settings = settings
@@ -52,11 +64,9 @@ class Gateway:
         self._shadows: set[asyncio.Task[None]] = set()
 
     async def ask(
-        self, task: Task, inputs: Sequence[TaskInput], *, keep_texts: bool = True
+        self, task: Task, inputs: Sequence[TaskInput], manner: Manner = _ORDINARY
     ) -> list[Answer]:
         """An answer for each input, in order. Refs must differ.
-
-        keep_texts: whether the texts may be kept with what rented models say of them.
 
         Raises UnansweredError, which carries the answers there are, where for some input nobody
         answered in time; StoreError where the ledger cannot be written.
@@ -70,9 +80,9 @@ class Gateway:
             task=task,
             at_ms=self._clock.now_ms(),
             texts={given.ref: given.text for given in inputs},
-            keep_texts=keep_texts,
+            manner=manner,
         )
-        call = Call(question, route, self._database)
+        call = Call(question, route, self._stores)
         groups = plans(route, inputs)
         found = await asyncio.gather(
             *(
@@ -124,7 +134,7 @@ class Gateway:
         self, call: Call, name: str, inputs: Sequence[TaskInput], served: Mapping[str, Answer]
     ) -> None:
         """Ask somebody else too, and keep what both said. The caller does not wait for it."""
-        apart = Call(call.question, call.route, self._database)
+        apart = Call(call.question, call.route, self._stores)
         told = await self._asker.once(apart, name, inputs)
         found = [comparison_of(call.question, served[ref], answer) for ref, answer in told.items()]
 

@@ -56,6 +56,14 @@ class TaskInput:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Manner:
+    """How a question is dealt with."""
+
+    keep_texts: bool = True  # whether what rented models say of the texts may become labels
+    durable: bool = True  # whether rows are on disk before the answer is given, else soon after
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
     """What a vendor says a request consumed, in tokens."""
 

@@ -19,13 +19,21 @@ class Places:
     @contextmanager
     def one(self) -> Iterator[None]:
         """A place while it lasts. Raises BusyError where none is free."""
+        self.take()
+        try:
+            yield
+        finally:
+            self.give_back()
+
+    def take(self) -> None:
+        """A place until it is given back. Raises BusyError where none is free."""
         if self._taken >= self._most:
             raise BusyError(
                 f"{self._most} requests are being answered; ask again after the seconds in "
                 "`retry-after`"
             )
         self._taken += 1
-        try:
-            yield
-        finally:
-            self._taken -= 1
+
+    def give_back(self) -> None:
+        """The place is free again."""
+        self._taken -= 1

@@ -15,7 +15,7 @@ from inhouse.api.house import House
 from inhouse.api.lane import Lane
 from inhouse.api.meters import Meters
 from inhouse.api.middleware import Gate, Origins
-from inhouse.api.openai import moderations
+from inhouse.api.openai import calls, moderations
 from inhouse.api.perspective import comments
 from inhouse.api.perspective.types import AnalyzeRequest, SuggestRequest
 from inhouse.api.places import Places
@@ -56,8 +56,10 @@ _ROUTES = (
     insight,
     moderations,
     comments,
+    calls,
     health,
 )
+_FAST = (feed, events, moderations, comments, calls)
 _ABOUT = (
     "A personalised, moderated feed. Send items, users and events; ask for feeds. "
     "Every call needs `Authorization: Bearer inh_…`; `inhouse keys create` makes keys."
@@ -76,7 +78,8 @@ def create_app(services: Services | Hub) -> FastAPI:
     errors.install(app)
     for module in _ROUTES:
         app.include_router(module.router)
-    app.add_middleware(Lane, fast={**feed.FAST, **events.FAST, **moderations.FAST, **comments.FAST})
+    fast = {path: each for module in _FAST for path, each in module.FAST.items()}
+    app.add_middleware(Lane, fast=fast)
     app.add_middleware(Origins, origins=house.origins)
     most_bytes = hub.home.settings.api.most_body_bytes
     app.add_middleware(Gate, most_body_bytes=most_bytes, meters=meters, turns=turns)

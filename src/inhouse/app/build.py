@@ -32,11 +32,14 @@ from inhouse.features.follow import Follower
 from inhouse.features.ports import Logs
 from inhouse.features.state import LiveState
 from inhouse.learning.snapshot import SnapshotStore
+from inhouse.models.asking import Stores
 from inhouse.models.fleet import Fleet, open_fleet
 from inhouse.models.gateway import Gateway
+from inhouse.models.keeping import Keeper
 from inhouse.models.owned.registry import Registry
+from inhouse.models.passing import Passer
 from inhouse.models.routes import Routes
-from inhouse.models.types import Manner
+from inhouse.models.types import Deployment, Manner
 from inhouse.models.vendors import read_vendors
 from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.board import DecisionBoard
@@ -176,18 +179,28 @@ class Services:
         return Registry(self.database, self.settings.folder / "models")
 
     @cached_property
+    def deployments(self) -> list[Deployment]:
+        """The rented models; read from their file once a process."""
+        return read_vendors(Path(self.settings.models.vendors), os.environ)
+
+    @cached_property
     def fleet(self) -> Fleet:
-        deployments = read_vendors(Path(self.settings.models.vendors), os.environ)
-        return open_fleet(deployments, self.registry)
+        return open_fleet(self.deployments, self.registry)
 
     @cached_property
     def gateway(self) -> Gateway:
         return Gateway(self.database, self.clock, self.fleet, self.settings.models)
 
+    @cached_property
+    def passer(self) -> Passer:
+        """For calls of others that are passed on to rented models."""
+        stores = Stores(database=self.database, keeper=Keeper(self.database))
+        return Passer(self.deployments, stores, self.clock, self.settings.models)
+
     @property
-    def asked_gateway(self) -> Gateway | None:
-        """The gateway if anybody asked it: whoever ends its loop has to close it there."""
-        return self.__dict__.get("gateway")
+    def on_the_loop(self) -> list[Gateway | Passer]:
+        """What was asked so far and holds connections: whoever ends the loop closes it there."""
+        return [self.__dict__[name] for name in ("gateway", "passer") if name in self.__dict__]
 
     @cached_property
     def routes(self) -> Routes:

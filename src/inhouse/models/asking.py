@@ -8,19 +8,12 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
+from inhouse.models.breakers import Breakers
 from inhouse.models.fleet import Fleet
 from inhouse.models.keeping import Keeper, Kept, keep_all
 from inhouse.models.ports import Provider
 from inhouse.models.records import Question, answers_of, attempt_of, labels_of
-from inhouse.models.resilience import (
-    Breaker,
-    BreakerPolicy,
-    Failure,
-    RetryPolicy,
-    admit,
-    after,
-    retry_delay_ms,
-)
+from inhouse.models.resilience import BreakerPolicy, Failure, RetryPolicy, retry_delay_ms
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import (
     INHOUSE,
@@ -114,7 +107,7 @@ class Asker:
         self._fleet = fleet
         self._settings = settings
         self._patience = patience
-        self._breakers: dict[str, Breaker] = {}
+        self._breakers = Breakers(patience.breaker)
         self._slots = asyncio.Semaphore(settings.in_flight)
 
     def leave_loop(self) -> None:
@@ -207,10 +200,8 @@ class Asker:
     async def _admitted(self, turn: _Turn) -> bool:
         """Whether the deployment may be asked now. An open breaker is waited for only where there
         is nobody else to ask."""
-        name = turn.deployment.name
         while turn.is_owned or turn.remaining_ms() >= _SHORTEST_MS:
-            breaker = self._breakers.get(name, Breaker())
-            self._breakers[name], wait_ms = admit(self._patience.breaker, breaker, _now_ms())
+            wait_ms = self._breakers.wait_ms(turn.deployment.name)
             if wait_ms == 0:
                 return True
             if turn.has_fallback or wait_ms > turn.remaining_ms():
@@ -236,14 +227,8 @@ class Asker:
 
     def _keep(self, turn: _Turn, answer: ProviderAnswer) -> dict[str, Answer]:
         """Tell the breaker; hand row and labels to the database; return the answers by ref."""
-        name, call = turn.deployment.name, turn.call
-        self._breakers[name] = after(
-            self._patience.breaker,
-            self._breakers.get(name, Breaker()),
-            answer.outcome,
-            answer.retry_after_ms,
-            _now_ms(),
-        )
+        call = turn.call
+        self._breakers.heard(turn.deployment.name, answer.outcome, answer.retry_after_ms)
         attempt = attempt_of(call.question, turn.deployment, turn.role, answer)
         labels = labels_of(call.question, turn.deployment, answer)
         call.keep_row(Kept(attempt=attempt, labels=labels))
@@ -258,7 +243,3 @@ class Asker:
             has_fallback=turn.has_fallback,
         )
         return retry_delay_ms(self._patience.retry, failure, random.random())
-
-
-def _now_ms() -> int:
-    return round(monotonic() * 1000)

@@ -57,7 +57,7 @@ def price_of(deployment: Deployment, answer: ProviderAnswer, at_ms: int) -> Pric
         return Price(cost_usd=Decimal(0), version="local")
     if answer.outcome in _UNBILLED:
         return Price(cost_usd=Decimal(0), version="unbilled")
-    if answer.outcome in ("timeout", "aborted", "refused"):
+    if answer.outcome in ("timeout", "aborted", "refused", "broken") and answer.usage is None:
         return UNPRICED
     # Azure moves what a paid-for capacity cannot take to a deployment at the list's price.
     if deployment.contract is not None and answer.spillover is None:
@@ -78,6 +78,8 @@ def from_pico(pico_usd: int) -> Decimal:
 def _contract_price(contract: ContractPrice, usage: Usage | None) -> Price:
     if usage is None:
         return UNPRICED
+    if usage.tokens_audio_in or usage.tokens_audio_out:
+        return UNPRICED  # a contract names no price for sound
     cached = min(usage.tokens_cached, usage.tokens_in)
     cost = (
         contract.request_usd
@@ -100,6 +102,8 @@ def _list_price(deployment: Deployment, usage: Usage | None, at_ms: int) -> Pric
         input_tokens=given.tokens_in,
         cache_read_tokens=min(given.tokens_cached, given.tokens_in),
         output_tokens=given.tokens_out,
+        **({"input_audio_tokens": given.tokens_audio_in} if given.tokens_audio_in else {}),
+        **({"output_audio_tokens": given.tokens_audio_out} if given.tokens_audio_out else {}),
     )
     when = datetime.fromtimestamp(at_ms / 1000, UTC)
     try:

@@ -223,6 +223,10 @@ ledger = _log(
     Column("outcome", String(32), nullable=False),
     Column("spillover", String(96)),
     Column("simulated", Boolean, nullable=False),
+    Column("key_id", String(32)),
+    Column("tokens_reasoning", BigInteger),
+    Column("tokens_audio_in", BigInteger),
+    Column("tokens_audio_out", BigInteger),
 )
 
 routes = _log(

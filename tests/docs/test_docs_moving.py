@@ -15,10 +15,12 @@ from inhouse.api.openai.categories import CATEGORIES
 from inhouse.api.perspective.attributes import ATTRIBUTES
 from inhouse.app.build import Services
 from inhouse.app.settings import load_settings
+from inhouse.models.vendors import read_vendors
 
 GUIDES = Path(__file__).resolve().parents[2] / "docs" / "guides"
 OPENAI = (GUIDES / "moving-from-openai-moderation.md").read_text("utf-8")
 PERSPECTIVE = (GUIDES / "moving-from-perspective.md").read_text("utf-8")
+GATEWAY = (GUIDES / "gateway.md").read_text("utf-8")
 
 
 @pytest.fixture
@@ -91,3 +93,16 @@ def test_the_guides_tables_are_the_codes() -> None:
     for attribute, names in ATTRIBUTES.items():
         if names and attribute != "PROFANITY":
             assert f"| `{attribute}` | {', '.join(names)} |" in PERSPECTIVE
+
+
+def test_the_gateways_guide_is_a_file_of_vendors(tmp_path: Path) -> None:
+    """Its example is read without a fault, and says who answers what."""
+    (tmp_path / "vendors.toml").write_text(_block(GATEWAY, "toml", "[main]"))
+    keys = {"OPENAI_API_KEY": "a", "AZURE_KEY": "b"}
+    found = read_vendors(tmp_path / "vendors.toml", keys)
+
+    assert {one.name: (one.serves, one.stand_ins) for one in found} == {
+        "main": (("chat",), ("azure",)),
+        "azure": (("chat",), ()),
+        "vectors": (("embeddings",), ()),
+    }

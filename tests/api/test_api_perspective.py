@@ -272,6 +272,20 @@ def test_a_key_in_the_address_is_in_no_log(
     assert secret not in told
 
 
+def test_googles_own_libraries_find_the_calls(client: TestClient) -> None:
+    """The description names the server as it was asked for, and each of its calls is there."""
+    del client.headers["authorization"]
+    told = client.get("/$discovery/rest?version=v1alpha1").json()
+    methods = told["resources"]["comments"]["methods"]
+
+    assert told["rootUrl"] == "http://testserver/"
+    assert set(methods) == {"analyze", "suggestscore"}
+    for method in methods.values():
+        assert client.post(told["rootUrl"] + method["path"], json={}).status_code == 403
+        for role in ("request", "response"):
+            assert method[role]["$ref"] in told["schemas"]
+
+
 def _send(address: str, body: bytes) -> int:
     try:
         with urllib.request.urlopen(urllib.request.Request(address, data=body)) as response:

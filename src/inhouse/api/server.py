@@ -16,7 +16,7 @@ from inhouse.api.lane import Lane
 from inhouse.api.meters import Meters
 from inhouse.api.middleware import Gate, Origins
 from inhouse.api.openai import calls, moderations
-from inhouse.api.perspective import comments
+from inhouse.api.perspective import comments, discovery
 from inhouse.api.perspective.types import AnalyzeRequest, SuggestRequest
 from inhouse.api.places import Places
 from inhouse.api.routes import (
@@ -57,6 +57,7 @@ _ROUTES = (
     moderations,
     comments,
     calls,
+    discovery,
     health,
 )
 _FAST = (feed, events, moderations, comments, calls)

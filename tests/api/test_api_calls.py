@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,22 @@ def test_vendors_failures_are_the_exceptions_it_knows(services: Services) -> Non
     refusal = error_reply(400, code="too_long", param="messages", type="invalid_request_error")
     full = error_reply(429, {"retry-after": "90"})
     _play(services, play, refusal, error_reply(403), error_reply(403), full)
+
+
+def test_a_spent_budget_is_the_exception_it_knows(services: Services) -> None:
+    """The first call fits, the next one does not: no vendor is asked, and the code is theirs."""
+
+    async def play(client: Any, vendor: Any) -> None:
+        services.budgets.set(services.keys.list()[0].key_id, Decimal("0.0007"), "month")
+        asked = {"model": "main", "messages": HELLO, "max_completion_tokens": 1_000}
+        await client.chat.completions.create(**asked)
+        with pytest.raises(openai.RateLimitError, match=r"left of 0\.0007 a month") as spent:
+            await client.chat.completions.create(**asked)
+
+        assert (spent.value.code, spent.value.type) == ("insufficient_quota",) * 2
+        assert len(vendor.asked) == 1
+
+    _play(services, play, chat_reply("hi", **_WHOLE))
 
 
 def test_a_call_needs_a_key_a_body_and_a_place(

@@ -33,6 +33,7 @@ from inhouse.features.ports import Logs
 from inhouse.features.state import LiveState
 from inhouse.learning.snapshot import SnapshotStore
 from inhouse.models.asking import Stores
+from inhouse.models.budgets import Budgets
 from inhouse.models.fleet import Fleet, open_fleet
 from inhouse.models.gateway import Gateway
 from inhouse.models.keeping import Keeper
@@ -196,6 +197,10 @@ class Services:
         """For calls of others that are passed on to rented models."""
         stores = Stores(database=self.database, keeper=Keeper(self.database))
         return Passer(self.deployments, stores, self.clock, self.settings.models)
+
+    @cached_property
+    def budgets(self) -> Budgets:
+        return Budgets(self.database, SystemClock())
 
     @property
     def on_the_loop(self) -> list[Gateway | Passer]:

@@ -7,6 +7,7 @@ InhouseError
 │   └── SettingError      a setting or a policy file is wrong; all faults are listed
 ├── AccessError           no key, a wrong key, or a scope is missing (HTTP 401 or 403)
 ├── BusyError             too many ask at once; come back later (HTTP 429)
+│   └── SpentError        a key's budget does not allow the call (HTTP 429)
 ├── StoreError            the database or the data folder refused (HTTP 503)
 ├── WorkError             a piece of work handed to an executor failed; names which
 ├── SnapshotError         a model snapshot is missing, torn or of the wrong shape
@@ -54,6 +55,10 @@ class BusyError(InhouseError):
     def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class SpentError(BusyError):
+    """A key's budget does not allow the call."""
 
 
 class StoreError(InhouseError):

@@ -17,12 +17,13 @@ from typing import Final, Generic, TypeVar
 
 import aiohttp
 
-from inhouse.core.clock import Clock
-from inhouse.core.errors import BusyError, UnknownError, VendorError
+from inhouse.core.clock import Clock, SystemClock
+from inhouse.core.errors import BusyError, InputError, UnknownError, VendorError
 from inhouse.core.ids import new_id
 from inhouse.core.logs import logger
 from inhouse.models.asking import Patience, Stores
 from inhouse.models.breakers import Breakers
+from inhouse.models.budgets import Budgets, Hold
 from inhouse.models.keeping import Kept
 from inhouse.models.prices import price_of
 from inhouse.models.providers.azure import spillover_of
@@ -31,7 +32,15 @@ from inhouse.models.providers.transport import HttpResponse, HttpStream, Transpo
 from inhouse.models.providers.wire import Reading, failure_of
 from inhouse.models.resilience import Failure, retry_delay_ms
 from inhouse.models.settings import ModelSettings
-from inhouse.models.types import Attempt, Deployment, Outcome, ProviderAnswer, Role, Service
+from inhouse.models.types import (
+    Attempt,
+    Deployment,
+    Outcome,
+    ProviderAnswer,
+    Role,
+    Service,
+    Usage,
+)
 
 _SHORTEST_MS: Final = 20  # with less time left nobody is asked
 _FINAL: Final[frozenset[Outcome]] = frozenset(("ok", "content_filter", "refused"))
@@ -49,6 +58,7 @@ class Passage:
     role: Role
     started: float  # on the monotonic clock, in seconds
     timeout_ms: int
+    hold: Hold | None = None  # money set aside for it; None where the key has no budget
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +90,7 @@ class Passer:
         settings: ModelSettings,
         patience: Patience | None = None,
     ) -> None:
+        self._budgets = Budgets(stores.database, SystemClock())
         self._deployments = {one.name: one for one in deployments}
         self._stores = stores
         self._clock = clock
@@ -95,8 +106,8 @@ class Passer:
     async def ask(self, call: Passed) -> Body:
         """The answer of the first deployment that has one, or that says the call is wrong.
 
-        Raises UnknownError where the model is not known, BusyError where vendors are full,
-        VendorError where nobody answered.
+        Raises UnknownError where the model is not known, SpentError where the key's budget does not
+        allow it, BusyError where vendors are full, VendorError where nobody answered.
         """
         sent = await self._in_turn(call, self._whole)
         return sent.payload
@@ -161,8 +172,9 @@ class Passer:
         attempts, sent = 0, None
         while await self._admitted(first.deployment.name, until, has_fallback=has_fallback):
             attempts += 1
+            hold = await self._hold(first)
             timeout_ms = min(self._settings.timeout_ms, _left_ms(until))
-            sent = await send(replace(first, started=monotonic(), timeout_ms=timeout_ms))
+            sent = await send(replace(first, started=monotonic(), timeout_ms=timeout_ms, hold=hold))
             failure = Failure(
                 outcome=sent.reading.outcome,
                 attempts=attempts,
@@ -175,6 +187,25 @@ class Passer:
                 break
             await asyncio.sleep(delay_ms / 1000)
         return sent
+
+    async def _hold(self, passage: Passage) -> Hold | None:
+        """Set aside the most an attempt can cost, where the key has a budget."""
+        call, deployment = passage.call, passage.deployment
+        if not await self._budgets.bounds(call.key_id):
+            return None
+        most_out = call.most_tokens_out
+        usage = Usage(
+            tokens_in=call.most_tokens_in,
+            tokens_out=self._settings.reserve_tokens_out if most_out is None else most_out,
+        )
+        most = _row(passage, Reading(outcome="ok", usage=usage), self._clock.now_ms()).cost_usd
+        if most is None:
+            raise InputError(
+                f"the price of {deployment.name} is not known, so a key with a budget cannot call "
+                "it; give it a contract in vendors.toml",
+                field="model",
+            )
+        return await self._budgets.hold(call.key_id, most)
 
     async def _admitted(self, name: str, until: float, *, has_fallback: bool) -> bool:
         while _left_ms(until) >= _SHORTEST_MS:
@@ -240,6 +271,8 @@ class Passer:
                 "model_attempt_failed", deployment=deployment.name, outcome=reading.outcome
             )
         row = _row(passage, reading, self._clock.now_ms())
+        if passage.hold is not None:
+            self._budgets.settle(passage.hold, row.cost_usd)
         waiting = self._stores.keeper.keep(Kept(attempt=row))
         if waiting is not None:
             await asyncio.shield(asyncio.wrap_future(waiting))

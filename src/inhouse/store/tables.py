@@ -297,6 +297,18 @@ api_keys = Table(
     Column("revoked_ms", BigInteger),
 )
 
+# What API keys may spend on calls that are passed on; money as in the ledger.
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("key_id", String(32), ForeignKey("api_keys.key_id"), primary_key=True),
+    Column("limit_pico_usd", BigInteger, nullable=False),
+    Column("period", String(8), nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("spent_pico_usd", BigInteger, nullable=False),
+    Column("held_pico_usd", BigInteger, nullable=False),
+)
+
 # Long work that resumes: imports, re-scans.
 jobs = Table(
     "jobs",

@@ -31,6 +31,9 @@ _PATHS: Final[Mapping[str, tuple[str, ...]]] = {
 _BODY: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STREAM_OPTIONS: Final = msgspec.Raw(b'{"include_usage":true}')
 _MOST_EVENT_BYTES: Final = 4 * 1024 * 1024
+# What stands elsewhere may be many tokens: a large picture is 37,000 to the model that counts most.
+_REFERENCES: Final = (b'"image_url"', b'"file_id"')
+_PER_REFERENCE: Final = 40_000
 DONE: Final = b"data: [DONE]"
 
 
@@ -40,6 +43,9 @@ class _Options(msgspec.Struct):
 
 class _Head(msgspec.Struct):
     model: str
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    n: int | None = None
     stream: bool | None = None
     stream_options: _Options | None = None
 
@@ -54,6 +60,8 @@ class Passed:
     stream: bool  # whether the answer is to come in pieces
     wants_usage: bool  # whether the caller asked for the usage at the end of a stream
     key_id: str  # whose call it is
+    most_tokens_in: int  # that it can come to: no token is less than a byte
+    most_tokens_out: int | None  # that it asks for; None where it names no most
 
 
 def read_call(service: Service, body: bytes, key_id: str) -> Passed:
@@ -70,7 +78,16 @@ def read_call(service: Service, body: bytes, key_id: str) -> Passed:
         stream=bool(head.stream) and service == "chat",
         wants_usage=head.stream_options is not None and head.stream_options.include_usage,
         key_id=key_id,
+        most_tokens_in=len(body) + _PER_REFERENCE * sum(map(body.count, _REFERENCES)),
+        most_tokens_out=_most_out(service, head),
     )
+
+
+def _most_out(service: Service, head: _Head) -> int | None:
+    if service == "embeddings":
+        return 0
+    most = head.max_completion_tokens or head.max_tokens
+    return None if most is None or most < 1 else most * max(1, head.n or 1)
 
 
 def request_to(deployment: Deployment, call: Passed) -> HttpRequest:

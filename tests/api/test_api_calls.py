@@ -3,6 +3,9 @@ runs, with a vendor of the tests behind it."""
 
 import asyncio
 import json
+import os
+import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -17,7 +20,8 @@ from starlette.testclient import TestClient
 from tests.api.wire_world import running
 from tests.models.models_vendor import Reply, Vendor, chat_reply, error_reply, stream_reply
 
-from inhouse.app.build import Services
+from inhouse.app.build import Services, open_services
+from inhouse.app.settings import load_settings
 from inhouse.models.ledger import Ledger
 
 HELLO: Any = [{"role": "user", "content": "hello"}]
@@ -257,3 +261,57 @@ def test_a_call_needs_a_key_a_body_and_a_place(
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "missing_scope")
     assert (full.status_code, full.json()["error"]["code"]) == (429, "rate_limit_exceeded")
     assert places._taken == 0
+
+
+@pytest.mark.slow
+def test_no_row_is_lost_when_the_server_is_told_to_stop(tmp_path: Path) -> None:
+    """Forty calls from ten callers, answered in moments; SIGTERM at once: forty rows are there."""
+    port = _free_port()
+    environment = {
+        "INHOUSE_STORE_FOLDER": str(tmp_path / "data"),
+        "INHOUSE_MODELS_VENDORS": str(tmp_path / "vendors.toml"),
+        "INHOUSE_API_PORT": str(port),
+    }
+    settings = load_settings(environment, tmp_path / "none.toml")
+    with open_services(settings) as services:
+        _, secret = services.keys.create("app", ["models"])
+
+    async def play() -> None:
+        async with Vendor(*[chat_reply("hi", **_WHOLE)] * 40) as vendor:
+            (tmp_path / "vendors.toml").write_text(_VENDORS.format(url=vendor.url))
+            server = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "inhouse.api", env={**os.environ, **environment}
+            )
+            async with openai.AsyncOpenAI(
+                base_url=f"http://127.0.0.1:{port}/openai/v1", api_key=secret, max_retries=0
+            ) as client:
+                while not await _is_up(client):
+                    assert server.returncode is None
+                    await asyncio.sleep(0.1)
+
+                async def caller() -> None:
+                    for _ in range(4):
+                        await client.chat.completions.create(model="main", messages=HELLO)
+
+                await asyncio.gather(*(caller() for _ in range(10)))
+                server.terminate()
+                await asyncio.wait_for(server.wait(), 60)
+
+    asyncio.run(play())
+    with open_services(settings) as services:
+        assert _rows(services) == [("chat", "main", "ok")] * 40
+
+
+async def _is_up(client: openai.AsyncOpenAI) -> bool:
+    try:
+        await client.models.list()
+    except openai.APIConnectionError:
+        return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -72,7 +72,7 @@ def make_key(folder: Path) -> str:
     """A key with every scope in that folder's database."""
     settings = load_settings({"INHOUSE_STORE_FOLDER": str(folder)}, folder / "none.toml")
     with open_services(settings) as services:
-        return services.keys.create("benchmark", ["items", "users", "events", "feed"])[1]
+        return services.keys.create("benchmark", ["items", "users", "events", "feed", "models"])[1]
 
 
 @contextmanager

@@ -65,6 +65,18 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
     assert found.stdout.strip() == "[]"
 
 
+def test_a_key_gets_a_budget_and_loses_it() -> None:
+    """Set, shown, raised and ended by its id; what is no amount or period is refused."""
+    made = _json("keys", "create", "my app", "--scope", "models")
+    _call("keys", "budget", made["key_id"], "--usd", "20.50", "--every", "day")
+    (shown,) = _json("keys", "budgets")
+    _call("keys", "budget", made["key_id"], "--usd", "none")
+
+    assert (shown["key_id"], Decimal(shown["limit_usd"])) == (made["key_id"], Decimal("20.50"))
+    assert (shown["period"], Decimal(shown["spent_usd"])) == ("day", 0)
+    assert _json("keys", "budgets") == []
+
+
 def test_a_key_is_made_listed_and_revoked() -> None:
     """The secret is printed once; the list never has it; a revoked key says so."""
     made = _json("keys", "create", "my app", "--scope", "events")
@@ -328,6 +340,9 @@ def test_an_experiment_is_started_read_and_stopped(folder: Path) -> None:
         (("models", "list", "poetry"), "no task is called 'poetry'"),
         (("import", "reddit", "ghost.parquet"), "ghost.parquet"),
         (("keys", "create", "x", "--scope", "fly"), "scopes: got fly"),
+        (("keys", "budget", "k", "--usd", "much"), "usd: got 'much', expected an amount"),
+        (("keys", "budget", "k", "--usd", "1", "--every", "hour"), "every: got 'hour'"),
+        (("keys", "budget", "k", "--usd", "1"), "no key 'k'"),
         (("evaluate", "--sequences", "x.txt"), "--sequences needs --model"),
         (("evaluate", "--sequences", "x", "--model", "y", "--events", "z"), "give one of them"),
         (("evaluate", "--events", "z", "--target", "all"), "expected one of last, random"),

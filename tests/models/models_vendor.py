@@ -43,6 +43,9 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     delay_s: float = 0.0
+    pieces: Sequence[bytes] = ()  # of a stream, instead of a body
+    pause_s: float = 0.0  # before each piece but the first
+    cut: bool = False  # whether the connection is cut behind the last piece
 
 
 def scores_for(text: str) -> dict[str, float]:
@@ -79,6 +82,22 @@ def good_moderations(request: Mapping[str, Any]) -> Reply:
     return Reply(body=json.dumps({"id": "modr-1", "results": results}).encode())
 
 
+def stream_reply(*words: str, usage: Mapping[str, Any] | None = USAGE, **more: Any) -> Reply:
+    """A chat answer in pieces, a word each, then the usage and the end."""
+    chunks = [{"choices": [{"index": 0, "delta": {"content": word}}]} for word in words]
+    events = [_event(json.dumps(_CHUNK | chunk)) for chunk in chunks]
+    if usage is not None:
+        events.append(_event(json.dumps(_CHUNK | {"choices": [], "usage": usage})))
+    return Reply(pieces=(*events, _event("[DONE]")), **more)
+
+
+_CHUNK = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini"}
+
+
+def _event(data: str) -> bytes:
+    return f"data: {data}\n\n".encode()
+
+
 def error_reply(status: int, headers: Mapping[str, str] | None = None, **error: Any) -> Reply:
     """A vendor's error."""
     body = json.dumps({"error": {"message": "no", **error}}).encode()
@@ -110,6 +129,8 @@ class Vendor:
         self.headers: list[Mapping[str, str]] = []
         self.paths: list[str] = []
         self.arrived = asyncio.Event()
+        self.sent = 0  # pieces of streams
+        self.left = asyncio.Event()  # a caller went away in the middle of a stream
         app = web.Application()
         app.router.add_post("/{path:.*}", self._serve)
         self._server = TestServer(app)
@@ -130,7 +151,7 @@ class Vendor:
     def url(self) -> str:
         return str(self._server.make_url("/v1"))
 
-    async def _serve(self, request: web.Request) -> web.Response:
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
         self.asked.append(asked)
         self.headers.append(dict(request.headers))
@@ -142,7 +163,24 @@ class Vendor:
         elif callable(reply):
             reply = reply(asked)
         await asyncio.sleep(reply.delay_s)
+        if reply.pieces:
+            return await self._stream(request, reply)
         return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
+
+    async def _stream(self, request: web.Request, reply: Reply) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        try:
+            for number, piece in enumerate(reply.pieces):
+                await asyncio.sleep(reply.pause_s if number else 0)
+                await response.write(piece)
+                self.sent += 1
+        except (ConnectionError, asyncio.CancelledError):
+            self.left.set()
+            raise
+        if reply.cut and request.transport is not None:
+            request.transport.abort()
+        return response
 
 
 def deployment(url: str, name: str = "main", **more: Any) -> Deployment:

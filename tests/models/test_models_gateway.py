@@ -33,7 +33,15 @@ from inhouse.models.harvest import Labels
 from inhouse.models.routes import RouteChange, Routes
 from inhouse.models.settings import ModelSettings
 from inhouse.models.tasks import TEXT_HARM
-from inhouse.models.types import INHOUSE, Answer, Outcome, Route, TaskInput, UnansweredError
+from inhouse.models.types import (
+    INHOUSE,
+    Answer,
+    Manner,
+    Outcome,
+    Route,
+    TaskInput,
+    UnansweredError,
+)
 from inhouse.store.database import Database
 
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -85,6 +93,23 @@ def test_an_answer_its_row_and_its_labels(database: Database, tmp_path: Path) ->
     assert {("openai/openai/gpt-4o-mini", "test terms", NOW_MS)} == {
         (label.source, label.terms, label.at_ms) for label in labels
     }
+
+
+def test_texts_that_must_not_be_kept_become_no_labels(database: Database, tmp_path: Path) -> None:
+    """The call is answered and has its row as ever; what was said of the text is in no table."""
+
+    async def play() -> None:
+        async with Vendor() as vendor:
+            world = world_of(database, tmp_path, [deployment(vendor.url)])
+            (answer,) = await world.gateway.ask(
+                TEXT_HARM, inputs_of("spam here"), Manner(keep_texts=False)
+            )
+            await world.gateway.close()
+            assert answer.scores["spam"] == 0.9
+            assert _outcomes(world) == ["ok"]
+
+    asyncio.run(play())
+    assert Labels(database).latest("text_harm", 10) == []
 
 
 def test_many_texts_are_cut_into_requests(database: Database, tmp_path: Path) -> None:

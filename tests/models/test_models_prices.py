@@ -1,7 +1,10 @@
 """Money: exact, from a named source, or unknown."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
+from genai_prices import Usage as ListUsage
+from genai_prices import calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 from models_vendor import NOW_MS, deployment
@@ -122,3 +125,42 @@ def test_contract_prices_are_exact(fresh: int, cached: int, out: int, rate: Deci
     assert expected == price.cost_usd
     assert price.cost_usd is not None
     assert expected == from_pico(to_pico(price.cost_usd))
+
+
+@given(
+    st.sampled_from(
+        [
+            "openai/gpt-4o-mini",
+            "google/gemini-2.5-pro",
+            "openai/gpt-4o",
+            "anthropic/claude-sonnet-4-5",
+        ]
+    ),
+    st.integers(0, 400_000),
+    st.integers(0, 400_000),
+    st.integers(0, 20_000),
+)
+def test_our_arithmetic_is_the_lists(name: str, fresh: int, cached: int, out: int) -> None:
+    """What is worked out from a remembered entry is what the list's own package works out, steps in
+    the price of long prompts included."""
+    provider, _, model = name.partition("/")
+    when = datetime.fromtimestamp(NOW_MS / 1_000, UTC)
+    counts = ListUsage(input_tokens=fresh + cached, cache_read_tokens=cached, output_tokens=out)
+    theirs = calc_price(counts, model, provider_id=provider, genai_request_timestamp=when)
+    used = Usage(tokens_in=fresh + cached, tokens_cached=cached, tokens_out=out)
+    ours = price_of(deployment("http://v", price_as=name), _answer(used), NOW_MS)
+
+    assert ours.cost_usd == theirs.total_price.quantize(Decimal("1e-12"))
+
+
+def test_sound_has_its_own_price() -> None:
+    """400 words at 2.5 and 600 of sound at 32, 60 and 40 said at 10 and 64 dollars a million; where
+    list or contract name no price for sound, the cost is unknown."""
+    heard = Usage(tokens_in=1_000, tokens_audio_in=600, tokens_out=100, tokens_audio_out=40)
+    listed = deployment("http://v", price_as="openai/gpt-audio")
+    unlisted = deployment("http://v", price_as="openai/gpt-4o-audio-preview")
+    under_contract = deployment("http://v", contract=CONTRACT)
+
+    assert price_of(listed, _answer(heard), NOW_MS).cost_usd == Decimal("0.02336")
+    assert price_of(unlisted, _answer(heard), NOW_MS) == UNPRICED
+    assert price_of(under_contract, _answer(heard), NOW_MS) == UNPRICED

@@ -96,6 +96,8 @@ batch = 0
 key_env = "NOT_SET"
 speed = 3
 harvest = "yes"
+serves = ["chat", "poems"]
+stand_ins = ["main", "nobody", 3]
 [main.contract]
 in_usd_per_mtok = 0.1
 out_usd_per_mtok = "-1"
@@ -115,13 +117,18 @@ day_usd = "1"
         "main.batch: got 0, expected 1 to 256",
         "main.key_env: got 'NOT_SET', expected the name of an environment variable that is set",
         "main.speed: got 3, expected no such setting; known are dialect, url, model, host, owner, "
-        "key_env, api_version, omit, batch, price_as, contract, labels, terms, harvest, simulated",
+        "key_env, api_version, omit, batch, price_as, contract, labels, serves, stand_ins, terms, "
+        "harvest, simulated",
         "main.harvest: got 'yes', expected a value of type bool",
+        "main.serves: got ['chat', 'poems'], expected some of scores, chat, embeddings",
+        "main.stand_ins: got ['main', 'nobody', 3], expected a list of names",
         "main.contract.cached_usd_per_mtok: got 'nothing', expected an amount such as \"0.15\"",
         'main.contract.in_usd_per_mtok: got 0.1, expected an amount as a text, such as "0.15"',
         "main.contract.out_usd_per_mtok: got '-1', expected an amount as a text, such as \"0.15\"",
         "main.contract.day_usd: got '1', expected one of in_usd_per_mtok, cached_usd_per_mtok, "
         "out_usd_per_mtok, request_usd",
+        "main.stand_ins: got 'main', expected names of other tables of this file",
+        "main.stand_ins: got 'nobody', expected names of other tables of this file",
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from inhouse.catalog.types import post_text
 from inhouse.core.errors import SettingError, VendorError
 from inhouse.models.gateway import Gateway
-from inhouse.models.types import Answer, Task, TaskInput, UnansweredError
+from inhouse.models.types import Answer, Manner, Task, TaskInput, UnansweredError
 from inhouse.moderation.ports import Scores
 from inhouse.moderation.scorer import GatewayScorer
 from inhouse.moderation.settings import ModerationSettings
@@ -71,7 +71,7 @@ def test_a_hit_is_placed_in_the_title_or_the_text(
 class FakeGateway:
     """Answers texts with a figure; `none` gets no answer."""
 
-    async def ask(self, task: Task, inputs: Sequence[TaskInput]) -> list[Answer]:
+    async def ask(self, task: Task, inputs: Sequence[TaskInput], manner: Manner) -> list[Answer]:
         answered = [_answer(given) for given in inputs if given.text != "none"]
         missing = [given.ref for given in inputs if given.text == "none"]
         if missing:

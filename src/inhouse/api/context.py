@@ -10,6 +10,7 @@ from fastapi import Request
 from inhouse.api.house import House
 from inhouse.api.meters import Meters
 from inhouse.api.middleware import GIVE_BACK
+from inhouse.api.places import Places
 from inhouse.api.turns import Turns
 from inhouse.app.build import Services
 from inhouse.app.hub import log_as
@@ -25,6 +26,7 @@ class Context:
     house: House
     meters: Meters
     turns: Turns  # for making pages
+    places: Places  # for asking models
 
 
 def context_of(request: Request) -> Context:
@@ -65,13 +67,22 @@ def needs(scope: str) -> Callable[[Request], Awaitable[ApiKey]]:
     return check
 
 
+def bearer_of(request: Request) -> str | None:
+    """The key in the header `authorization`, or None."""
+    kind, _, secret = request.headers.get("authorization", "").partition(" ")
+    return secret.strip() if kind.lower() == "bearer" else None
+
+
 async def admit(request: Request, scope: str) -> ApiKey:
     """Check the key, and put the parts of its community where `services_of` finds them.
 
     Raises AccessError where the key is unknown or lacks the scope.
     """
-    kind, _, secret = request.headers.get("authorization", "").partition(" ")
-    given = secret.strip() if kind.lower() == "bearer" else None
+    return await admit_key(request, bearer_of(request), scope)
+
+
+async def admit_key(request: Request, given: str | None, scope: str) -> ApiKey:
+    """`admit` for a key that was sent in another place."""
     house = context_of(request).house
     served = house.of_key(given)
     log_as(served.services)

@@ -1,4 +1,4 @@
-"""From the exception tree to HTTP: status, code and one documented shape."""
+"""From the exception tree to HTTP: status and code, in our shape or in that of the format asked."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -7,13 +7,16 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from inhouse.api.wire import ErrorBody, ErrorFacts, answer
+from inhouse.api.shapes import RETRY_AFTER, error_answer
+from inhouse.api.wire import ErrorFacts
 from inhouse.core.errors import (
     AccessError,
+    BusyError,
     ConflictError,
     InhouseError,
     InputError,
     SettingError,
+    SpentError,
     StoreError,
     UnknownError,
     VendorError,
@@ -26,6 +29,8 @@ _TABLE: Final[tuple[tuple[type[InhouseError], int, str], ...]] = (
     (ConflictError, 409, "conflict"),
     (SettingError, 400, "bad_setting"),
     (InputError, 400, "bad_request"),
+    (SpentError, 429, "over_budget"),
+    (BusyError, 429, "busy"),
     (StoreError, 503, "store_refused"),
     (VendorError, 502, "vendor_failed"),
     (InhouseError, 500, "internal"),
@@ -35,19 +40,11 @@ _LOG: Final = logger("api")
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of the app answer in the one shape."""
+    """Make every error of the app answer in the shape of its path."""
     app.add_exception_handler(InhouseError, _inhouse)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
-
-
-def error_answer(status: int, facts: ErrorFacts) -> Response:
-    """An error's response."""
-    response = answer(ErrorBody(error=facts), status)
-    if status == 401:
-        response.headers["www-authenticate"] = "Bearer"
-    return response
 
 
 def request_id(request: Request) -> str | None:
@@ -66,8 +63,16 @@ def answer_to(request: Request, error: InhouseError) -> Response:
         _LOG.error(
             "request_failed", code=code, kind=type(error).__name__, request_id=request_id(request)
         )
-    facts = ErrorFacts(code=code, message=str(error), request_id=request_id(request))
-    return error_answer(status, facts)
+    facts = ErrorFacts(
+        code=code,
+        message=str(error),
+        field=error.field if isinstance(error, InputError) else None,
+        request_id=request_id(request),
+    )
+    response = error_answer(request.url.path, status, facts)
+    if isinstance(error, BusyError):
+        response.headers[RETRY_AFTER] = str(error.retry_after_s)
+    return response
 
 
 async def _inhouse(request: Request, error: Exception) -> Response:
@@ -89,7 +94,7 @@ async def _validation(request: Request, error: Exception) -> Response:
         expected=expected,
         request_id=request_id(request),
     )
-    return error_answer(400, facts)
+    return error_answer(request.url.path, 400, facts)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -102,7 +107,7 @@ async def _http(request: Request, error: Exception) -> Response:
         message=message,
         request_id=request_id(request),
     )
-    return error_answer(error.status_code, facts)
+    return error_answer(request.url.path, error.status_code, facts)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
@@ -114,7 +119,7 @@ async def _unexpected(request: Request, error: Exception) -> Response:
         message="something broke on our side; the log has it under this request id",
         request_id=request_id(request),
     )
-    return error_answer(500, facts)
+    return error_answer(request.url.path, 500, facts)
 
 
 Next = Callable[[Request], Awaitable[Response]]

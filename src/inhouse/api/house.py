@@ -50,6 +50,8 @@ class Served:
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
+        for part in self.services.on_the_loop:
+            await part.close()
         await asyncio.to_thread(self.services.close)
 
     async def _follow(self) -> None:

@@ -62,6 +62,7 @@ class Meters:
             registry=self.registry,
         )
         # Finding a number by its labels takes longer than counting; of these there are few.
+        self._request = cache(self._requests.labels)
         self._stage, self._source = cache(self._stages.labels), cache(self._served.labels)
         self._page = cache(self._pages.labels)
         self._state = Gauge(
@@ -70,7 +71,7 @@ class Meters:
 
     def request(self, method: str, path: str, status: int, seconds: float) -> None:
         """One request answered."""
-        self._requests.labels(method, path, str(status)).observe(seconds)
+        self._request(method, path, str(status)).observe(seconds)
 
     def events(self, *, stored: int, repeated: int, rejected: int) -> None:
         """One batch dealt with."""

@@ -12,10 +12,12 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inhouse.api.meters import Meters
+from inhouse.api.shapes import RETRY_AFTER, error_answer
 from inhouse.api.turns import Turns
-from inhouse.api.wire import ErrorBody, ErrorFacts, answer
+from inhouse.api.wire import ErrorFacts
 from inhouse.core.ids import is_valid_id, new_id
 
+_HEADERS_LET_IN: Final = ("authorization", "content-type", "x-goog-api-key")
 GIVE_BACK: Final = "give_back"  # in a request's state: what gives its turn to the next one
 
 
@@ -27,9 +29,7 @@ class Origins(CORSMiddleware):
     """Lets in the browser apps of every community that is served, as they come and go."""
 
     def __init__(self, app: ASGIApp, origins: Callable[[], set[str]]) -> None:
-        super().__init__(
-            app, allow_methods=["GET", "POST"], allow_headers=["authorization", "content-type"]
-        )
+        super().__init__(app, allow_methods=["GET", "POST"], allow_headers=_HEADERS_LET_IN)
         self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,8 +111,8 @@ class Gate:
             "ask again after the seconds in `retry-after`",
             request_id=scope["state"]["request_id"],
         )
-        refusal = answer(ErrorBody(error=facts), 503)
-        refusal.headers["retry-after"] = str(retry_after_s)
+        refusal = error_answer(scope["path"], 503, facts)
+        refusal.headers[RETRY_AFTER] = str(retry_after_s)
         await refusal(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,7 +122,7 @@ class Gate:
             expected=f"at most {self._most} bytes",
             request_id=scope["state"]["request_id"],
         )
-        await answer(ErrorBody(error=facts), 413)(scope, receive, send)
+        await error_answer(scope["path"], 413, facts)(scope, receive, send)
 
 
 _PAGES: Final = "/v1/feed/"

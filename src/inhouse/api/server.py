@@ -15,6 +15,10 @@ from inhouse.api.house import House
 from inhouse.api.lane import Lane
 from inhouse.api.meters import Meters
 from inhouse.api.middleware import Gate, Origins
+from inhouse.api.openai import calls, moderations
+from inhouse.api.perspective import comments, discovery
+from inhouse.api.perspective.types import AnalyzeRequest, SuggestRequest
+from inhouse.api.places import Places
 from inhouse.api.routes import (
     appeals,
     banks,
@@ -62,8 +66,13 @@ _ROUTES = (
     experiments,
     rules,
     insight,
+    moderations,
+    comments,
+    calls,
+    discovery,
     health,
 )
+_FAST = (feed, events, moderations, comments, calls)
 _ABOUT = (
     "A personalised, moderated feed. Send items, users and events; ask for feeds. "
     "Every call needs `Authorization: Bearer inh_…`; `inhouse keys create` makes keys."
@@ -77,11 +86,13 @@ def create_app(services: Services | Hub) -> FastAPI:
     meters, house = Meters(), House(hub)
     app = FastAPI(title="inhouse", version=__version__, description=_ABOUT, lifespan=_lifespan)
     turns = Turns(Shedder(hub.home.settings.api.feed_wait_ms / 1_000, time.perf_counter))
-    app.state.context = Context(house=house, meters=meters, turns=turns)
+    places = Places(hub.home.settings.api.most_asking)
+    app.state.context = Context(house=house, meters=meters, turns=turns, places=places)
     errors.install(app)
     for module in _ROUTES:
         app.include_router(module.router)
-    app.add_middleware(Lane, fast={**feed.FAST, **events.FAST})
+    fast = {path: each for module in _FAST for path, each in module.FAST.items()}
+    app.add_middleware(Lane, fast=fast)
     app.add_middleware(Origins, origins=house.origins)
     most_bytes = hub.home.settings.api.most_body_bytes
     app.add_middleware(Gate, most_body_bytes=most_bytes, meters=meters, turns=turns)
@@ -96,7 +107,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        bodies = (items.ItemsBody, users.UsersBody, events.EventsBody)
+        bodies = (
+            items.ItemsBody,
+            users.UsersBody,
+            events.EventsBody,
+            moderations.Asked,
+            AnalyzeRequest,
+            SuggestRequest,
+        )
         for name, schema in definitions(bodies).items():
             schemas.setdefault(name, schema)
         document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}

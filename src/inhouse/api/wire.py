@@ -51,6 +51,7 @@ _MEANINGS: Final = {
     404: "no such thing",
     409: "its state forbids this",
     413: "the body is too large",
+    429: "too many ask at once; `retry-after` says when to come back",
     503: "the store refused, or too many ask at once; nothing was half-written, try again",
 }
 

@@ -34,14 +34,20 @@ from inhouse.features.follow import Follower
 from inhouse.features.ports import Logs
 from inhouse.features.state import LiveState
 from inhouse.learning.snapshot import SnapshotStore
+from inhouse.models.asking import Stores
+from inhouse.models.budgets import Budgets
 from inhouse.models.fleet import Fleet, open_fleet
 from inhouse.models.gateway import Gateway
+from inhouse.models.keeping import Keeper
 from inhouse.models.owned.registry import Registry
+from inhouse.models.passing import Passer
 from inhouse.models.routes import Routes
+from inhouse.models.types import Deployment, Manner
 from inhouse.models.vendors import read_vendors
 from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.audit import Audit
 from inhouse.moderation.board import DecisionBoard
+from inhouse.moderation.judge import TextJudge
 from inhouse.moderation.media.banks import HashBanks
 from inhouse.moderation.media.known import KnownHashes
 from inhouse.moderation.media.reading import FetchingReader, Judging, MediaReading
@@ -60,7 +66,6 @@ from inhouse.moderation.reviewing.context import CaseContext, ContextReader, Ear
 from inhouse.moderation.reviewing.gold import Gold
 from inhouse.moderation.reviewing.reviewers import Reviewers
 from inhouse.moderation.scan import Moderator
-from inhouse.moderation.scorer import GatewayScorer
 from inhouse.moderation.sealed import SealedItems
 from inhouse.moderation.statements.book import Statements
 from inhouse.moderation.strikes import Strikes
@@ -197,13 +202,32 @@ class Services:
         return Registry(self.database, self.settings.folder / "models")
 
     @cached_property
+    def deployments(self) -> list[Deployment]:
+        """The rented models; read from their file once a process."""
+        return read_vendors(Path(self.settings.models.vendors), os.environ)
+
+    @cached_property
     def fleet(self) -> Fleet:
-        deployments = read_vendors(Path(self.settings.models.vendors), os.environ)
-        return open_fleet(deployments, self.registry)
+        return open_fleet(self.deployments, self.registry)
 
     @cached_property
     def gateway(self) -> Gateway:
         return Gateway(self.database, self.clock, self.fleet, self.settings.models)
+
+    @cached_property
+    def passer(self) -> Passer:
+        """For calls of others that are passed on to rented models."""
+        stores = Stores(database=self.database, keeper=Keeper(self.database))
+        return Passer(self.deployments, stores, self.clock, self.settings.models)
+
+    @cached_property
+    def budgets(self) -> Budgets:
+        return Budgets(self.database, SystemClock())
+
+    @property
+    def on_the_loop(self) -> list[Gateway | Passer]:
+        """What was asked so far and holds connections: whoever ends the loop closes it there."""
+        return [self.__dict__[name] for name in ("gateway", "passer") if name in self.__dict__]
 
     @cached_property
     def routes(self) -> Routes:
@@ -241,7 +265,7 @@ class Services:
 
     @cached_property
     def scorer(self) -> RouteScorer:
-        return RouteScorer(self.routes, GatewayScorer(self.gateway))
+        return RouteScorer(self.gateway)
 
     @cached_property
     def work_tools(self) -> Tools:
@@ -293,6 +317,18 @@ class Services:
         """Whether media that nobody has read yet is to be (the setting `media`)."""
         wanted = self.settings.moderation.media
         return wanted == "always" or (wanted == "banks" and self.known_hashes.are_there())
+
+    @cached_property
+    def judge(self) -> TextJudge:
+        """For texts from outside that belong to no post."""
+        scorer = RouteScorer(self.gateway, Manner(durable=False))
+        return TextJudge(scorer, self.work_tools)
+
+    @cached_property
+    def forgetful_judge(self) -> TextJudge:
+        """The same for texts that must not be kept."""
+        scorer = RouteScorer(self.gateway, Manner(durable=False, keep_texts=False))
+        return TextJudge(scorer, self.work_tools)
 
     @contextmanager
     def many_readers(self) -> Iterator[None]:

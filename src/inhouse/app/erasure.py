@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection
 
 from inhouse.app.build import Services
 from inhouse.app.communities import FOLDER as COMMUNITIES
-from inhouse.catalog.catalog import erase_person, posts_of, tell
+from inhouse.catalog.catalog import erase_person, posts_of, tell, words_of
 from inhouse.catalog.erasures import ERASED, KIND, Erasure, Whom, mark_of, save_erasure
 from inhouse.core.clock import SystemClock
 from inhouse.core.files import count_in
@@ -121,9 +121,11 @@ class Eraser:
         mentions = log.told_by(people, about=True)
         with self._use.database.read() as connection:
             posts = posts_of(connection, people)
+            words = words_of(connection, posts)
         return Whom(
             user_ids=tuple(people),
             posts=tuple(sorted({*whom.posts, *posts})),
+            words=tuple(sorted({*whom.words, *words})),
             offsets=tuple(sorted({*whom.offsets, *(m.log_offset for m in mentions)})),
             page_ms=tuple(sorted({*whom.page_ms, *self._use.pages.times_of(people)})),
         )
@@ -139,7 +141,7 @@ class Eraser:
             "items_and_users": erase_person(connection, whom.user_ids, whom.posts),
             "session_links": erase_links(connection, whom.user_ids),
             "exposures": erase_exposures(connection, whom.user_ids),
-            "labels": erase_labels(connection, whom.posts),
+            "labels": erase_labels(connection, (*whom.posts, *whom.words)),
             **erase_from_moderation(connection, whom.user_ids, whom.posts, now_ms),
             "jobs": _blank_jobs(connection, whom.user_ids),
         }

@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from inhouse.app.build import Services
-from inhouse.catalog.catalog import posts_of
+from inhouse.catalog.catalog import posts_of, words_of
 from inhouse.core.ids import UserId
 from inhouse.events.sessions import linked_to
 from inhouse.moderation.erasure import told_of
@@ -46,7 +46,9 @@ def _rows(use: Services, user_id: UserId) -> Iterator[tuple[str, Any]]:
     for start in range(0, len(posts), _REFS_AT_ONCE):
         some = posts[start : start + _REFS_AT_ONCE]
         yield from (("post", item) for item in use.catalog.items(some).values())
-        yield from _table(use, "label", tables.labels, tables.labels.c.ref.in_(some))
+        with use.database.read() as connection:
+            refs = [*some, *words_of(connection, some)]
+        yield from _table(use, "label", tables.labels, tables.labels.c.ref.in_(refs))
     with use.database.read() as connection:
         yield from ((_SINGULAR[name], row) for name, row in told_of(connection, people, posts))
     exposures = tables.exposures

@@ -30,7 +30,8 @@ SCOPES: Final = {
     "experiments": "read and change experiments",
     "rules": "read and change what is pinned, boosted and blocked",
     "insight": "read engagement metrics and the bill",
-    "models": "call models through the gateway",
+    "models": "have texts judged, call models through the gateway",
+    "labels": "suggest scores, which models learn from",
 }
 _PREFIX: Final = "inh_"
 _DOT: Final = "."  # stands in no secret, so keys from before there were names have none

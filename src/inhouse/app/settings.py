@@ -68,6 +68,18 @@ class ApiSettings:
         least=1,
         most=60_000,
     )
+    most_asking: int = setting(
+        128,
+        unit="requests",
+        help="requests in others' formats that ask models, worked on at once; more are told 429",
+        least=1,
+        most=10_000,
+    )
+    languages: str = setting(
+        "",
+        unit="tags",
+        help="languages that are answered in Perspective's format, as `en,pt-BR`; empty means all",
+    )
     public_origin: str = setting(
         "", unit="URL", help="origin of a browser app that may call the API; empty allows none"
     )

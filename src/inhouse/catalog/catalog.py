@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.catalog.erasures import Erasures
-from inhouse.catalog.types import Change, Item, Put, User
+from inhouse.catalog.types import Change, Item, Put, User, texts_of, words_ref
 from inhouse.catalog.vectors import packed, rounded, unpacked
 from inhouse.core.ids import ItemId, UserId
 from inhouse.store import tables
@@ -190,6 +190,14 @@ def posts_of(connection: Connection, user_ids: Sequence[str]) -> list[str]:
     table = tables.items
     query = sa.select(table.c.item_id).where(table.c.creator_id.in_(user_ids))
     return list(connection.execute(query).scalars())
+
+
+def words_of(connection: Connection, item_ids: Sequence[str]) -> list[str]:
+    """What the texts of these items are called where somebody sent them without an id."""
+    items = _rows_by_id(connection, tables.items, "item_id", item_ids)
+    return sorted(
+        {words_ref(text) for item in map(item_of_row, items) for text in texts_of(item) if text}
+    )
 
 
 def tell(connection: Connection, entity: Entity, ids: Iterable[str]) -> None:

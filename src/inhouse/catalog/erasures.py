@@ -34,6 +34,7 @@ class Whom:
 
     user_ids: tuple[str, ...] = ()  # the person and the sessions that were linked to them
     posts: tuple[str, ...] = ()  # the items they posted
+    words: tuple[str, ...] = ()  # what their words are called where they came without an id
     offsets: tuple[int, ...] = ()  # of their events in the log
     page_ms: tuple[int, ...] = ()  # when pages were served to them
     wiped: bool = False  # whether no row tells of them any more

@@ -73,3 +73,18 @@ def text_key(title: str, text: str, media_url: str | None = None) -> str:
     whole = post_text(title, text) + ("" if media_url is None else f"\0{media_url}")
     digest = hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=8)
     return digest.hexdigest()[:15]
+
+
+def texts_of(item: Item) -> tuple[str, ...]:
+    """The ways in which an item's words are sent to be judged: whole, and each part alone."""
+    return post_text(item.title, item.text), item.title, item.text
+
+
+def words_ref(text: str) -> str:
+    """How a text that came without an id is called: the same words, the same name. So what is kept
+    of it is found again when whoever posted these words is erased.
+
+    >>> words_ref("tea") == f"text:{text_key('', 'tea')}"
+    True
+    """
+    return f"text:{text_key('', text)}"

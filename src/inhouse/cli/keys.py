@@ -1,5 +1,6 @@
 """inhouse keys: make, list and revoke API keys."""
 
+from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 import typer
@@ -7,6 +8,8 @@ import typer
 from inhouse.app.build import open_services
 from inhouse.app.keys import SCOPES
 from inhouse.cli.output import Json, console, print_json, show
+from inhouse.core.errors import InputError
+from inhouse.models.budgets import PERIODS
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
 
@@ -42,6 +45,47 @@ def list_keys(as_json: Json = False) -> None:
         ("revoked", lambda k: "no" if k.revoked_ms is None else "yes"),
     )
     show(keys, columns, as_json=as_json)
+
+
+@app.command()
+def budget(
+    key_id: Annotated[str, typer.Argument(help="as `inhouse keys list` shows it")],
+    usd: Annotated[str, typer.Option(help="dollars that calls passed on may cost; `none` ends it")],
+    every: Annotated[str, typer.Option(help=f"one of {', '.join(PERIODS)}, in UTC")] = "month",
+) -> None:
+    """Bound what a key may spend on calls that are passed on to rented models."""
+    with open_services() as services:
+        if usd == "none":
+            services.budgets.remove(key_id)
+            console.print(f"{key_id} has no budget")
+            return
+        period = next((p for p in PERIODS if p == every), None)
+        if period is None:
+            raise InputError(f"every: got {every!r}, expected one of {', '.join(PERIODS)}")
+        services.budgets.set(key_id, _dollars(usd), period)
+    console.print(f"{key_id} may spend {usd} dollars, period: {every}")
+
+
+def _dollars(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise InputError(f"usd: got {text[:40]!r}, expected an amount such as 20.50") from None
+
+
+@app.command()
+def budgets(as_json: Json = False) -> None:
+    """What keys may spend, and have spent in the present period."""
+    with open_services() as services:
+        found = services.budgets.all()
+    columns = (
+        ("key", lambda b: b.key_id),
+        ("every", lambda b: b.period),
+        ("dollars", lambda b: f"{b.limit_usd:.2f}"),
+        ("spent", lambda b: f"{b.spent_usd:.6f}"),
+        ("held for calls under way", lambda b: f"{b.held_usd:.6f}"),
+    )
+    show(found, columns, as_json=as_json)
 
 
 @app.command()

@@ -6,6 +6,8 @@ InhouseError
 │   ├── ConflictError     it exists already, or is in a state that forbids this (HTTP 409)
 │   └── SettingError      a setting or a policy file is wrong; all faults are listed
 ├── AccessError           no key, a wrong key, or a scope is missing (HTTP 401 or 403)
+├── BusyError             too many ask at once; come back later (HTTP 429)
+│   └── SpentError        a key's budget does not allow the call (HTTP 429)
 ├── StoreError            the database or the data folder refused (HTTP 503)
 ├── WorkError             a piece of work handed to an executor failed; names which
 ├── SnapshotError         a model snapshot is missing, torn or of the wrong shape
@@ -25,6 +27,11 @@ class InhouseError(Exception):
 class InputError(InhouseError):
     """The caller asked wrongly; the message says what was expected."""
 
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        """field: which part of what was given, where a program may want to know."""
+        super().__init__(message)
+        self.field = field
+
 
 class UnknownError(InputError):
     """A named thing does not exist."""
@@ -40,6 +47,18 @@ class AccessError(InhouseError):
     def __init__(self, message: str, *, known_key: bool = False) -> None:
         super().__init__(message)
         self.known_key = known_key
+
+
+class BusyError(InhouseError):
+    """Too many ask at once; the same request is good later."""
+
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class SpentError(BusyError):
+    """A key's budget does not allow the call."""
 
 
 class StoreError(InhouseError):

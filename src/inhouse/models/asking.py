@@ -8,22 +8,12 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
-from sqlalchemy.engine import Connection
-
+from inhouse.models.breakers import Breakers
 from inhouse.models.fleet import Fleet
-from inhouse.models.harvest import add_labels
-from inhouse.models.ledger import append_attempts
+from inhouse.models.keeping import Keeper, Kept, keep_all
 from inhouse.models.ports import Provider
 from inhouse.models.records import Question, answers_of, attempt_of, labels_of
-from inhouse.models.resilience import (
-    Breaker,
-    BreakerPolicy,
-    Failure,
-    RetryPolicy,
-    admit,
-    after,
-    retry_delay_ms,
-)
+from inhouse.models.resilience import BreakerPolicy, Failure, RetryPolicy, retry_delay_ms
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import (
     INHOUSE,
@@ -42,6 +32,14 @@ _SHORTEST_MS: Final = 20  # with less time left nobody is asked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Stores:
+    """Where rows go."""
+
+    database: Database
+    keeper: Keeper  # for rows that nobody waits for
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Patience:
     """How failures are met."""
 
@@ -52,18 +50,28 @@ class Patience:
 class Call:
     """One question on its way: whom it may go to, and the rows it has caused."""
 
-    def __init__(self, question: Question, route: Route, database: Database) -> None:
+    def __init__(self, question: Question, route: Route, stores: Stores) -> None:
         self.question = question
         self.route = route
-        self._database = database
+        self._stores = stores
         self._writes: list[Future[None]] = []
 
     def keep(self, write: Write[None]) -> None:
         """Hand rows to the database's writer at once: they outlive a caller who goes away."""
-        self._writes.append(self._database.submit(write))
+        self._writes.append(self._stores.database.submit(write))
+
+    def keep_row(self, kept: Kept) -> None:
+        """The same for what is kept of a request; where the question is not to wait for the disk,
+        `kept` does not."""
+        if self.question.manner.durable:
+            self.keep(lambda connection: keep_all(connection, [kept])[0])
+            return
+        waiting = self._stores.keeper.keep(kept)
+        if waiting is not None:
+            self._writes.append(waiting)
 
     async def kept(self) -> None:
-        """Wait until all rows so far are durable."""
+        """Wait until all rows so far are durable, but for those that need not be waited for."""
         writes, self._writes = self._writes, []
         for write in writes:
             await asyncio.shield(asyncio.wrap_future(write))
@@ -99,7 +107,7 @@ class Asker:
         self._fleet = fleet
         self._settings = settings
         self._patience = patience
-        self._breakers: dict[str, Breaker] = {}
+        self._breakers = Breakers(patience.breaker)
         self._slots = asyncio.Semaphore(settings.in_flight)
 
     def leave_loop(self) -> None:
@@ -192,10 +200,8 @@ class Asker:
     async def _admitted(self, turn: _Turn) -> bool:
         """Whether the deployment may be asked now. An open breaker is waited for only where there
         is nobody else to ask."""
-        name = turn.deployment.name
         while turn.is_owned or turn.remaining_ms() >= _SHORTEST_MS:
-            breaker = self._breakers.get(name, Breaker())
-            self._breakers[name], wait_ms = admit(self._patience.breaker, breaker, _now_ms())
+            wait_ms = self._breakers.wait_ms(turn.deployment.name)
             if wait_ms == 0:
                 return True
             if turn.has_fallback or wait_ms > turn.remaining_ms():
@@ -221,22 +227,11 @@ class Asker:
 
     def _keep(self, turn: _Turn, answer: ProviderAnswer) -> dict[str, Answer]:
         """Tell the breaker; hand row and labels to the database; return the answers by ref."""
-        name, call = turn.deployment.name, turn.call
-        self._breakers[name] = after(
-            self._patience.breaker,
-            self._breakers.get(name, Breaker()),
-            answer.outcome,
-            answer.retry_after_ms,
-            _now_ms(),
-        )
+        call = turn.call
+        self._breakers.heard(turn.deployment.name, answer.outcome, answer.retry_after_ms)
         attempt = attempt_of(call.question, turn.deployment, turn.role, answer)
         labels = labels_of(call.question, turn.deployment, answer)
-
-        def write(connection: Connection) -> None:
-            append_attempts(connection, [attempt])
-            add_labels(connection, labels)
-
-        call.keep(write)
+        call.keep_row(Kept(attempt=attempt, labels=labels))
         return answers_of(attempt, answer)
 
     def _delay_ms(self, turn: _Turn, answer: ProviderAnswer, attempts: int) -> int | None:
@@ -248,7 +243,3 @@ class Asker:
             has_fallback=turn.has_fallback,
         )
         return retry_delay_ms(self._patience.retry, failure, random.random())
-
-
-def _now_ms() -> int:
-    return round(monotonic() * 1000)

@@ -21,7 +21,7 @@ class Fleet:
     """Finds the provider behind a name. The owned model is loaded when a route first names it."""
 
     def __init__(self, providers: Sequence[Provider], registry: Registry) -> None:
-        """providers: rented deployments, the preferred one first."""
+        """providers: rented deployments that judge texts, the preferred one first."""
         self._rented = {provider.deployment.name: provider for provider in providers}
         self._registry = registry
         self._owned: dict[str, OwnedProvider] = {}
@@ -64,4 +64,5 @@ def open_fleet(deployments: Sequence[Deployment], registry: Registry) -> Fleet:
             return HuggingFaceProvider(deployment)
         return HttpProvider(deployment, transport)
 
-    return Fleet([provider(deployment) for deployment in deployments], registry)
+    judging = [deployment for deployment in deployments if "scores" in deployment.serves]
+    return Fleet([provider(deployment) for deployment in judging], registry)

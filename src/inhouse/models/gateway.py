@@ -1,6 +1,7 @@
 """The one door to every model: who is asked, what it cost, what was learned.
 
-Every request becomes a ledger row before its answer is returned; answers of rented models become
+Every request becomes a ledger row before its answer is returned, or, where the caller cannot wait
+for a disk, within 50 ms and a commit; answers of rented models become
 labels; what an owned and a rented model both said becomes a comparison. The database is written by
 its own thread and read in others: the loop never waits for a disk.
 """
@@ -16,17 +17,28 @@ from inhouse.core.clock import Clock
 from inhouse.core.errors import InputError
 from inhouse.core.ids import new_id
 from inhouse.core.logs import logger
-from inhouse.models.asking import Asker, Call, Patience
+from inhouse.models.asking import Asker, Call, Patience, Stores
 from inhouse.models.comparisons import add_comparisons
 from inhouse.models.fleet import Fleet
+from inhouse.models.keeping import Keeper
 from inhouse.models.records import Question, comparison_of
 from inhouse.models.routes import Routes
 from inhouse.models.routing import Plan, plans
 from inhouse.models.settings import ModelSettings
-from inhouse.models.types import INHOUSE, OWNED, Answer, Route, Task, TaskInput, UnansweredError
+from inhouse.models.types import (
+    INHOUSE,
+    OWNED,
+    Answer,
+    Manner,
+    Route,
+    Task,
+    TaskInput,
+    UnansweredError,
+)
 from inhouse.store.database import Database
 
 _LOG = logger("models")
+_ORDINARY: Final = Manner()
 _ROUTE_AGE_S: Final = 2.0  # how long a route is used before the store is asked again
 
 
@@ -41,7 +53,7 @@ class Gateway:
         settings: ModelSettings,
         patience: Patience | None = None,
     ) -> None:
-        self._database = database
+        self._stores = Stores(database=database, keeper=Keeper(database))
         self._clock = clock
         self._fleet = fleet
         self._settings = settings
@@ -51,7 +63,9 @@ class Gateway:
         self._asker = Asker(fleet, settings, self._patience)
         self._shadows: set[asyncio.Task[None]] = set()
 
-    async def ask(self, task: Task, inputs: Sequence[TaskInput]) -> list[Answer]:
+    async def ask(
+        self, task: Task, inputs: Sequence[TaskInput], manner: Manner = _ORDINARY
+    ) -> list[Answer]:
         """An answer for each input, in order. Refs must differ.
 
         Raises UnansweredError, which carries the answers there are, where for some input nobody
@@ -60,8 +74,15 @@ class Gateway:
         _check(inputs)
         if not inputs:
             return []
-        route = await self._route(task.name)
-        call = self._call(new_id("call"), task, route, inputs)
+        route = await self.route(task.name)
+        question = Question(
+            call_id=new_id("call"),
+            task=task,
+            at_ms=self._clock.now_ms(),
+            texts={given.ref: given.text for given in inputs},
+            manner=manner,
+        )
+        call = Call(question, route, self._stores)
         groups = plans(route, inputs)
         found = await asyncio.gather(
             *(
@@ -85,17 +106,13 @@ class Gateway:
         await self._fleet.close()
         self._asker.leave_loop()
 
-    async def _route(self, task: str) -> Route:
+    async def route(self, task: str) -> Route:
+        """Who answers a task, as of at most two seconds ago."""
         known = self._known_routes.get(task)
         if known is None or monotonic() - known[0] > _ROUTE_AGE_S:
             route = await asyncio.to_thread(self._routes.current, task)
             known = self._known_routes[task] = (monotonic(), route)
         return known[1]
-
-    def _call(self, call_id: str, task: Task, route: Route, inputs: Sequence[TaskInput]) -> Call:
-        texts = {given.ref: given.text for given in inputs}
-        question = Question(call_id=call_id, task=task, at_ms=self._clock.now_ms(), texts=texts)
-        return Call(question, route, self._database)
 
     def _start_shadows(
         self, call: Call, groups: Mapping[Plan, Sequence[TaskInput]], answers: Mapping[str, Answer]
@@ -117,7 +134,7 @@ class Gateway:
         self, call: Call, name: str, inputs: Sequence[TaskInput], served: Mapping[str, Answer]
     ) -> None:
         """Ask somebody else too, and keep what both said. The caller does not wait for it."""
-        apart = Call(call.question, call.route, self._database)
+        apart = Call(call.question, call.route, self._stores)
         told = await self._asker.once(apart, name, inputs)
         found = [comparison_of(call.question, served[ref], answer) for ref, answer in told.items()]
 

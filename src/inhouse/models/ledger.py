@@ -1,7 +1,8 @@
 """The ledger: one row for each attempt of a model call, appended and never edited."""
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -10,6 +11,8 @@ from inhouse.models.prices import from_pico, to_pico
 from inhouse.models.types import Attempt, Usage
 from inhouse.store import tables
 from inhouse.store.database import Database
+
+_COUNTS: Final = tuple(field.name for field in dataclasses.fields(Usage))
 
 
 def append_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
@@ -56,22 +59,22 @@ def _row(attempt: Attempt) -> dict[str, Any]:
         "model": attempt.model,
         "inputs": attempt.inputs,
         "answered": attempt.answered,
-        "tokens_in": None if usage is None else usage.tokens_in,
-        "tokens_cached": None if usage is None else usage.tokens_cached,
-        "tokens_out": None if usage is None else usage.tokens_out,
+        **{name: None if usage is None else getattr(usage, name) for name in _COUNTS},
         "cost_pico_usd": None if attempt.cost_usd is None else to_pico(attempt.cost_usd),
         "price_version": attempt.price_version,
         "latency_ms": attempt.latency_ms,
         "outcome": attempt.outcome,
         "spillover": attempt.spillover,
         "simulated": attempt.simulated,
+        "key_id": attempt.key_id,
     }
 
 
 def _attempt(row: Any) -> tuple[int, Attempt]:
     values = dict(row)
     offset, pico = values.pop("log_offset"), values.pop("cost_pico_usd")
-    counts = {name: values.pop(name) for name in ("tokens_in", "tokens_cached", "tokens_out")}
-    usage = None if counts["tokens_in"] is None else Usage(**counts)
+    counts = {name: values.pop(name) for name in _COUNTS}
+    # Rows from before a kind was told apart have none of it.
+    usage = None if counts["tokens_in"] is None else Usage(**{n: c or 0 for n, c in counts.items()})
     cost = None if pico is None else from_pico(pico)
     return offset, Attempt(**values, usage=usage, cost_usd=cost)

@@ -10,11 +10,13 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import Final
 
 from genai_prices import Usage as ListUsage
 from genai_prices import __version__ as list_version
 from genai_prices import calc_price
+from genai_prices.types import ModelPrice
 
 from inhouse.models.types import (
     INHOUSE,
@@ -36,6 +38,7 @@ _UNBILLED: Final[frozenset[Outcome]] = frozenset(
 # Entries of the list without any rate that stand for "free"; others merely lack a rate.
 _FREE: Final[frozenset[str]] = frozenset(("openai/moderation",))
 _LONGEST_VERSION: Final = 96
+_MINUTE_S: Final = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +60,7 @@ def price_of(deployment: Deployment, answer: ProviderAnswer, at_ms: int) -> Pric
         return Price(cost_usd=Decimal(0), version="local")
     if answer.outcome in _UNBILLED:
         return Price(cost_usd=Decimal(0), version="unbilled")
-    if answer.outcome in ("timeout", "aborted", "refused"):
+    if answer.outcome in ("timeout", "aborted", "refused", "broken") and answer.usage is None:
         return UNPRICED
     # Azure moves what a paid-for capacity cannot take to a deployment at the list's price.
     if deployment.contract is not None and answer.spillover is None:
@@ -78,6 +81,8 @@ def from_pico(pico_usd: int) -> Decimal:
 def _contract_price(contract: ContractPrice, usage: Usage | None) -> Price:
     if usage is None:
         return UNPRICED
+    if usage.tokens_audio_in or usage.tokens_audio_out:
+        return UNPRICED  # a contract names no price for sound
     cached = min(usage.tokens_cached, usage.tokens_in)
     cost = (
         contract.request_usd
@@ -88,29 +93,79 @@ def _contract_price(contract: ContractPrice, usage: Usage | None) -> Price:
         )
         / _MTOK
     )
-    digest = hashlib.sha256(repr(contract).encode()).hexdigest()[:12]
-    return Price(cost_usd=cost.quantize(_QUANTUM), version=f"contract {digest}")
+    return Price(cost_usd=cost.quantize(_QUANTUM), version=_contract_version(contract))
+
+
+@lru_cache(maxsize=1_024)
+def _contract_version(contract: ContractPrice) -> str:
+    return f"contract {hashlib.sha256(repr(contract).encode()).hexdigest()[:12]}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Entry:
+    """The list's prices for a model at a time."""
+
+    version: str
+    free: bool  # is known to cost nothing
+    rated: bool  # has any rate at all
+    rates: ModelPrice
+    plain: tuple[Decimal, Decimal, Decimal] | None  # fresh, cached, out; None where not so simple
+
+
+@lru_cache(maxsize=1_024)
+def _entry(name: str, minute: int) -> _Entry | None:
+    """Prices may change with the time of day; looking one up takes as long as a whole call."""
+    provider, _, model = name.partition("/")
+    when = datetime.fromtimestamp(minute * _MINUTE_S, UTC)
+    try:
+        found = calc_price(
+            ListUsage(input_tokens=0), model, provider_id=provider, genai_request_timestamp=when
+        )
+    except (LookupError, ValueError):
+        return None
+    entry, rates = f"{found.provider.id}/{found.model.id}", found.model_price
+    three = tuple(getattr(rates, f"{kind}_mtok") for kind in ("input", "cache_read", "output"))
+    return _Entry(
+        version=f"genai-prices {list_version} {entry}"[:_LONGEST_VERSION],
+        free=entry in _FREE,
+        rated=any(rate is not None for rate in vars(rates).values()),
+        rates=rates,
+        plain=three if all(isinstance(rate, Decimal) for rate in three) else None,
+    )
 
 
 def _list_price(deployment: Deployment, usage: Usage | None, at_ms: int) -> Price:
     name = deployment.price_as or f"{deployment.host}/{deployment.model}"
-    provider, _, model = name.partition("/")
-    given = usage or Usage(tokens_in=0)
-    counts = ListUsage(
-        input_tokens=given.tokens_in,
-        cache_read_tokens=min(given.tokens_cached, given.tokens_in),
-        output_tokens=given.tokens_out,
-    )
-    when = datetime.fromtimestamp(at_ms / 1000, UTC)
-    try:
-        found = calc_price(counts, model, provider_id=provider, genai_request_timestamp=when)
-    except (LookupError, ValueError):
+    entry = _entry(name, at_ms // (_MINUTE_S * 1_000))
+    if entry is None:
         return UNPRICED
-    entry = f"{found.provider.id}/{found.model.id}"
-    version = f"genai-prices {list_version} {entry}"[:_LONGEST_VERSION]
-    if not any(rate is not None for rate in vars(found.model_price).values()):
-        free = entry in _FREE
-        return Price(cost_usd=Decimal(0), version=version) if free else UNPRICED
+    if not entry.rated:
+        return Price(cost_usd=Decimal(0), version=entry.version) if entry.free else UNPRICED
     if usage is None:
         return UNPRICED
-    return Price(cost_usd=found.total_price.quantize(_QUANTUM), version=version)
+    cost = _cost(entry, usage)
+    if cost is None:
+        return UNPRICED
+    return Price(cost_usd=cost.quantize(_QUANTUM), version=entry.version)
+
+
+def _cost(entry: _Entry, usage: Usage) -> Decimal | None:
+    """None where the list names no price for sound: it would count it as words."""
+    rates = entry.rates
+    if (usage.tokens_audio_in and rates.input_audio_mtok is None) or (
+        usage.tokens_audio_out and rates.output_audio_mtok is None
+    ):
+        return None
+    cached = min(usage.tokens_cached, usage.tokens_in)
+    if entry.plain is not None and not (usage.tokens_audio_in or usage.tokens_audio_out):
+        fresh_rate, cached_rate, out_rate = entry.plain
+        fresh = usage.tokens_in - cached
+        return (fresh * fresh_rate + cached * cached_rate + usage.tokens_out * out_rate) / _MTOK
+    counts = ListUsage(
+        input_tokens=usage.tokens_in,
+        cache_read_tokens=cached,
+        output_tokens=usage.tokens_out,
+        **({"input_audio_tokens": usage.tokens_audio_in} if usage.tokens_audio_in else {}),
+        **({"output_audio_tokens": usage.tokens_audio_out} if usage.tokens_audio_out else {}),
+    )
+    return Decimal(rates.calc_price(counts)["total_price"])

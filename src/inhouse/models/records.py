@@ -1,7 +1,7 @@
 """What is kept of a request: the ledger's row, the answers, the labels, the comparison. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from inhouse.models.comparisons import Comparison
 from inhouse.models.prices import price_of
@@ -11,6 +11,7 @@ from inhouse.models.types import (
     Attempt,
     Deployment,
     Label,
+    Manner,
     ProviderAnswer,
     Role,
     Task,
@@ -25,6 +26,7 @@ class Question:
     task: Task
     at_ms: int  # by the community's clock
     texts: Mapping[str, str]  # by ref
+    manner: Manner = field(default_factory=Manner)
 
 
 def attempt_of(
@@ -77,8 +79,8 @@ def answers_of(attempt: Attempt, answer: ProviderAnswer) -> dict[str, Answer]:
 
 
 def labels_of(question: Question, deployment: Deployment, answer: ProviderAnswer) -> list[Label]:
-    """A rented model's answers as labels, where its terms allow to keep them."""
-    if not deployment.harvest or answer.scores is None:
+    """A rented model's answers as labels, where its terms and the caller allow to keep them."""
+    if not (deployment.harvest and question.manner.keep_texts) or answer.scores is None:
         return []
     return [
         Label(

@@ -25,6 +25,13 @@ class ModelSettings:
     in_flight: int = setting(
         8, unit="requests", help="most requests to models at the same time", least=1, most=512
     )
+    reserve_tokens_out: int = setting(
+        16_384,
+        unit="tokens",
+        help="longest answer reckoned with where a call from a key with a budget names no most",
+        least=1,
+        most=10_000_000,
+    )
     least_labels: int = setting(
         300, unit="labels", help="labelled texts before a model is trained", least=50
     )

@@ -14,6 +14,9 @@ STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 Dialect = Literal["openai", "moderations", "azure", "hugging_face"]
 DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
 HUGGING_FACE: Final[Dialect] = "hugging_face"
+# What a deployment may be asked for: judging texts for our tasks; calls that are passed on.
+Service = Literal["scores", "chat", "embeddings"]
+SERVICES: Final[tuple[Service, ...]] = get_args(Service)
 
 # What became of one request to one deployment.
 Outcome = Literal[
@@ -26,6 +29,7 @@ Outcome = Literal[
     "unreachable",  # no connection
     "denied",  # 401, 403: the key or the account
     "refused",  # another 4xx: this request will never be accepted
+    "broken",  # the answer began and did not come to its end
     "aborted",  # the caller went away
 ]
 RETRYABLE: Final[frozenset[Outcome]] = frozenset(
@@ -56,12 +60,23 @@ class TaskInput:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Manner:
+    """How a question is dealt with."""
+
+    keep_texts: bool = True  # whether what rented models say of the texts may become labels
+    durable: bool = True  # whether rows are on disk before the answer is given, else soon after
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
     """What a vendor says a request consumed, in tokens."""
 
     tokens_in: int  # prompt, the cached ones included
     tokens_cached: int = 0  # of which read from the vendor's cache
     tokens_out: int = 0  # completion, reasoning included
+    tokens_reasoning: int = 0  # of the completion, thought and not shown
+    tokens_audio_in: int = 0  # of the prompt, sound
+    tokens_audio_out: int = 0  # of the completion, sound
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +103,8 @@ class Deployment:
     api_version: str = ""  # Azure's older addresses need one; empty means its v1 address
     omit: tuple[str, ...] = ()  # fields of the request body that this model refuses
     labels: Mapping[str, str] = field(default_factory=dict)  # of a checkpoint -> our categories
+    serves: tuple[Service, ...] = ("scores",)  # what it may be asked for
+    stand_ins: tuple[str, ...] = ()  # deployments asked in turn where it fails to pass a call on
     batch: int = 8  # most texts in one request
     price_as: str = ""  # provider/model in the price list, where host/model is not its name
     contract: ContractPrice | None = None  # beats the price list
@@ -130,6 +147,7 @@ class Attempt:
     outcome: Outcome
     simulated: bool  # no money changed hands
     spillover: str | None = None  # see ProviderAnswer
+    key_id: str | None = None  # the API key whose call it was; None where inhouse asked by itself
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,8 @@
     key_env = "OPENAI_API_KEY"     # the variable that holds the key, never the key itself
     terms = "openai-2026-01"       # under which its answers may be kept
     omit = ["temperature"]         # fields of the request that this model refuses
+    serves = ["scores", "chat"]    # scores: judging our tasks; chat, embeddings: calls passed on
+    stand_ins = ["other"]          # asked in turn where a call cannot be passed on to this one
 
     [main.contract]                # where you pay something other than the list's price
     in_usd_per_mtok = "0.04"
@@ -41,6 +43,7 @@ from inhouse.models.types import (
     INHOUSE,
     LOCAL,
     OWNED,
+    SERVICES,
     ContractPrice,
     Deployment,
 )
@@ -58,6 +61,8 @@ _KINDS: Final[Mapping[str, type]] = {
     "price_as": str,
     "contract": dict,
     "labels": dict,
+    "serves": list,
+    "stand_ins": list,
     "terms": str,
     "harvest": bool,
     "simulated": bool,
@@ -65,7 +70,7 @@ _KINDS: Final[Mapping[str, type]] = {
 _REQUIRED: Final = ("url", "model", "host", "owner")
 _REQUIRED_HERE: Final = ("model", "owner", "labels")  # of a model that this machine runs
 _NOT_HERE: Final = frozenset(
-    ("url", "host", "key_env", "api_version", "omit", "price_as", "contract")
+    ("url", "host", "key_env", "api_version", "omit", "price_as", "contract", "serves", "stand_ins")
 )
 _ONLY_ELSEWHERE: Final = {
     True: "the model runs on this machine",
@@ -91,6 +96,7 @@ def read_vendors(path: Path, environment: Mapping[str, str]) -> list[Deployment]
     faults: list[Fault] = []
     for name, table in tables.items():
         faults.extend(_faults(name, table, environment))
+        faults.extend(_passing_faults(name, table, tables))
     if faults:
         raise SettingError(f"{len(faults)} thing(s) in {path} cannot be used", faults)
     return [_deployment(name, table, environment) for name, table in tables.items()]
@@ -148,9 +154,25 @@ def _expected_of(field: str, value: Any, environment: Mapping[str, str]) -> str:
         return f"1 to {_MOST_BATCH}"
     if field == "labels" and not all(str(category) in _CATEGORIES for category in value.values()):
         return "labels of the checkpoint, each with one of " + ", ".join(sorted(_CATEGORIES))
-    if field == "omit" and not all(isinstance(name, str) for name in value):
+    if field in ("omit", "stand_ins") and not all(isinstance(name, str) for name in value):
         return "a list of names"
+    if field == "serves" and not (value and all(name in SERVICES for name in value)):
+        return "some of " + ", ".join(SERVICES)
     return ""
+
+
+def _passing_faults(name: str, table: Any, tables: Mapping[str, Any]) -> list[Fault]:
+    """What is wrong with how calls are passed on."""
+    given = table if isinstance(table, dict) else {}
+    others, services = given.get("stand_ins"), given.get("serves")
+    faults = [
+        _fault(f"{name}.stand_ins", other, "names of other tables of this file")
+        for other in (others if isinstance(others, list) else ())
+        if isinstance(other, str) and (other not in tables or other == name)
+    ]
+    if given.get("dialect") == "moderations" and services not in (None, ["scores"]):
+        faults.append(_fault(f"{name}.serves", services, "scores alone: moderations say no more"))
+    return faults
 
 
 def _host(url: str) -> str | None:
@@ -194,8 +216,9 @@ def _deployment(name: str, table: Mapping[str, Any], environment: Mapping[str, s
     values = {
         field: value for field, value in table.items() if field not in ("key_env", "contract")
     }
-    if "omit" in values:
-        values["omit"] = tuple(values["omit"])
+    for field in ("omit", "serves", "stand_ins"):
+        if field in values:
+            values[field] = tuple(values[field])
     if table.get("dialect") == HUGGING_FACE:
         values["host"] = LOCAL
     contract = table.get("contract")

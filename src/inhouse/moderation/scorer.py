@@ -1,26 +1,32 @@
 """Scorers: the gateway of `models`, and none at all."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from inhouse.models.gateway import Gateway
 from inhouse.models.tasks import TEXT_HARM
-from inhouse.models.types import Answer, Task, TaskInput, UnansweredError
+from inhouse.models.types import Answer, Manner, Task, TaskInput, UnansweredError
 from inhouse.moderation.ports import Scores
+
+_ORDINARY: Final = Manner()
 
 
 class GatewayScorer:
     """Asks the models that the route of a task names."""
 
-    def __init__(self, gateway: Gateway, task: Task = TEXT_HARM) -> None:
+    def __init__(
+        self, gateway: Gateway, task: Task = TEXT_HARM, manner: Manner = _ORDINARY
+    ) -> None:
         self._gateway = gateway
         self._task = task
+        self._manner = manner
 
     async def score(self, texts: Sequence[str], refs: Sequence[str]) -> list[Scores | None]:
         """Scores in order, None for a text nobody answered while others were. Raises VendorError
         where nobody answered at all."""
         inputs = [TaskInput(ref=ref, text=text) for ref, text in zip(refs, texts, strict=True)]
         try:
-            answers: Sequence[Answer] = await self._gateway.ask(self._task, inputs)
+            answers: Sequence[Answer] = await self._gateway.ask(self._task, inputs, self._manner)
         except UnansweredError as error:
             if not error.answered:
                 raise

@@ -423,6 +423,10 @@ ledger = _log(
     Column("outcome", String(32), nullable=False),
     Column("spillover", String(96)),
     Column("simulated", Boolean, nullable=False),
+    Column("key_id", String(32)),
+    Column("tokens_reasoning", BigInteger),
+    Column("tokens_audio_in", BigInteger),
+    Column("tokens_audio_out", BigInteger),
 )
 
 routes = _log(
@@ -543,6 +547,18 @@ media_hashes = Table(
     Column("place", Integer, primary_key=True),
     Column("pdq", LargeBinary, nullable=False),
     Column("quality", Integer, nullable=False),
+)
+
+# What API keys may spend on calls that are passed on; money as in the ledger.
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("key_id", String(32), ForeignKey("api_keys.key_id"), primary_key=True),
+    Column("limit_pico_usd", BigInteger, nullable=False),
+    Column("period", String(8), nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("spent_pico_usd", BigInteger, nullable=False),
+    Column("held_pico_usd", BigInteger, nullable=False),
 )
 
 # Long work that resumes: imports, re-scans.

@@ -41,7 +41,7 @@ class AzureWire:
         self, deployment: Deployment, task: Task, inputs: Sequence[TaskInput]
     ) -> HttpRequest:
         return HttpRequest(
-            url=_address(deployment),
+            url=address_of(deployment, "chat", "completions"),
             headers={"content-type": "application/json", "api-key": deployment.key},
             body=chat_body(deployment, task, inputs),
         )
@@ -58,16 +58,22 @@ class AzureWire:
             reading = replace(
                 reading, outcome="content_filter", scores=(evidence,) if one else None
             )
-        spillover = response.headers.get(_SPILLOVER)
-        return replace(reading, spillover=spillover[:_LONGEST_NAME] if spillover else None)
+        return replace(reading, spillover=spillover_of(response.headers))
 
 
-def _address(deployment: Deployment) -> str:
+def address_of(deployment: Deployment, *service: str) -> str:
+    """Where a deployment answers: `chat`, `completions`, or `embeddings`."""
     if not deployment.api_version:
-        return joined(deployment.url, "openai", "v1", "chat", "completions")
+        return joined(deployment.url, "openai", "v1", *service)
     name = quote(deployment.model, safe="")
-    path = joined(deployment.url, "openai", "deployments", name, "chat", "completions")
+    path = joined(deployment.url, "openai", "deployments", name, *service)
     return f"{path}?api-version={quote(deployment.api_version, safe='')}"
+
+
+def spillover_of(headers: Mapping[str, str]) -> str | None:
+    """The deployment that really answered, where Azure moved the call."""
+    spillover = headers.get(_SPILLOVER)
+    return spillover[:_LONGEST_NAME] if spillover else None
 
 
 class _Finding(msgspec.Struct):

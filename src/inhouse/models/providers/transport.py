@@ -1,7 +1,8 @@
 """HTTP to vendors: one pool of connections, no redirects, answers of bounded size."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
@@ -29,6 +30,23 @@ class HttpResponse:
     body: bytes
     latency_ms: float
     fault: str = ""  # timeout or unreachable, where status is 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HttpStream:
+    """An answer whose body is still to come."""
+
+    status: int
+    headers: Mapping[str, str]  # names in lower case
+    answer: aiohttp.ClientResponse
+
+    async def whole(self) -> bytes:
+        """All of the body, up to the bound on answers."""
+        return await _read(self.answer)
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it comes."""
+        return self.answer.content.iter_any()
 
 
 class Transport:
@@ -61,6 +79,21 @@ class Transport:
             return _nothing("timeout", started)
         except (aiohttp.ClientError, OSError):
             return _nothing("unreachable", started)
+
+    @asynccontextmanager
+    async def open(self, request: HttpRequest, timeout_ms: int) -> AsyncIterator[HttpStream]:
+        """An answer that comes in pieces. `timeout_ms` bounds each wait, for the first piece and
+        between two. Raises TimeoutError, aiohttp.ClientError or OSError."""
+        wait_s = timeout_ms / 1000
+        async with self._open().post(
+            request.url,
+            data=request.body,
+            headers=request.headers,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None, connect=wait_s, sock_read=wait_s),
+        ) as response:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            yield HttpStream(status=response.status, headers=headers, answer=response)
 
     async def close(self) -> None:
         """Close the connections; the next request opens new ones."""

@@ -101,10 +101,18 @@ def _until(given: str, sent: str | None) -> int | None:
 _LONGEST_WAIT_MS: Final = 24 * 3_600_000
 
 
-class CachedTokens(msgspec.Struct):
+class PromptTokens(msgspec.Struct):
     """Part of a chat answer's usage."""
 
     cached_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class CompletionTokens(msgspec.Struct):
+    """Part of a chat answer's usage."""
+
+    reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
 
 
 class ChatUsage(msgspec.Struct):
@@ -112,16 +120,20 @@ class ChatUsage(msgspec.Struct):
 
     prompt_tokens: int
     completion_tokens: int = 0
-    prompt_tokens_details: CachedTokens | None = None
+    prompt_tokens_details: PromptTokens | None = None
+    completion_tokens_details: CompletionTokens | None = None
 
     def usage(self) -> Usage | None:
         """Our usage; None where the counts are impossible."""
-        details = self.prompt_tokens_details
-        cached = (details.cached_tokens if details else None) or 0
-        if min(self.prompt_tokens, self.completion_tokens, cached) < 0:
+        prompt = self.prompt_tokens_details or PromptTokens()
+        completion = self.completion_tokens_details or CompletionTokens()
+        parts = {
+            "tokens_cached": (prompt.cached_tokens, self.prompt_tokens),
+            "tokens_audio_in": (prompt.audio_tokens, self.prompt_tokens),
+            "tokens_reasoning": (completion.reasoning_tokens, self.completion_tokens),
+            "tokens_audio_out": (completion.audio_tokens, self.completion_tokens),
+        }
+        counts = {name: min(count or 0, whole) for name, (count, whole) in parts.items()}
+        if min(self.prompt_tokens, self.completion_tokens, *counts.values()) < 0:
             return None
-        return Usage(
-            tokens_in=self.prompt_tokens,
-            tokens_cached=min(cached, self.prompt_tokens),
-            tokens_out=self.completion_tokens,
-        )
+        return Usage(tokens_in=self.prompt_tokens, tokens_out=self.completion_tokens, **counts)

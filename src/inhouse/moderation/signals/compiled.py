@@ -18,6 +18,7 @@ from inhouse.moderation.signals.terms import KINDS, Term, TermBank, keys_of
 
 VERSION: Final = "1"  # of what is written; another one is made anew
 _PREFIX, _MATCHES = 1, 2
+_SPACE: Final = ord(" ")
 _NAMES: Final = "names.json"
 _TABLES: Final = ("words", "sites")
 ONLY_DISGUISED: Final = np.uint32(1 << 31)
@@ -63,6 +64,20 @@ class CompiledBanks:
             prefix=bool(flags & _PREFIX),
             matches=bool(flags & _MATCHES),
         )
+
+    def samples(self) -> list[Term]:
+        """Of each category and language a word and a phrase that count, so that nothing speaks to a
+        text in some language that none of these speaks to."""
+        columns = self.columns
+        phrase = np.zeros(len(self), np.int64)
+        phrase[np.searchsorted(columns.ends, np.flatnonzero(columns.texts == _SPACE), "right")] = 1
+        places = np.flatnonzero((columns.flags & _MATCHES) > 0)
+        places = places[columns.kinds[places] != KINDS.index("site")]
+        which = (columns.categories[places].astype(np.int64) << 17) | (
+            columns.languages[places].astype(np.int64) << 1
+        )
+        _, first = np.unique(which | phrase[places], return_index=True)
+        return [self.term(number)[1] for number in places[first].tolist()]
 
     def is_prefix(self, number: int) -> bool:
         """Whether words that begin with a term count too."""

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 import numpy as np
@@ -47,6 +47,14 @@ class TermIndex:
 
     def __len__(self) -> int:
         return len(self._compiled)
+
+    @cached_property
+    def _samples(self) -> list[Term]:
+        return self._compiled.samples()
+
+    def lists(self, category: str, language: str | None) -> bool:
+        """Whether a term of the category counts in a text of the language."""
+        return any(t.category == category and t.speaks(language) for t in self._samples)
 
     def find(self, forms: Forms, language: str | None = None) -> list[TermHit]:
         """Every term of a text in that language (None: unknown), once a place; the least disguised

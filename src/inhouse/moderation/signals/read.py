@@ -88,6 +88,10 @@ class SignalReader:
         """All signals of each text, in order."""
         return [self.read(one.text, one.language) for one in texts]
 
+    def lists(self, category: str, language: str | None = None) -> bool:
+        """Whether there is a term of the category that counts in a text of the language."""
+        return self._index.lists(category, language)
+
     def read(self, text: str, language: str | None = None) -> Reading:
         """All signals of a text; `language` is a BCP 47 tag, None where it is not known."""
         forms = read_forms(text)

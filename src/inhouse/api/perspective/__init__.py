@@ -1,0 +1,1 @@
+"""What speaks the format of the Perspective API."""

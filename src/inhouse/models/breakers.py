@@ -1,0 +1,29 @@
+"""What is remembered of each deployment's health, by whoever asks it."""
+
+from time import monotonic
+
+from inhouse.models.resilience import Breaker, BreakerPolicy, admit, after
+from inhouse.models.types import Outcome
+
+
+class Breakers:
+    """One breaker for each deployment; for one loop."""
+
+    def __init__(self, policy: BreakerPolicy) -> None:
+        self._policy = policy
+        self._known: dict[str, Breaker] = {}
+
+    def wait_ms(self, name: str) -> int:
+        """Ask leave to ask it: 0 means go, else how long to wait before asking for leave again."""
+        breaker = self._known.get(name, Breaker())
+        self._known[name], wait_ms = admit(self._policy, breaker, _now_ms())
+        return wait_ms
+
+    def heard(self, name: str, outcome: Outcome, retry_after_ms: int | None) -> None:
+        """A request to it came back."""
+        breaker = self._known.get(name, Breaker())
+        self._known[name] = after(self._policy, breaker, outcome, retry_after_ms, _now_ms())
+
+
+def _now_ms() -> int:
+    return round(monotonic() * 1000)

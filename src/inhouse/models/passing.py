@@ -1,0 +1,386 @@
+"""Passing calls on to rented models: chat and embeddings, at once or in pieces.
+
+A call goes to the deployment it names, and where that fails to its stand-ins in turn: retried with
+jitter or as the vendor wishes, past open breakers, all within one deadline. Every attempt is a row
+of the ledger, written soon and not waited for. Once a piece of an answer has gone out there is no
+turning to another: a stream that breaks ends with an error. A caller who leaves takes the request
+to the vendor along, and leaves a row whose cost is unknown.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Final, Generic, TypeVar
+
+import aiohttp
+
+from inhouse.core.clock import Clock, SystemClock
+from inhouse.core.errors import BusyError, InputError, UnknownError, VendorError
+from inhouse.core.ids import new_id
+from inhouse.core.logs import logger
+from inhouse.models.asking import Patience, Stores
+from inhouse.models.breakers import Breakers
+from inhouse.models.budgets import Budgets, Hold
+from inhouse.models.keeping import Kept
+from inhouse.models.prices import price_of
+from inhouse.models.providers.azure import spillover_of
+from inhouse.models.providers.passing import Event, Events, Passed, read_whole, request_to
+from inhouse.models.providers.transport import HttpResponse, HttpStream, Transport
+from inhouse.models.providers.wire import Reading, failure_of
+from inhouse.models.resilience import Failure, retry_delay_ms
+from inhouse.models.settings import ModelSettings
+from inhouse.models.types import (
+    Attempt,
+    Deployment,
+    Outcome,
+    ProviderAnswer,
+    Role,
+    Service,
+    Usage,
+)
+
+_SHORTEST_MS: Final = 20  # with less time left nobody is asked
+_FINAL: Final[frozenset[Outcome]] = frozenset(("ok", "content_filter", "refused"))
+_LOG = logger("models")
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Passage:
+    """One attempt on its way to a deployment."""
+
+    call_id: str
+    call: Passed
+    deployment: Deployment
+    role: Role
+    started: float  # on the monotonic clock, in seconds
+    timeout_ms: int
+    hold: Hold | None = None  # money set aside for it; None where the key has no budget
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sent(Generic[P]):
+    """What came of an attempt."""
+
+    passage: Passage
+    reading: Reading
+    payload: P  # the answer's body, or the stream that has begun
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Body:
+    """A vendor's answer as it came."""
+
+    status: int
+    body: bytes
+    deployment: str  # who gave it
+
+
+class Passer:
+    """Passes calls on. One loop at a time; `close` before another."""
+
+    def __init__(
+        self,
+        deployments: Sequence[Deployment],
+        stores: Stores,
+        clock: Clock,
+        settings: ModelSettings,
+        patience: Patience | None = None,
+    ) -> None:
+        self._budgets = Budgets(stores.database, SystemClock())
+        self._deployments = {one.name: one for one in deployments}
+        self._stores = stores
+        self._clock = clock
+        self._settings = settings
+        self._patience = patience or Patience()
+        self._breakers = Breakers(self._patience.breaker)
+        self._transport = Transport(connections=0)  # as many as callers are let in
+
+    def models(self) -> list[Deployment]:
+        """The deployments that calls may be passed on to."""
+        return [d for d in self._deployments.values() if set(d.serves) - {"scores"}]
+
+    async def ask(self, call: Passed) -> Body:
+        """The answer of the first deployment that has one, or that says the call is wrong.
+
+        Raises UnknownError where the model is not known, SpentError where the key's budget does not
+        allow it, BusyError where vendors are full, VendorError where nobody answered.
+        """
+        sent = await self._in_turn(call, self._whole)
+        return sent.payload
+
+    async def open(self, call: Passed) -> "PassedStream | Body":
+        """A stream whose first piece is there, or a vendor's word that the call is wrong.
+
+        Raises as `ask` does.
+        """
+        sent = await self._in_turn(call, self._stream)
+        return sent.payload
+
+    async def close(self) -> None:
+        """Let go of connections; asking again opens new ones."""
+        await self._transport.close()
+
+    def candidates(self, name: str, service: Service) -> list[Deployment]:
+        """Who is asked in turn: the deployment of that name, or that runs the model of that name,
+        then its stand-ins. Raises UnknownError."""
+        able = {n: d for n, d in self._deployments.items() if service in d.serves}
+        first = able.get(name) or next((d for d in able.values() if d.model == name), None)
+        if first is None:
+            known = ", ".join(able) or "none: list some in vendors.toml"
+            raise UnknownError(
+                f"no model {name[:80]!r} here for {service}; known are {known}", field="model"
+            )
+        return [first, *(able[other] for other in first.stand_ins if other in able)]
+
+    async def _in_turn(
+        self, call: Passed, send: Callable[[Passage], Awaitable[Sent[P]]]
+    ) -> Sent[P]:
+        deployments = self.candidates(call.model, call.service)
+        call_id, deadline = new_id("call"), monotonic() + self._settings.deadline_ms / 1000
+        last: Reading | None = None
+        for place, deployment in enumerate(deployments):
+            left = len(deployments) - place
+            until = monotonic() + (deadline - monotonic()) / left
+            first = Passage(
+                call_id=call_id,
+                call=call,
+                deployment=deployment,
+                role="primary" if place == 0 else "fallback",
+                started=monotonic(),
+                timeout_ms=0,
+            )
+            sent = await self._persist(first, until, send, has_fallback=left > 1)
+            if sent is not None and sent.reading.outcome in _FINAL:
+                return sent
+            last = sent.reading if sent is not None else last
+        raise _nobody(call, deployments, last)
+
+    async def _persist(
+        self,
+        first: Passage,
+        until: float,
+        send: Callable[[Passage], Awaitable[Sent[P]]],
+        *,
+        has_fallback: bool,
+    ) -> Sent[P] | None:
+        """Ask one deployment until it answers, refuses for good, or patience ends; None where it
+        was not asked at all."""
+        attempts, sent = 0, None
+        while await self._admitted(first.deployment.name, until, has_fallback=has_fallback):
+            attempts += 1
+            hold = await self._hold(first)
+            timeout_ms = min(self._settings.timeout_ms, _left_ms(until))
+            sent = await send(replace(first, started=monotonic(), timeout_ms=timeout_ms, hold=hold))
+            failure = Failure(
+                outcome=sent.reading.outcome,
+                attempts=attempts,
+                retry_after_ms=sent.reading.retry_after_ms,
+                remaining_ms=max(0, _left_ms(until) - _SHORTEST_MS),
+                has_fallback=has_fallback,
+            )
+            delay_ms = retry_delay_ms(self._patience.retry, failure, random.random())
+            if delay_ms is None:
+                break
+            await asyncio.sleep(delay_ms / 1000)
+        return sent
+
+    async def _hold(self, passage: Passage) -> Hold | None:
+        """Set aside the most an attempt can cost, where the key has a budget."""
+        call, deployment = passage.call, passage.deployment
+        if not await self._budgets.bounds(call.key_id):
+            return None
+        most_out = call.most_tokens_out
+        usage = Usage(
+            tokens_in=call.most_tokens_in,
+            tokens_out=self._settings.reserve_tokens_out if most_out is None else most_out,
+        )
+        most = _row(passage, Reading(outcome="ok", usage=usage), self._clock.now_ms()).cost_usd
+        if most is None:
+            raise InputError(
+                f"the price of {deployment.name} is not known, so a key with a budget cannot call "
+                "it; give it a contract in vendors.toml",
+                field="model",
+            )
+        return await self._budgets.hold(call.key_id, most)
+
+    async def _admitted(self, name: str, until: float, *, has_fallback: bool) -> bool:
+        while _left_ms(until) >= _SHORTEST_MS:
+            wait_ms = self._breakers.wait_ms(name)
+            if wait_ms == 0:
+                return True
+            if has_fallback or wait_ms > _left_ms(until):
+                return False
+            await asyncio.sleep(wait_ms / 1000)
+        return False
+
+    async def _whole(self, passage: Passage) -> Sent[Body]:
+        """Send, and wait for all of the answer."""
+        request = request_to(passage.deployment, passage.call)
+        try:
+            response = await self._transport.post(request, passage.timeout_ms)
+        except asyncio.CancelledError:
+            await self.keep(passage, Reading(outcome="aborted"))
+            raise
+        reading = read_whole(response)
+        await self.keep(passage, reading)
+        return Sent(passage=passage, reading=reading, payload=_body(passage, response))
+
+    async def _stream(self, passage: Passage) -> "Sent[PassedStream | Body]":
+        """Send, and wait for the first piece of the answer."""
+        stack = AsyncExitStack()
+        try:
+            reading, payload = await self._begin(passage, stack)
+        except asyncio.CancelledError:
+            await stack.aclose()
+            await self.keep(passage, Reading(outcome="aborted"))
+            raise
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            late = isinstance(error, TimeoutError)
+            reading = Reading(outcome="timeout" if late else "unreachable")
+            payload = Body(status=0, body=b"", deployment=passage.deployment.name)
+        if isinstance(payload, Body):  # a stream keeps its row when it ends
+            await stack.aclose()
+            await self.keep(passage, reading)
+        return Sent(passage=passage, reading=reading, payload=payload)
+
+    async def _begin(
+        self, passage: Passage, stack: AsyncExitStack
+    ) -> "tuple[Reading, PassedStream | Body]":
+        request = request_to(passage.deployment, passage.call)
+        opened = await stack.enter_async_context(self._transport.open(request, passage.timeout_ms))
+        headers: Mapping[str, str] = opened.headers
+        response = HttpResponse(status=opened.status, headers=headers, body=b"", latency_ms=0.0)
+        if failure_of(response) is not None:
+            response = replace(response, body=await opened.whole())
+            return read_whole(response), _body(passage, response)
+        stream = PassedStream(self, passage, opened, stack)
+        if not await stream.begin():
+            return Reading(outcome="bad_answer"), _body(passage, response)
+        return Reading(outcome="ok"), stream
+
+    async def keep(self, passage: Passage, reading: Reading) -> None:
+        """Tell the breaker; hand the row over. Waits only where the ledger refused rows before."""
+        deployment = passage.deployment
+        self._breakers.heard(deployment.name, reading.outcome, reading.retry_after_ms)
+        if reading.outcome not in ("ok", "content_filter", "aborted"):
+            _LOG.warning(
+                "model_attempt_failed", deployment=deployment.name, outcome=reading.outcome
+            )
+        row = _row(passage, reading, self._clock.now_ms())
+        if passage.hold is not None:
+            self._budgets.settle(passage.hold, row.cost_usd)
+        waiting = self._stores.keeper.keep(Kept(attempt=row))
+        if waiting is not None:
+            await asyncio.shield(asyncio.wrap_future(waiting))
+
+
+class PassedStream:
+    """An answer in pieces, of which the first is there."""
+
+    def __init__(
+        self, passer: Passer, passage: Passage, opened: HttpStream, stack: AsyncExitStack
+    ) -> None:
+        self.deployment = passage.deployment.name
+        self._passer, self._passage, self._stack = passer, passage, stack
+        self._events = self._read(opened)
+        self._first: Event | None = None
+        # What is kept where nobody reads to the end.
+        self._reading = Reading(outcome="aborted", spillover=spillover_of(opened.headers))
+
+    async def begin(self) -> bool:
+        """Wait for the first event; False where there is none, or it tells of an error."""
+        self._first = await anext(self._events, None)
+        if self._first is None or self._first.failed:
+            await self._events.aclose()
+            return False
+        return True
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """What goes to the caller. Raises VendorError where the answer does not come to its end."""
+        event: Event | None = self._first
+        try:
+            while event is not None:
+                if event.usage is not None:
+                    self._reading = replace(self._reading, usage=event.usage)
+                if not event.only_usage or self._passage.call.wants_usage:
+                    yield event.raw
+                if event.last:
+                    self._reading = replace(self._reading, outcome="ok")
+                    return
+                if event.failed:
+                    break
+                event = await anext(self._events, None)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
+            event = None
+        self._reading = replace(self._reading, outcome="broken")
+        if event is None:
+            raise VendorError(
+                f"the answer of {self.deployment} broke off before its end; ask again"
+            )
+
+    async def close(self) -> None:
+        """Let the vendor go and keep the row. To be called once, however it ended."""
+        await self._events.aclose()
+        await self._stack.aclose()
+        await self._passer.keep(self._passage, self._reading)
+
+    async def _read(self, opened: HttpStream) -> AsyncGenerator[Event, None]:
+        events = Events()
+        async for piece in opened.pieces():
+            for event in events.feed(piece):
+                yield event
+
+
+def _left_ms(until: float) -> int:
+    return max(0, round((until - monotonic()) * 1000))
+
+
+def _body(passage: Passage, response: HttpResponse) -> Body:
+    return Body(status=response.status, body=response.body, deployment=passage.deployment.name)
+
+
+def _row(passage: Passage, reading: Reading, now_ms: int) -> Attempt:
+    deployment, latency_ms = passage.deployment, (monotonic() - passage.started) * 1000
+    answer = ProviderAnswer(
+        refs=(passage.call_id,),
+        scores=None,
+        outcome=reading.outcome,
+        latency_ms=latency_ms,
+        usage=reading.usage,
+        spillover=reading.spillover,
+    )
+    price = price_of(deployment, answer, now_ms)
+    return Attempt(
+        call_id=passage.call_id,
+        at_ms=now_ms,
+        task=passage.call.service,
+        role=passage.role,
+        deployment=deployment.name,
+        host=deployment.host,
+        owner=deployment.owner,
+        model=deployment.model,
+        inputs=1,
+        answered=int(reading.outcome == "ok"),
+        usage=reading.usage,
+        cost_usd=price.cost_usd,
+        price_version=price.version,
+        latency_ms=latency_ms,
+        outcome=reading.outcome,
+        simulated=deployment.simulated,
+        spillover=reading.spillover,
+        key_id=passage.call.key_id,
+    )
+
+
+def _nobody(call: Passed, asked: Sequence[Deployment], last: Reading | None) -> Exception:
+    """What a caller is told where nobody answered."""
+    names = ", ".join(deployment.name for deployment in asked)
+    if last is not None and last.outcome == "rate_limited":
+        retry_after_s = max(1, -(-(last.retry_after_ms or 1_000) // 1_000))
+        return BusyError(f"all of {names} are full; ask again later", retry_after_s=retry_after_s)
+    why = "not asked, for they failed just now" if last is None else last.outcome
+    return VendorError(f"nobody answered for the model {call.model[:80]!r}: {names}: {why}")

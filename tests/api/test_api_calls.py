@@ -1,0 +1,317 @@
+"""Chat, embeddings and models through the gateway, by the official client against a server that
+runs, with a vendor of the tests behind it."""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from openai.types.chat import ChatCompletion
+from starlette.testclient import TestClient
+from tests.api.wire_world import running
+from tests.models.models_vendor import Reply, Vendor, chat_reply, error_reply, stream_reply
+
+from inhouse.app.build import Services, open_services
+from inhouse.app.settings import load_settings
+from inhouse.models.ledger import Ledger
+
+HELLO: Any = [{"role": "user", "content": "hello"}]
+_VENDORS = """
+[main]
+url = "{url}"
+model = "gpt-4o-mini"
+host = "openai"
+owner = "openai"
+serves = ["chat", "embeddings"]
+stand_ins = ["other"]
+[other]
+url = "{url}"
+model = "gpt-4o"
+host = "elsewhere"
+owner = "openai"
+serves = ["chat"]
+"""
+_WHOLE = {"id": "c", "object": "chat.completion", "created": 1, "model": "gpt-4o-mini"}
+
+
+@asynccontextmanager
+async def _gateway(services: Services, *replies: Any) -> AsyncIterator[Any]:
+    """A vendor, and the official client of a server that passes calls on to it."""
+    async with Vendor(*replies) as vendor:
+        Path(services.settings.models.vendors).write_text(_VENDORS.format(url=vendor.url))
+        _, secret = services.keys.create("app", ["models"])
+        with running(services) as address:
+            async with openai.AsyncOpenAI(
+                base_url=f"{address}/openai/v1", api_key=secret, max_retries=0, timeout=20
+            ) as client:
+                yield client, vendor
+
+
+def _play(services: Services, play: Callable[[Any, Any], Awaitable[None]], *replies: Any) -> None:
+    async def whole() -> None:
+        async with _gateway(services, *replies) as (client, vendor):
+            await play(client, vendor)
+
+    asyncio.run(whole())
+
+
+def _rows(services: Services) -> list[tuple[str, str, str]]:
+    """What is in the ledger; all of it once the server has stopped."""
+    rows = [attempt for _, attempt in Ledger(services.database).read()]
+    return [(row.task, row.deployment, row.outcome) for row in rows]
+
+
+def test_a_chat_by_the_official_client(services: Services) -> None:
+    """The answer is the vendor's, the row names the key, and the caller's key never leaves."""
+
+    async def play(client: Any, vendor: Any) -> None:
+        raw = await client.chat.completions.with_raw_response.create(model="main", messages=HELLO)
+        found: ChatCompletion = raw.parse()
+
+        assert found.choices[0].message.content == "hi"
+        assert found.usage is not None
+        assert raw.headers["x-inhouse-deployment"] == "main"
+        assert vendor.asked[0]["model"] == "gpt-4o-mini"
+        assert "inh_" not in json.dumps([dict(headers) for headers in vendor.headers])
+
+    _play(services, play, chat_reply("hi", **_WHOLE))
+    assert _rows(services) == [("chat", "main", "ok")]
+    ((_, row),) = Ledger(services.database).read()
+    assert row.key_id == services.keys.list()[0].key_id
+
+
+def test_a_stream_by_the_official_client(services: Services) -> None:
+    """Each word comes as it is said, not at the end; usage only for whoever asks for it."""
+
+    async def play(client: Any, vendor: Any) -> None:
+        said, sent = [], []
+        stream = await client.chat.completions.create(model="main", messages=HELLO, stream=True)
+        async for chunk in stream:
+            assert chunk.choices
+            said.append(chunk.choices[0].delta.content)
+            sent.append(vendor.sent)
+        wanted = await client.chat.completions.create(
+            model="main", messages=HELLO, stream=True, stream_options={"include_usage": True}
+        )
+        chunks = [chunk async for chunk in wanted]
+
+        assert said == ["one ", "two ", "three"]
+        assert sent[0] < 3
+        assert chunks[-1].usage.prompt_tokens == 1_000
+
+    slow = stream_reply("one ", "two ", "three", pause_s=0.1)
+    _play(services, play, slow, replace(slow, pause_s=0.0))
+    assert _rows(services) == [("chat", "main", "ok")] * 2
+
+
+def test_a_broken_stream_is_an_error_of_its_own(services: Services) -> None:
+    """What was said is there, then the client raises; nobody else was asked."""
+
+    async def play(client: Any, vendor: Any) -> None:
+        said = []
+        stream = await client.chat.completions.create(model="main", messages=HELLO, stream=True)
+
+        async def listen() -> None:
+            async for chunk in stream:
+                said.append(chunk.choices[0].delta.content)
+
+        with pytest.raises(openai.APIError, match="broke off before its end"):
+            await listen()
+        assert said == ["one "]
+
+    broken = replace(stream_reply("one "), pieces=stream_reply("one ").pieces[:1], cut=True)
+    _play(services, play, broken)
+    assert _rows(services) == [("chat", "main", "broken")]
+
+
+def test_before_the_first_word_a_stand_in_answers(services: Services) -> None:
+    """A stream whose vendor fails at once comes from the other one."""
+
+    async def play(client: Any, vendor: Any) -> None:
+        raw = await client.chat.completions.with_raw_response.create(
+            model="main", messages=HELLO, stream=True
+        )
+        said = [chunk.choices[0].delta.content async for chunk in raw.parse()]
+
+        assert raw.headers["x-inhouse-deployment"] == "other"
+        assert said == ["hi"]
+
+    _play(services, play, error_reply(401), stream_reply("hi"))
+    assert _rows(services) == [("chat", "main", "denied"), ("chat", "other", "ok")]
+
+
+def test_who_hangs_up_takes_the_call_along(services: Services) -> None:
+    """Before the answer and in the middle of a stream the vendor notices; places are free again."""
+
+    async def play(client: Any, vendor: Any) -> None:
+        asking = asyncio.create_task(client.chat.completions.create(model="main", messages=HELLO))
+        await vendor.arrived.wait()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        stream = await client.chat.completions.create(model="main", messages=HELLO, stream=True)
+        async for _ in stream:
+            break
+        await stream.close()
+        await asyncio.wait_for(vendor.left.wait(), 5)
+        while len(_rows(services)) < 2:
+            await asyncio.sleep(0.02)
+
+    words = stream_reply(*("word " for _ in range(200)), pause_s=0.05)
+    _play(services, play, Reply(delay_s=9.0), words)
+    assert _rows(services) == [("chat", "main", "aborted")] * 2
+
+
+def test_embeddings_and_models_by_the_official_client(services: Services) -> None:
+    """Vectors come through in the form the client asks for; models are those that can be named."""
+    body = {
+        "object": "list",
+        "model": "gpt-4o-mini",
+        "data": [{"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}],
+        "usage": {"prompt_tokens": 3, "total_tokens": 3},
+    }
+
+    async def play(client: Any, vendor: Any) -> None:
+        told = await client.embeddings.create(model="main", input="hello", encoding_format="float")
+        models = await client.models.list()
+        one = await client.models.retrieve("other")
+
+        assert told.data[0].embedding == [0.5, 0.25]
+        assert [(model.id, model.owned_by) for model in models.data] == [
+            ("main", "openai"),
+            ("other", "openai"),
+            ("text_harm", "inhouse"),
+        ]
+        assert one.object == "model"
+        for model in ("other", "nobody"):
+            with pytest.raises(openai.NotFoundError) as unknown:
+                await client.embeddings.create(model=model, input="hello")
+            assert unknown.value.code == "model_not_found"
+        with pytest.raises(openai.NotFoundError):
+            await client.models.retrieve("nobody")
+
+    _play(services, play, Reply(body=json.dumps(body).encode()))
+    assert _rows(services) == [("embeddings", "main", "ok")]
+
+
+def test_vendors_failures_are_the_exceptions_it_knows(services: Services) -> None:
+    """The vendor's own refusal as it is; nobody there is 502; a full vendor 429 with its wish."""
+
+    async def play(client: Any, vendor: Any) -> None:
+        with pytest.raises(openai.BadRequestError) as wrong:
+            await client.chat.completions.create(model="main", messages=HELLO)
+        with pytest.raises(openai.InternalServerError) as nobody:
+            await client.chat.completions.create(model="main", messages=HELLO)
+        with pytest.raises(openai.RateLimitError) as full:
+            await client.chat.completions.create(model="other", messages=HELLO)
+
+        assert (wrong.value.code, wrong.value.param) == ("too_long", "messages")
+        assert (nobody.value.status_code, nobody.value.code) == (502, "vendor_failed")
+        assert full.value.response.headers["retry-after"] == "90"
+
+    refusal = error_reply(400, code="too_long", param="messages", type="invalid_request_error")
+    full = error_reply(429, {"retry-after": "90"})
+    _play(services, play, refusal, error_reply(403), error_reply(403), full)
+
+
+def test_a_spent_budget_is_the_exception_it_knows(services: Services) -> None:
+    """The first call fits, the next one does not: no vendor is asked, and the code is theirs."""
+
+    async def play(client: Any, vendor: Any) -> None:
+        services.budgets.set(services.keys.list()[0].key_id, Decimal("0.0007"), "month")
+        asked = {"model": "main", "messages": HELLO, "max_completion_tokens": 1_000}
+        await client.chat.completions.create(**asked)
+        with pytest.raises(openai.RateLimitError, match=r"left of 0\.0007 a month") as spent:
+            await client.chat.completions.create(**asked)
+
+        assert (spent.value.code, spent.value.type) == ("insufficient_quota",) * 2
+        assert len(vendor.asked) == 1
+
+    _play(services, play, chat_reply("hi", **_WHOLE))
+
+
+def test_a_call_needs_a_key_a_body_and_a_place(
+    client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In OpenAI's shape, before anybody is asked; without vendors the message says what to do."""
+    path = "/openai/v1/chat/completions"
+    _, narrow = services.keys.create("narrow", ["feed"])
+    no_model = client.post(path, json={"messages": HELLO})
+    unknown = client.post(path, json={"model": "main", "messages": HELLO})
+    refused = client.post(path, json={}, headers={"authorization": f"Bearer {narrow}"})
+    places = client.app.state.context.places  # type: ignore[attr-defined]
+    monkeypatch.setattr(places, "_most", 0)
+    full = client.post(path, json={"model": "main"})
+
+    assert (no_model.status_code, no_model.json()["error"]["param"]) == (400, "model")
+    assert unknown.json()["error"] == {
+        "message": "no model 'main' here for chat; known are none: list some in vendors.toml",
+        "type": "invalid_request_error",
+        "param": "model",
+        "code": "model_not_found",
+    }
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "missing_scope")
+    assert (full.status_code, full.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+    assert places._taken == 0
+
+
+@pytest.mark.slow
+def test_no_row_is_lost_when_the_server_is_told_to_stop(tmp_path: Path) -> None:
+    """Forty calls from ten callers, answered in moments; SIGTERM at once: forty rows are there."""
+    port = _free_port()
+    environment = {
+        "INHOUSE_STORE_FOLDER": str(tmp_path / "data"),
+        "INHOUSE_MODELS_VENDORS": str(tmp_path / "vendors.toml"),
+        "INHOUSE_API_PORT": str(port),
+    }
+    settings = load_settings(environment, tmp_path / "none.toml")
+    with open_services(settings) as services:
+        _, secret = services.keys.create("app", ["models"])
+
+    async def play() -> None:
+        async with Vendor(*[chat_reply("hi", **_WHOLE)] * 40) as vendor:
+            (tmp_path / "vendors.toml").write_text(_VENDORS.format(url=vendor.url))
+            server = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "inhouse.api", env={**os.environ, **environment}
+            )
+            async with openai.AsyncOpenAI(
+                base_url=f"http://127.0.0.1:{port}/openai/v1", api_key=secret, max_retries=0
+            ) as client:
+                while not await _is_up(client):
+                    assert server.returncode is None
+                    await asyncio.sleep(0.1)
+
+                async def caller() -> None:
+                    for _ in range(4):
+                        await client.chat.completions.create(model="main", messages=HELLO)
+
+                await asyncio.gather(*(caller() for _ in range(10)))
+                server.terminate()
+                await asyncio.wait_for(server.wait(), 60)
+
+    asyncio.run(play())
+    with open_services(settings) as services:
+        assert _rows(services) == [("chat", "main", "ok")] * 40
+
+
+async def _is_up(client: openai.AsyncOpenAI) -> bool:
+    try:
+        await client.models.list()
+    except openai.APIConnectionError:
+        return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,4 +1,4 @@
-"""Texts to hashed features: words, pairs of words, and runs of 3 to 5 characters.
+"""Texts to hashed features: words, pairs of words, and runs of 2 to 5 characters of a word.
 
 Everything is array arithmetic over the code points of a whole batch, so a core does tens of
 thousands of short texts a second, and the same text gives the same features in every process and
@@ -6,9 +6,11 @@ on every machine: no seed, no vocabulary, nothing learned but how rare each colu
 
 Normal form, code point by code point: compatibility decomposition, lower case, no accents, no
 invisible or control characters, any space a space, runs of spaces one, runs of a character two.
-A run of characters may touch the start or end of the text, which reads as a space. Each feature is
-a 64-bit hash; its top bits are the column. A text's values are 1 + ln(count), times how rare the
-column is among the texts a model was trained on, scaled to length 1.
+A run of characters keeps within what stands between two spaces and may take in either of them; the
+start and the end of the text read as spaces. Each feature is a 64-bit hash; its top bits are the
+column. A text's values are 1 + ln(count), times how rare the column is among the texts a model was
+trained on, scaled to length 1. A column that only one text of a larger training has says nothing
+about the next text: it counts for nothing.
 """
 
 import unicodedata
@@ -24,10 +26,10 @@ Words = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 Rarity = npt.NDArray[np.float32]
 
-VERSION: Final = 1  # a model is only good with the features it was trained on
+VERSION: Final = 2  # a model is only good with the features it was trained on
 BITS: Final = 18
 COLUMNS: Final = 1 << BITS
-CHAR_RUNS: Final = (3, 4, 5)
+CHAR_RUNS: Final = (2, 3, 4, 5)
 
 _BREAK: Final = 1  # stands between texts; control characters never survive the normal form
 _SPACE: Final = 32
@@ -36,6 +38,8 @@ _INVERSE: Final = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
 _ONE_WORD: Final = np.uint64(0xA24BAED4963EE407)
 _TWO_WORDS: Final = np.uint64(0x9FB21C651E98DF25)
 _ACCENTS: Final = range(0x300, 0x370)
+_TINY: Final = 1e-12
+_MANY: Final = 1_000  # texts from which on a column must be in two of them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,13 +132,18 @@ def scaled(features: Features, rarity: Rarity | None) -> Features:
     rows = np.repeat(np.arange(features.rows()), np.diff(features.starts))
     squares = np.bincount(rows, weights=values * values, minlength=features.rows())
     lengths = np.sqrt(squares).astype(np.float32)[rows]
+    lengths = np.maximum(lengths, np.float32(_TINY))
     return Features(columns=features.columns, values=values / lengths, starts=features.starts)
 
 
 def rarity_of(features: Features) -> Rarity:
-    """1 + ln((rows + 1) / (rows with the column + 1)) of each column."""
+    """1 + ln((rows + 1) / (rows with the column + 1)) of each column; 0 where of many rows fewer
+    than two have it."""
     found = np.bincount(features.columns, minlength=COLUMNS)
-    return (1.0 + np.log((features.rows() + 1) / (found + 1))).astype(np.float32)
+    rarity = 1.0 + np.log((features.rows() + 1) / (found + 1))
+    if features.rows() >= _MANY:
+        rarity[found < 2] = 0.0
+    return rarity.astype(np.float32)
 
 
 def normalise(texts: Sequence[str]) -> Normal:
@@ -178,16 +187,17 @@ def _char_grams(points: npt.NDArray[np.uint32], breaks: npt.NDArray[np.bool_]) -
     """Polynomial hashes of all windows, one multiplication a window and length."""
     letters = np.where(breaks, np.uint32(_SPACE), points).astype(np.uint64) + np.uint64(1)
     length = len(points)
-    latest_break = np.maximum.accumulate(np.where(breaks, np.arange(length), -1))
+    # How many spaces and breaks stand before each place: a run may have them at its ends alone.
+    gaps = np.concatenate([[0], np.cumsum(letters == _SPACE + 1)])
     parts: list[_Part] = []
     rolling = letters
-    for size in range(2, max(CHAR_RUNS) + 1):
+    for size in range(2, min(max(CHAR_RUNS), length) + 1):
         rolling = rolling[:-1] * _BASE + letters[size - 1 :]
         if size not in CHAR_RUNS:
             continue
         first = np.arange(len(rolling), dtype=np.int64)
-        # A break may be the first or the last of the window, never within it.
-        whole = latest_break[size - 2 : length - 1] <= first
+        whole = gaps[size - 1 : length] == gaps[1 : length - size + 2]
+        whole &= gaps[size:] - gaps[: length - size + 1] < size
         first = first[whole]
         parts.append((_mixed(rolling[whole] + np.uint64(size)), first, first + size))
     return parts

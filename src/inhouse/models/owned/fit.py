@@ -18,9 +18,12 @@ Rare categories: s_ic weighs the two sides of a category by their inverse freque
 0.5, with mean 1; the calibration puts the true frequencies back.
 
 Calibration: the texts are cut in three; each third gets margins from a model fitted to the other
-two, and a curve is fitted to all of these (see `calibrate`).
+two, and a curve is fitted to all of these (see `calibrate`). Where there are labels enough, each
+two thirds also teach a network (see `reader_fit`); its margins on the third it was not shown decide
+what the reader counts beside the linear part.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -40,14 +43,17 @@ from inhouse.models.owned.hashing import (
     rarity_of,
     scaled,
 )
+from inhouse.models.owned.reader_fit import teach_reader
 from inhouse.models.owned.text import (
     Doubles,
     Linear,
     Matrix,
+    Reading,
     TextClassifier,
     batches,
     matrix_of,
 )
+from inhouse.stats.calibration import fit_platt, log_losses
 from inhouse.stats.types import NotEnough
 
 _Rows = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64]]
@@ -58,6 +64,8 @@ _PROMISE_PRIOR: Final = 0.2  # values that each side is taken to have in every c
 _PROMISE_FLOOR: Final = 0.1  # of a squared log-ratio
 _UPDATE_STRENGTH: Final = 1.0  # C of an update: what is known counts for more
 _TEMPER: Final = 0.5
+_READER_TEXTS: Final = 2_000  # labelled texts before a reader is taught
+_READER_EACH: Final = 50  # of them on the rarer side of a category
 _MOST_ROUNDS: Final = 12
 _SETTLED: Final = 0.01  # mean movement of the dual variables at which a round was the last
 
@@ -103,7 +111,15 @@ def fit_text(
         promises=_promises(features, wanted),
     )
     weights, biases = _fit(features, wanted, start, seed)
-    curves = _curves(features, wanted, start, seed)
+    fold_of = stream(seed, "calibration").permutation(len(texts)) % _FOLDS
+    apart = _margins_apart(features, wanted, start, fold_of, seed)
+    reading = None
+    if _can_read(wanted):
+        taught = teach_reader(texts, wanted, fold_of, seed)
+        shares = _shares(apart, taught.margins, wanted)
+        apart = apart + shares * taught.margins
+        reading = Reading(reader=taught.reader, shares=shares) if shares.any() else None
+    curves = _curves(apart, wanted)
     kept = [place for place, curve in enumerate(curves) if isinstance(curve, Curve)]
     if not kept:
         return NotEnough(reason="no category could be calibrated", have=len(texts))
@@ -112,7 +128,8 @@ def fit_text(
         biases=biases[kept],
         curves=tuple(curve for curve in curves if isinstance(curve, Curve)),
     )
-    return TextClassifier([categories[learned[place]] for place in kept], rarity, parts)
+    names = [categories[learned[place]] for place in kept]
+    return TextClassifier(names, rarity, parts, reading and reading.only(kept))
 
 
 def update_text(
@@ -137,7 +154,7 @@ def update_text(
     wanted = np.ascontiguousarray(targets, dtype=np.float32)
     weights, biases = _fit(featurise_all(texts, model.rarity), wanted, start, seed)
     parts = Linear(weights=weights, biases=biases, curves=model.curves)
-    return TextClassifier(model.categories, model.rarity, parts)
+    return TextClassifier(model.categories, model.rarity, parts, model.reading)
 
 
 def featurise_all(texts: Sequence[str], rarity: Rarity | None = None) -> Features:
@@ -151,18 +168,21 @@ def featurise_all(texts: Sequence[str], rarity: Rarity | None = None) -> Feature
     )
 
 
-def _sides(target: Doubles) -> int:
+def _sides(target: Doubles | Matrix) -> int:
     """Labels on the rarer side."""
     known = target[~np.isnan(target)]
     yes = int((known >= 0.5).sum())
     return min(yes, len(known) - yes)
 
 
-def _curves(
-    features: Features, targets: Matrix, start: _Start, seed: int
-) -> list[Curve | NotEnough]:
-    rows = features.rows()
-    fold_of = stream(seed, "calibration").permutation(rows) % _FOLDS
+def _margins_apart(
+    features: Features,
+    targets: Matrix,
+    start: _Start,
+    fold_of: npt.NDArray[np.int64],
+    seed: int,
+) -> Doubles:
+    """Margins of each text from a fit that was not shown its fold."""
     margins = np.full(targets.shape, np.nan)
     table = matrix_of(features)
     for fold in range(_FOLDS):
@@ -172,6 +192,44 @@ def _curves(
         apart = replace(start, promises=_promises(features, wanted))
         weights, biases = _fit(features, wanted, apart, seed)
         margins[held] = (table @ weights)[held] + biases
+    return margins
+
+
+def _can_read(targets: Matrix) -> bool:
+    """Whether there are labels enough that a network learns more than single words."""
+    labelled = int((~np.isnan(targets)).any(axis=1).sum())
+    return labelled >= _READER_TEXTS and bool(_readable(targets).any())
+
+
+def _readable(targets: Matrix) -> npt.NDArray[np.bool_]:
+    """[categories]: which have texts enough on both sides that a network may speak of them."""
+    sides = [_sides(targets[:, place]) for place in range(targets.shape[1])]
+    return np.array(sides) >= _READER_EACH
+
+
+def _shares(linear: Doubles, read: Doubles, targets: Matrix) -> Doubles:
+    """[categories]: how much of the reader's margin makes the labels likeliest, 0 where none of it
+    does. Both are taken by their spread, and mixed in tenths."""
+    shares = np.zeros(targets.shape[1])
+    for place in np.flatnonzero(_readable(targets)):
+        known = ~np.isnan(targets[:, place])
+        happened = targets[known, place] >= 0.5
+        one, other = linear[known, place], read[known, place]
+        scale = float(one.std()) / max(float(other.std()), 1e-9)
+        tried = [scale * tenths / (10 - tenths) for tenths in range(10)]
+        losses = [_loss_of(one + share * other, happened) for share in tried]
+        shares[place] = tried[int(np.argmin(losses))]
+    return shares
+
+
+def _loss_of(margins: Doubles, happened: npt.NDArray[np.bool_]) -> float:
+    platt = fit_platt(margins, happened)
+    if isinstance(platt, NotEnough):
+        return math.inf
+    return float(log_losses(platt.apply(margins), happened).mean())
+
+
+def _curves(margins: Doubles, targets: Matrix) -> list[Curve | NotEnough]:
     found: list[Curve | NotEnough] = []
     for place in range(targets.shape[1]):
         known = ~np.isnan(targets[:, place])

@@ -103,7 +103,13 @@ def featurise(texts: Sequence[str], rarity: Rarity | None = None) -> Features:
     >>> len(featurise(["Hello there", ""]).starts)
     3
     """
-    grams = grams_of(normalise(texts))
+    return features_of(normalise(texts), rarity)
+
+
+def features_of(normal: Normal, rarity: Rarity | None = None) -> Features:
+    """The features of texts in normal form."""
+    grams = grams_of(normal)
+    rows = int(is_break(normal.points).sum()) - 1
     keys = (grams.rows << BITS) | grams.columns
     keys.sort()
     fresh = np.ones(len(keys), dtype=np.bool_)
@@ -111,14 +117,14 @@ def featurise(texts: Sequence[str], rarity: Rarity | None = None) -> Features:
     places = np.flatnonzero(fresh)
     counts = np.diff(np.append(places, len(keys)))
     keys = keys[places]
-    rows = keys >> BITS
+    row_of = keys >> BITS
     columns = (keys & (COLUMNS - 1)).astype(np.int32)
     values = 1.0 + np.log(counts)
     return scaled(
         Features(
             columns=columns,
             values=values.astype(np.float32),
-            starts=np.searchsorted(rows, np.arange(len(texts) + 1)).astype(np.int64),
+            starts=np.searchsorted(row_of, np.arange(rows + 1)).astype(np.int64),
         ),
         rarity,
     )
@@ -166,7 +172,7 @@ def shortened(points: npt.NDArray[np.uint32]) -> Normal:
 def grams_of(normal: Normal) -> Grams:
     """Every run of characters, word and pair of words."""
     points = normal.points
-    breaks = points == _BREAK
+    breaks = is_break(points)
     text_of = np.cumsum(breaks) - 1
     parts = [*_char_grams(points, breaks), *_word_grams(points)]
     first = np.concatenate([part[1] for part in parts])
@@ -203,16 +209,30 @@ def _char_grams(points: npt.NDArray[np.uint32], breaks: npt.NDArray[np.bool_]) -
     return parts
 
 
-def _word_grams(points: npt.NDArray[np.uint32]) -> list[_Part]:
-    """Words by differences of a running sum: sum of c_i B^i, divided by B^start."""
-    inside = _is_word()[np.minimum(points, 0xFFFF)]
-    edges = np.diff(inside.astype(np.int8), prepend=0, append=0)
-    first, last = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+def is_break(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    """Where the texts of a batch are apart."""
+    return np.asarray(points == _BREAK, dtype=np.bool_)
+
+
+def is_word(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    """Which code points belong to words."""
+    return np.asarray(_is_word()[np.minimum(points, 0xFFFF)], dtype=np.bool_)
+
+
+def hashed_spans(points: npt.NDArray[np.uint32], first: Ints, last: Ints) -> Words:
+    """A hash of each span by differences of a running sum: sum of c_i B^i, divided by B^start."""
     length = len(points)
     sums = np.zeros(length + 1, dtype=np.uint64)
     np.cumsum((points.astype(np.uint64) + np.uint64(1)) * _powers(_BASE, length), out=sums[1:])
-    words = _mixed((sums[last] - sums[first]) * _powers(_INVERSE, length)[first])
-    text_of = np.cumsum(points == _BREAK)
+    return _mixed((sums[last] - sums[first]) * _powers(_INVERSE, length)[first])
+
+
+def _word_grams(points: npt.NDArray[np.uint32]) -> list[_Part]:
+    """Words and pairs of them, as signs between them allow."""
+    edges = np.diff(is_word(points).astype(np.int8), prepend=0, append=0)
+    first, last = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    words = hashed_spans(points, first, last)
+    text_of = np.cumsum(is_break(points))
     together = text_of[first[1:]] == text_of[first[:-1]]
     pairs = _mixed(words[:-1] * _BASE + words[1:] + _TWO_WORDS)[together]
     return [

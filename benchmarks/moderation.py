@@ -24,7 +24,15 @@ from numpy.typing import NDArray
 from benchmarks.common import Report, arguments, console
 from benchmarks.moderation_attacks import attacks
 from benchmarks.moderation_models import Scorer, Trainer, trainers
-from benchmarks.moderation_sets import SHARED, Labelled, Targets, pooled, read_labelled, tweeteval
+from benchmarks.moderation_sets import (
+    SHARED,
+    Labelled,
+    Targets,
+    joined,
+    pooled,
+    read_labelled,
+    tweeteval,
+)
 from benchmarks.moderation_speed import speed
 from inhouse.core.random import stream
 from inhouse.stats.calibration import expected_calibration_error
@@ -69,7 +77,7 @@ def main() -> None:
         _folds(report, read_labelled(options.labelled, options.text, options.label), options)
     elif SHARED.exists():
         for what in _OFFICIAL:
-            _official(report, what)
+            _official(report, what, everything=options.everything)
         if not options.official:
             _folds(report, pooled(), options)
     else:
@@ -83,21 +91,28 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", default="label", help="its column of labels")
     parser.add_argument("--folds", type=int, default=5, help="parts, each judged by the others")
     parser.add_argument("--official", action="store_true", help="TweetEval's official splits alone")
+    parser.add_argument(
+        "--everything", action="store_true", help="train on the labels of all sets, not one"
+    )
     for what in ("attacks", "speed"):
         parser.add_argument(f"--{what}", action="store_true", help="see above")
 
 
-def _official(report: Report, what: str) -> None:
+def _official(report: Report, what: str, *, everything: bool) -> None:
     train, held, test = (tweeteval(what, split) for split in ("train", "val", "test"))
+    if everything:
+        others = [tweeteval(other, "train") for other in _OFFICIAL if other != what]
+        train = joined("everything", [train, *others, pooled()]).without({*held.texts, *test.texts})
+    place = train.categories.index(what)
     for name, trainer in trainers().items():
         started = time.perf_counter()
         score = trainer(train)
         train_s = time.perf_counter() - started
-        threshold = best_threshold(held.targets[:, 0] >= 0.5, score(held.texts)[:, 0])
+        threshold = best_threshold(held.targets[:, 0] >= 0.5, score(held.texts)[:, place])
         told = Judged(p=score(test.texts), train_s=train_s, texts_per_s=_speed(score, test.texts))
         truth = test.targets[:, 0] >= 0.5
-        row = _row(truth, told.p[:, 0])
-        f1 = macro_f1(truth, told.p[:, 0] >= threshold)
+        row = _row(truth, told.p[:, place])
+        f1 = macro_f1(truth, told.p[:, place] >= threshold)
         report.add(
             **row,
             **{"set": test.name, "what": what, "model": name, "macro-F1": f1},

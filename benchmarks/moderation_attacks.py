@@ -61,8 +61,10 @@ def zero_width(word: str, random: np.random.Generator) -> str:
 
 
 def spacing(word: str, random: np.random.Generator) -> str:
-    """s p a m or s.p.a.m."""
-    return str(random.choice([" ", ".", "-"])).join(word)
+    """s.p.a.m, s-p-a-m, or s p a m with a wider gap around it, or nobody could tell its ends."""
+    separator = str(random.choice([" ", ".", "-"]))
+    spaced = separator.join(word)
+    return f" {spaced} " if separator == " " else spaced
 
 
 ATTACKS: Final[dict[str, Attack]] = {

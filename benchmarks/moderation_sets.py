@@ -1,6 +1,6 @@
 """Labelled texts of the moderation benchmark: the public sets, or a file of one's own."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,6 +31,11 @@ class Labelled:
             targets=self.targets[rows],
             categories=self.categories,
         )
+
+    def without(self, texts: Set[str]) -> "Labelled":
+        """All but those texts: what a split holds back may stand in another set too."""
+        kept = [row for row, text in enumerate(self.texts) if text not in texts]
+        return self.part(np.array(kept, dtype=np.int64))
 
 
 def joined(name: str, sets: Sequence[Labelled]) -> Labelled:

@@ -3,6 +3,7 @@
     python -m benchmarks.moderation            # the public sets: TweetEval, pooled folds
     python -m benchmarks.moderation --labelled posts.parquet --text text --label label --folds 5
     python -m benchmarks.moderation --attacks  # what disguises hide
+    python -m benchmarks.moderation --cascade  # a larger model for the uncertain few
     python -m benchmarks.moderation --speed    # training on 50,000 texts; texts/s
 
 Folds: every text is judged by a model that never saw it; intervals by bootstrap over texts, of the
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.common import Report, arguments, console
 from benchmarks.moderation_attacks import attacks
+from benchmarks.moderation_cascade import cascade
 from benchmarks.moderation_models import Scorer, Trainer, trainers
 from benchmarks.moderation_sets import (
     SHARED,
@@ -71,6 +73,8 @@ def main() -> None:
     report = Report("moderation", COLUMNS)
     if options.attacks:
         report = attacks(options.quick)
+    elif options.cascade:
+        report = cascade(options.quick)
     elif options.speed:
         report = speed(options.quick)
     elif options.labelled is not None:
@@ -94,7 +98,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--everything", action="store_true", help="train on the labels of all sets, not one"
     )
-    for what in ("attacks", "speed"):
+    for what in ("attacks", "cascade", "speed"):
         parser.add_argument(f"--{what}", action="store_true", help="see above")
 
 

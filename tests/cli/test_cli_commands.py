@@ -317,6 +317,7 @@ def test_training_on_nothing_publishes_nothing() -> None:
     """`train` says so and ends well; `models train` ends with 1, for there are no labels."""
     assert _json("train")["published"] is None
     assert "0 of 300" in _call("models", "train", "text_harm", code=1)
+    assert "train one first" in _call("models", "cascade", "text_harm", code=1)
 
 
 def test_an_experiment_is_started_read_and_stopped(folder: Path) -> None:
@@ -338,6 +339,8 @@ def test_an_experiment_is_started_read_and_stopped(folder: Path) -> None:
     [
         (("experiment", "results", "ghost"), "experiment 'ghost' does not exist"),
         (("models", "list", "poetry"), "no task is called 'poetry'"),
+        (("models", "cascade", "text_harm", "--recall", "1"), "recall is 1.0, expected more than"),
+        (("models", "cascade", "text_harm", "--off"), "say who decides with --by"),
         (("import", "reddit", "ghost.parquet"), "ghost.parquet"),
         (("keys", "create", "x", "--scope", "fly"), "scopes: got fly"),
         (("keys", "budget", "k", "--usd", "much"), "usd: got 'much', expected an amount"),

@@ -83,6 +83,26 @@ def test_people_beat_models_category_by_category() -> None:
     assert (example.at_ms, example.sources) == (1, (TEACHER, "person:ann", "x/y/z"))
 
 
+def test_a_bank_teaches_where_nobody_else_spoke() -> None:
+    """A term bank's label never stands above a model's or a person's, however late it came, and
+    nobody is judged by it."""
+    (example,) = examples(
+        [
+            label({"hate": 0.1}),
+            label({"sexual": 0.0}, "person:ann"),
+            label({"hate": 1.0, "sexual": 1.0, "spam": 0.9}, "bank:scams"),
+        ]
+    )
+    assert [example.target(name) for name in ("hate", "sexual", "spam", "violence")] == [
+        0.1,
+        0.0,
+        0.9,
+        None,
+    ]
+    assert [example.truth(name) for name in ("hate", "sexual", "spam")] == [0.1, 0.0, None]
+    assert example.sources == (TEACHER, "person:ann", "bank:scams")
+
+
 def test_an_empty_word_takes_back_what_people_said() -> None:
     """An undone decision teaches nothing; the model's label is there again."""
     (example,) = examples(

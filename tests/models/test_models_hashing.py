@@ -48,7 +48,7 @@ def _column(letters: str, extra: int, *, rising: bool) -> int:
 
 def test_a_text_has_these_features_in_every_process() -> None:
     """The columns of a text are fixed for good: models on disk depend on them."""
-    runs = [" ab", "ab ", "b c", " c ", " ab ", "ab c", "b c ", " ab c", "ab c "]
+    runs = [" a", "ab", "b ", " c", "c ", " ab", "ab ", " c ", " ab "]
     hashes = [_column(run, len(run), rising=False) for run in runs]
     words = [_column(word, 0, rising=True) for word in ("ab", "c")]
     hashes += [_mixed((word + 0xA24BAED4963EE407) % 2**64) for word in words]
@@ -70,8 +70,8 @@ def test_features_do_not_depend_on_the_batch(texts: list[str]) -> None:
 def test_windows_and_words_are_those_of_a_plain_reading(text: str) -> None:
     """As many runs, words and pairs as one counts by hand on the normal form."""
     normal = "".join(chr(point) for point in normalise([text]).points[1:-1])
-    padded = f" {normal} " if normal else ""
-    runs = sum(max(0, len(padded) - size + 1) for size in CHAR_RUNS) if normal else 0
+    pieces = [f" {piece} " for piece in normal.split()]
+    runs = sum(max(0, len(piece) - size + 1) for size in CHAR_RUNS for piece in pieces)
     plain = "".join(
         c if ord(c) > 0xFFFF or unicodedata.category(c)[0] in "LNM" else " " for c in normal
     )
@@ -97,6 +97,19 @@ def test_disguises_of_form_do_not_change_features() -> None:
     ]
     assert [plain] * 4 == [featurise([text]).columns.tolist() for text in disguised]
     assert featurise(["cooool"]).columns.tolist() == featurise(["coooooool"]).columns.tolist()
+
+
+def test_a_column_of_a_single_text_counts_for_nothing_among_many() -> None:
+    """What one text of a thousand has says nothing of the next; in a few texts it may."""
+    many = [f"tea {place % 500:03}" for place in range(999)]
+    for texts, seen in (([*many, "quux"], False), (["tea", "tea", "quux"], True)):
+        features = featurise(texts)
+        rarity = rarity_of(features)
+        # The longest run of the word stands in no other text.
+        columns = set(featurise(["quux"]).columns.tolist())
+        columns -= {column for row in range(len(texts) - 1) for column, _ in _row(features, row)}
+        assert columns
+        assert {seen} == {bool(rarity[column] > 0) for column in columns}
 
 
 def test_vowel_signs_of_other_scripts_stay() -> None:

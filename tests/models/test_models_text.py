@@ -93,16 +93,33 @@ def test_dual_ascent_finds_the_optimum_of_the_stated_loss(
     texts, truth = posts(300, seed=5)
     raw = featurise_all(texts)
     features = scaled(raw, rarity_of(raw))
+    targets = truth[:, :1].astype(np.float32)
     start = fit._Start(
-        weights=np.zeros((fit.COLUMNS, 1), dtype=np.float32), biases=np.zeros(1), strength=2.0
+        weights=np.zeros((fit.COLUMNS, 1), dtype=np.float32),
+        biases=np.zeros(1),
+        strength=2.0,
+        promises=fit._promises(features, targets),
     )
-    weights, biases = fit._fit(features, truth[:, :1].astype(np.float32), start, seed=1)
-    sides = fit._side_weights(truth[:, :1].astype(np.float32))[0]
+    weights, biases = fit._fit(features, targets, start, seed=1)
+    sides = fit._side_weights(targets)[0]
+    stretched = matrix_of(features).multiply(start.promises[:, 0]).tocsr()
     theirs = LogisticRegression(
         C=2.0, solver="liblinear", class_weight={0: sides[0], 1: sides[1]}, tol=1e-8
-    ).fit(matrix_of(features), truth[:, 0] > 0)
+    ).fit(stretched, truth[:, 0] > 0)
     ours = matrix_of(features) @ weights[:, 0] + biases[0]
-    np.testing.assert_allclose(ours, theirs.decision_function(matrix_of(features)), atol=1e-3)
+    np.testing.assert_allclose(ours, theirs.decision_function(stretched), atol=1e-3)
+
+
+def test_a_telling_column_promises_more() -> None:
+    """By the softened log-ratio of its shares on both sides, worked out by hand."""
+    features = featurise_all(["aa", "bb", "aa", "bb"])
+    promises = fit._promises(features, np.array([[1.0], [0.0], [1.0], [np.nan]], dtype=np.float32))
+    table = matrix_of(features).toarray()
+    yes, no = table[0] + table[2] + 0.2, table[1] + 0.2
+    seen = (table[:3] > 0).any(axis=0)
+    ratio = np.log(yes[seen] / yes[seen].sum()) - np.log(no[seen] / no[seen].sum())
+    np.testing.assert_allclose(promises[seen, 0], np.sqrt(ratio**2 + 0.1), rtol=1e-5)
+    assert (promises[~seen] == 1).all()
 
 
 def test_sides_are_weighed_by_how_rare_they_are() -> None:

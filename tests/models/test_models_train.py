@@ -69,6 +69,25 @@ def test_a_task_is_trained_judged_and_registered(any_database: Database, tmp_pat
     assert card.categories == registry.load(version.version).categories
 
 
+def test_a_term_bank_teaches_a_model_and_does_not_judge_it(
+    database: Database, tmp_path: Path
+) -> None:
+    """A category that a bank alone labelled is learned, with the bank on the card and nothing to
+    measure it by."""
+    labels = [
+        replace(one, scores={"spam": one.scores["spam"]}, source="bank:scams", terms="")
+        for one in harvest(400, seed=5)
+    ]
+    rented = [replace(one, scores={"hate": one.scores["hate"]}) for one in harvest(400, seed=5)]
+    Labels(database).add([*labels, *rented])
+    version = train_task(database, TEXT_HARM, tmp_path, CLOCK, SETTINGS)
+    assert isinstance(version, ModelVersion)
+    assert version.card.categories == ("hate", "spam")
+    assert version.card.sources == {"bank:scams": 280, "openai/openai/m": 280}
+    assert version.card.metrics["spam"].positives == version.card.metrics["spam"].negatives == 0
+    assert version.card.metrics["hate"].positives > 0
+
+
 def test_too_few_labels_are_an_answer(database: Database, tmp_path: Path) -> None:
     """Nothing is trained, nothing registered."""
     Labels(database).add(harvest(50))

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from inhouse.app.build import Services
@@ -14,6 +15,7 @@ from inhouse.core.clock import SystemClock
 from inhouse.core.logs import configure_logs, logger
 from inhouse.events.sessions import Sessions
 from inhouse.models.harvest import Labels
+from inhouse.models.owned.registry import ModelVersion
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.train import LATER_SHARE, train_task
 from inhouse.moderation.answers import forget_notifiers
@@ -39,6 +41,8 @@ class Worker:
         self._has_adopted = False
         self._sessions = Sessions(services.database)
         self._log = logger("worker")
+        self._trainer = ThreadPoolExecutor(1, thread_name_prefix="training")
+        self._training: Future[ModelVersion | NotEnough] | None = None
 
     def step(self) -> bool:
         """Scan what is new, now and then look after the models; returns whether anything waited."""
@@ -57,6 +61,7 @@ class Worker:
 
     def close(self) -> None:
         """Finish calls that are out and close connections."""
+        self._trainer.shutdown(wait=False, cancel_futures=True)
         self._runner.run(self._services.gateway.close())
         self._runner.close()
 
@@ -92,14 +97,31 @@ class Worker:
     def _look_after_models(self) -> None:
         use = self._services
         task, settings = TEXT_HARM, use.settings.models
-        if self._is_training_due():
-            now = train_task(use.database, task, use.registry.folder, use.clock, settings)
-            if isinstance(now, NotEnough):
-                self._log.info("training_waits", reason=now.reason, have=now.have, need=now.need)
-            else:
-                self._log.info("model_trained", version=now.version)
+        self._look_after_training()
         step = use.routes.step(task.name, use.registry, settings, use.clock.now_ms())
         self._log.debug("route_looked_at", stage=step.route.stage, reason=step.reason)
+
+    def _look_after_training(self) -> None:
+        """A training takes minutes and no post may wait for it: it runs beside the scans."""
+        use = self._services
+        if self._training is None:
+            if self._is_training_due():
+                self._training = self._trainer.submit(
+                    train_task,
+                    use.database,
+                    TEXT_HARM,
+                    use.registry.folder,
+                    use.clock,
+                    use.settings.models,
+                )
+            return
+        if not self._training.done():
+            return
+        now, self._training = self._training.result(), None
+        if isinstance(now, NotEnough):
+            self._log.info("training_waits", reason=now.reason, have=now.have, need=now.need)
+        else:
+            self._log.info("model_trained", version=now.version)
 
     def _is_training_due(self) -> bool:
         use = self._services

@@ -49,5 +49,11 @@ def _print_dependence(found: Bill) -> None:
             console.print(
                 f"{share.layer} {share.vendor}: {share.calls:.0%} of answers{spend}{mark}"
             )
+    if found.escalated.texts:
+        part = "" if found.escalated.share is None else f" ({found.escalated.share:.1%})"
+        console.print(
+            f"asked again of a rented model: {found.escalated.texts:,} texts{part}, "
+            f"{found.escalated.spend_usd:,.4f} USD{mark}"
+        )
     if found.owned_calls is not None:
         console.print(f"models of our own: {found.owned_calls:.0%} of answers")

@@ -7,6 +7,8 @@ import typer
 from inhouse.app.build import open_services
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json, show
 from inhouse.core.errors import InputError
+from inhouse.models.cascade import Goal
+from inhouse.models.cascade_learning import Learned, learn_cascade, use_cascade
 from inhouse.models.routes import Acceptance
 from inhouse.models.tasks import TASKS, task_named
 from inhouse.models.train import train_task
@@ -100,3 +102,61 @@ def train(task: Task, as_json: Json = False) -> None:
         auprc = "unknown" if found.auprc is None else f"{found.auprc:.3f}"
         console.print(f"  {category}: AUPRC {auprc}, {found.positives} positives held out")
     console.print(f"stage {step.route.stage}: {step.reason}", markup=False)
+
+
+@app.command()
+def cascade(
+    task: Task,
+    precision: Annotated[float, typer.Option(help="least share of flags that are right")] = 0.9,
+    recall: Annotated[float, typer.Option(help="least share of harm that is flagged")] = 0.9,
+    sure: Annotated[float, typer.Option(help="probability that both hold")] = 0.9,
+    by: Annotated[str, typer.Option(help="who puts it into the route; else only shown")] = "",
+    off: Annotated[bool, typer.Option("--off", help="take the cascade out of the route")] = False,
+    as_json: Json = False,
+) -> None:
+    """Learn of which texts the owned model is unsure, so that a rented one is asked about those
+    alone; with `--by`, do so from now on."""
+    goal = Goal(precision=precision, recall=recall, sure=sure)
+    if off and not by:
+        raise InputError("--off changes the route; say who decides with --by")
+    with open_services() as services:
+        name, now_ms = task_named(task).name, services.clock.now_ms()
+        if off:
+            use_cascade(services.routes, name, None, f"person:{by}", now_ms)
+            console.print(f"{name}: no cascade", markup=False)
+            return
+        learned = learn_cascade(
+            services.database,
+            services.registry,
+            task_named(task),
+            goal,
+            services.settings.models,
+        )
+        if by and isinstance(learned, Learned) and learned.cascade is not None:
+            use_cascade(services.routes, name, learned.cascade, f"person:{by}", now_ms)
+    if isinstance(learned, NotEnough):
+        complaints.print(learned.reason, markup=False)
+        raise typer.Exit(FAILED)
+    if as_json:
+        print_json(learned)
+    else:
+        _print_bands(learned, in_use=bool(by))
+    if learned.cascade is None:
+        raise typer.Exit(FAILED)
+
+
+def _print_bands(learned: Learned, *, in_use: bool) -> None:
+    for category, found in learned.found.items():
+        told = (
+            found.reason
+            if isinstance(found, NotEnough)
+            else f"asked again from {found.band.low:g} to {min(found.band.high, 1):g}, "
+            f"{found.escalated:.1%} of texts; precision {found.precision:.3f}, "
+            f"recall {found.recall:.3f}"
+        )
+        console.print(f"{category}: {told}", markup=False)
+    if learned.cascade is None:
+        console.print("no band keeps that; nothing is changed", markup=False)
+        return
+    console.print(learned.cascade.guarantee, markup=False)
+    console.print(f"{learned.version}: {'in use' if in_use else 'shown only; use it with --by'}")

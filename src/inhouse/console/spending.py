@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from inhouse.core.clock import DAY_MS
 from inhouse.models.bill import Bill
 from inhouse.models.prices import from_pico
-from inhouse.models.types import INHOUSE
+from inhouse.models.types import ASKED_BESIDES, INHOUSE
 from inhouse.store import tables
 from inhouse.store.database import Database
 
@@ -25,7 +25,7 @@ class HostDay:
     day: int  # days since 1970
     host: str
     simulated: bool  # a stand-in that charges nobody
-    calls: int  # inputs answered to a caller; shadows do not count
+    calls: int  # inputs answered to a caller; shadows and escalations do not count
     spend_usd: Decimal  # of the attempts with a price
 
 
@@ -33,7 +33,7 @@ def host_days(database: Database, since_ms: int, until_ms: int) -> list[HostDay]
     """One entry a day and host with attempts, in order of days."""
     c = tables.ledger.c
     day = (c.at_ms // DAY_MS).label("day")
-    served = sa.case((c.role == "shadow", 0), else_=c.answered)
+    served = sa.case((c.role.in_(ASKED_BESIDES), 0), else_=c.answered)
     query = (
         sa.select(
             day,

@@ -115,15 +115,20 @@ class Asker:
         self._slots = asyncio.Semaphore(self._settings.in_flight)
 
     async def first_answer(
-        self, call: Call, candidates: Sequence[str], inputs: Sequence[TaskInput]
+        self,
+        call: Call,
+        candidates: Sequence[str],
+        inputs: Sequence[TaskInput],
+        role: Role = "primary",
     ) -> dict[str, Answer]:
         """Ask one deployment after the other until every input is answered or all have had their
-        turn; answers by ref. The inputs are cut into requests that run side by side."""
+        turn; answers by ref. The inputs are cut into requests that run side by side. role: of the
+        first one asked; of all where it is an escalation."""
         first = await self._first_present(call, candidates)
         if first is None:
             return {}
         parts = await asyncio.gather(
-            *(self._in_turn(call, candidates, part) for part in first.split(inputs))
+            *(self._in_turn(call, candidates, part, role) for part in first.split(inputs))
         )
         return {ref: answer for part in parts for ref, answer in part.items()}
 
@@ -155,7 +160,7 @@ class Asker:
         return None
 
     async def _in_turn(
-        self, call: Call, candidates: Sequence[str], inputs: Sequence[TaskInput]
+        self, call: Call, candidates: Sequence[str], inputs: Sequence[TaskInput], first: Role
     ) -> dict[str, Answer]:
         """While others are left to ask, no vendor may use more than its share of the time."""
         answers: dict[str, Answer] = {}
@@ -171,7 +176,7 @@ class Asker:
                 turn = _Turn(
                     call=call,
                     provider=provider,
-                    role="primary" if place == 0 else "fallback",
+                    role="fallback" if place > 0 and first == "primary" else first,
                     until=monotonic() + (deadline - monotonic()) / vendors_left,
                     has_fallback=bool(later),
                 )

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from inhouse.core.clock import DAY_MS
 from inhouse.models.prices import from_pico
-from inhouse.models.types import INHOUSE
+from inhouse.models.types import ASKED_BESIDES, INHOUSE
 from inhouse.store import tables
 from inhouse.store.database import Database
 
@@ -29,7 +29,7 @@ class Line:
     key: str  # the month, day, host, owner, task or model
     simulated: bool  # charged by a stand-in: no money changed hands
     spend_usd: Decimal  # of the priced attempts
-    calls: int  # inputs answered to a caller: retries, shadows and failures do not count
+    calls: int  # inputs answered to a caller: retries, shadows, escalations and failures do not
     attempts: int  # requests sent
     tokens_in: int  # as told by vendors; cached ones included
     tokens_cached: int
@@ -77,6 +77,15 @@ class Unpriced:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Escalated:
+    """What cascades cost: texts that an owned model was unsure of and a rented one judged."""
+
+    texts: int  # answered by a rented model after an owned one
+    share: float | None  # of the inputs that owned models answered; None without any
+    spend_usd: Decimal  # of the priced attempts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Bill:
     """What was spent in a span of time, looked at from six sides."""
 
@@ -94,6 +103,7 @@ class Bill:
     concentration: tuple[Concentration, ...]  # in both layers
     basis: Literal["real", "simulated"]  # whose rented rows shares and concentration count
     owned_calls: float | None  # share of inputs answered by models of one's own; None without calls
+    escalated: Escalated  # counted among the shares' rows
     unpriced: tuple[Unpriced, ...]
 
 
@@ -124,6 +134,7 @@ def bill(database: Database, since_ms: int, until_ms: int) -> Bill:
         concentration=tuple(_concentration(counted, layer) for layer in _LAYERS),
         basis="simulated" if simulated else "real",
         owned_calls=_part(owned, calls),
+        escalated=_escalated(counted, owned),
         unpriced=_unpriced(groups),
     )
 
@@ -141,8 +152,10 @@ class _Group:
     owner: str
     model: str
     outcome: str
+    role: str
     simulated: bool
     attempts: int
+    answered: int
     calls: int
     tokens_in: int
     tokens_cached: int
@@ -160,11 +173,12 @@ class _Group:
 
 def _groups(database: Database, since_ms: int, until_ms: int) -> list[_Group]:
     c = tables.ledger.c
-    keys = (c.task, c.host, c.owner, c.model, c.outcome, c.simulated)
+    keys = (c.task, c.host, c.owner, c.model, c.outcome, c.role, c.simulated)
     day = (c.at_ms // DAY_MS).label("day")
-    served = sa.case((c.role == "shadow", 0), else_=c.answered)
+    served = sa.case((c.role.in_(ASKED_BESIDES), 0), else_=c.answered)
     sums = (
         sa.func.count().label("attempts"),
+        sa.func.sum(c.answered).label("answered"),
         sa.func.sum(served).label("calls"),
         sa.func.coalesce(sa.func.sum(c.tokens_in), 0).label("tokens_in"),
         sa.func.coalesce(sa.func.sum(c.tokens_cached), 0).label("tokens_cached"),
@@ -191,6 +205,7 @@ def _group(row: sa.RowMapping) -> _Group:
         owner=row["owner"],
         model=row["model"],
         outcome=row["outcome"],
+        role=row["role"],
         simulated=row["simulated"],
         **whole,
     )
@@ -198,6 +213,7 @@ def _group(row: sa.RowMapping) -> _Group:
 
 _SUMS: Final = (
     "attempts",
+    "answered",
     "calls",
     "tokens_in",
     "tokens_cached",
@@ -274,6 +290,16 @@ def _concentration(groups: list[_Group], layer: Layer) -> Concentration:
         spend=index(lambda group: group.pico_usd),
         calls=index(lambda group: group.calls),
         tokens=index(lambda group: group.tokens),
+    )
+
+
+def _escalated(groups: Iterable[_Group], owned: int) -> Escalated:
+    again = [group for group in groups if group.role == "escalation"]
+    texts = sum(group.answered for group in again)
+    return Escalated(
+        texts=texts,
+        share=_part(texts, owned),
+        spend_usd=from_pico(sum(group.pico_usd for group in again)),
     )
 
 

@@ -18,12 +18,13 @@ from inhouse.core.errors import InputError
 from inhouse.core.ids import new_id
 from inhouse.core.logs import logger
 from inhouse.models.asking import Asker, Call, Patience, Stores
+from inhouse.models.cascade import within
 from inhouse.models.comparisons import add_comparisons
 from inhouse.models.fleet import Fleet
 from inhouse.models.keeping import Keeper
 from inhouse.models.records import Question, comparison_of
 from inhouse.models.routes import Routes
-from inhouse.models.routing import Plan, plans
+from inhouse.models.routing import Plan, plans, rented_of
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import (
     INHOUSE,
@@ -92,6 +93,7 @@ class Gateway:
         )
         answers = {ref: answer for some in found for ref, answer in some.items()}
         self._start_shadows(call, groups, answers)
+        answers = {**answers, **await self._asked_again(call, inputs, answers)}
         await call.kept()
         return _in_order(call, inputs, answers)
 
@@ -113,6 +115,26 @@ class Gateway:
             route = await asyncio.to_thread(self._routes.current, task)
             known = self._known_routes[task] = (monotonic(), route)
         return known[1]
+
+    async def _asked_again(
+        self, call: Call, inputs: Sequence[TaskInput], answers: Mapping[str, Answer]
+    ) -> dict[str, Answer]:
+        """What rented models say of the texts that the owned one is unsure of. Where none of them
+        answers, the owned one's word stands."""
+        route = call.route
+        if not route.bands:
+            return {}
+        unsure = [
+            given
+            for given in inputs
+            if given.ref in answers
+            and answers[given.ref].host == INHOUSE
+            and within(route.bands, answers[given.ref].scores)
+        ]
+        if not unsure:
+            return {}
+        # No comparison is kept: of the unsure alone, agreement would look worse than it is.
+        return await self._asker.first_answer(call, rented_of(route), unsure, "escalation")
 
     def _start_shadows(
         self, call: Call, groups: Mapping[Plan, Sequence[TaskInput]], answers: Mapping[str, Answer]

@@ -1,10 +1,10 @@
-"""Labels: what rented models and people said of texts, kept with their source and terms."""
+"""Labels: what rented models, people and term banks said of texts, with their source and terms."""
 
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from inhouse.store.statements import delete_in, insert_new
 
 PERSON: Final = "person"  # the source of a person's label, or its beginning: person:NAME
 _BY: Final = f"{PERSON}:"
+BANK: Final = "bank:"  # begins the source of a label that a term bank gave: bank:NAME
 _MOST_CHARS: Final = 100_000  # of a labelled text
 _MOST_NAME_CHARS: Final = 128  # of a ref, and of a source
 _MOST_TERMS_CHARS: Final = 64
@@ -35,10 +36,17 @@ class Example:
     people: Mapping[str, float]  # 0 or 1 by category; empty where nobody looked
     sources: tuple[str, ...]  # who said so
     terms: tuple[str, ...]  # under which terms, source by source
+    banks: Mapping[str, float] = field(default_factory=dict)  # of term banks, by category
+
+    def truth(self, category: str) -> float | None:
+        """What to judge a model by: a person's word before a model's; None where neither spoke."""
+        return self.people.get(category, self.teacher.get(category))
 
     def target(self, category: str) -> float | None:
-        """What to learn: a person's word before a model's; None where nobody spoke."""
-        return self.people.get(category, self.teacher.get(category))
+        """What to learn: the truth, or where there is none a term bank's word: a bank teaches, but
+        nobody is judged by it."""
+        truth = self.truth(category)
+        return self.banks.get(category) if truth is None else truth
 
 
 def is_person(source: str) -> bool:
@@ -51,13 +59,13 @@ def label_fault(label: Label) -> Fault | None:
     if len(label.text) > _MOST_CHARS:
         expected = f"at most {_MOST_CHARS:,} characters"
         return Fault(field="text", value=f"{len(label.text):,} characters", expected=expected)
-    for field, value, most in (
+    for place, value, most in (
         ("ref", label.ref, _MOST_NAME_CHARS),
         ("labelled_by", label.source.removeprefix(_BY), _MOST_NAME_CHARS - len(_BY)),
         ("terms", label.terms, _MOST_TERMS_CHARS),
     ):
         if len(value) > most:
-            return Fault(field=field, value=repr(value)[:80], expected=f"at most {most} characters")
+            return Fault(field=place, value=repr(value)[:80], expected=f"at most {most} characters")
     return None
 
 
@@ -161,11 +169,15 @@ def examples(labels: Sequence[Label]) -> list[Example]:
 def _example(labels: Sequence[Label]) -> Example:
     teacher: dict[str, float] = {}
     people: dict[str, float] = {}
+    banks: dict[str, float] = {}
     terms: dict[str, str] = {}
     for label in labels:
         if is_person(label.source) and not label.scores:
             people.clear()
-        (people if is_person(label.source) else teacher).update(label.scores)
+        if label.source.startswith(BANK):
+            banks.update(label.scores)
+        else:
+            (people if is_person(label.source) else teacher).update(label.scores)
         terms[label.source] = label.terms
     return Example(
         ref=labels[0].ref,
@@ -175,6 +187,7 @@ def _example(labels: Sequence[Label]) -> Example:
         people=people,
         sources=tuple(terms),
         terms=tuple(terms.values()),
+        banks=banks,
     )
 
 

@@ -18,7 +18,7 @@ class Plan:
 def plan(route: Route, ref: str) -> Plan:
     """Who is asked about a ref. Shares nest: what the owned model answers at 10% it also answers
     at 50%. The owned model, where there is one, is the last to fall back on."""
-    rented = (() if route.primary is None else (route.primary,)) + route.fallbacks
+    rented = rented_of(route)
     if route.owned is None:
         return Plan(candidates=rented)
     if not rented:
@@ -29,6 +29,11 @@ def plan(route: Route, ref: str) -> Plan:
             candidates=(OWNED, *rented), shadow=rented[0] if checked < route.watch_share else None
         )
     return Plan(candidates=(*rented, OWNED), shadow=OWNED if checked < route.shadow_share else None)
+
+
+def rented_of(route: Route) -> tuple[str, ...]:
+    """The rented deployments in the order they are asked."""
+    return (() if route.primary is None else (route.primary,)) + route.fallbacks
 
 
 def plans(route: Route, inputs: Iterable[TaskInput]) -> dict[Plan, list[TaskInput]]:

@@ -66,8 +66,16 @@ def train_task(
 
 def targets_of(found: Sequence[Example], categories: Sequence[str]) -> Doubles:
     """What to learn, [examples, categories], NaN where nobody spoke."""
-    rows = [[example.target(category) for category in categories] for example in found]
-    return np.array(rows, dtype=np.float64).reshape(len(found), len(categories))
+    return _table([[one.target(category) for category in categories] for one in found], categories)
+
+
+def truths_of(found: Sequence[Example], categories: Sequence[str]) -> Doubles:
+    """What to judge by, [examples, categories], NaN where neither people nor models spoke."""
+    return _table([[one.truth(category) for category in categories] for one in found], categories)
+
+
+def _table(rows: list[list[float | None]], categories: Sequence[str]) -> Doubles:
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(categories))
 
 
 def metrics_of(p: Doubles, truth: Doubles) -> CategoryMetrics:
@@ -97,7 +105,7 @@ class _Weighed(NamedTuple):
 def _card(task: Task, earlier: Sequence[Example], now_ms: int, weighed: _Weighed) -> ModelCard:
     categories = weighed.model.categories
     sha256 = hashlib.sha256(weighed.weights).hexdigest()
-    truth = targets_of(weighed.later, categories)
+    truth = truths_of(weighed.later, categories)
     taught = targets_of(earlier, task.categories)
     sources, terms = provenance(earlier)
     return ModelCard(

@@ -8,7 +8,9 @@ from typing import Final, Literal, get_args
 from inhouse.core.errors import VendorError
 
 Scores = Mapping[str, float]  # category -> probability; a category nobody spoke of is absent
-Role = Literal["primary", "fallback", "shadow"]
+Role = Literal["primary", "fallback", "shadow", "escalation"]
+# Their answers are no further inputs answered: somebody else answered, or answers, the same text.
+ASKED_BESIDES: Final[tuple[Role, ...]] = ("shadow", "escalation")
 Stage = Literal["rented", "shadow", "ramp10", "ramp50", "owned"]
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 Dialect = Literal["openai", "moderations", "azure", "hugging_face"]
@@ -167,6 +169,23 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Band:
+    """Probabilities at which a model is unsure."""
+
+    low: float  # from here
+    high: float  # to before here
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cascade:
+    """When a rented model is asked again, after the owned one."""
+
+    version: str  # of the owned model; with another one the bands mean nothing
+    bands: Mapping[str, Band]  # by category; within any of them the rented model is asked
+    guarantee: str  # in words, for people
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
     """Who answers a task at the moment."""
 
@@ -179,6 +198,14 @@ class Route:
     shadow_share: float = 0.0  # of the inputs answered by the primary, also asked of the owned one
     watch_share: float = 0.0  # of the inputs answered by the owned one, also asked of the primary
     rejected: tuple[str, ...] = ()  # versions that failed on live traffic, not to be tried again
+    cascade: Cascade | None = None  # which of the owned model's answers are asked again
+
+    @property
+    def bands(self) -> Mapping[str, Band]:
+        """The bands of the cascade that hold for the routed version; none without a vendor."""
+        if self.cascade is None or self.primary is None or self.cascade.version != self.owned:
+            return {}
+        return self.cascade.bands
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

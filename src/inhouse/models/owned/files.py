@@ -1,10 +1,13 @@
 """A trained text model on disk: `model.safetensors` and `card.json`, nothing that runs code."""
 
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
@@ -13,9 +16,11 @@ from inhouse.core.errors import InputError, SnapshotError
 from inhouse.core.files import sha256_of, write_atomically
 from inhouse.models.owned.calibrate import Curve
 from inhouse.models.owned.hashing import VERSION
-from inhouse.models.owned.text import Linear, TextClassifier
+from inhouse.models.owned.reader import Network, Reader
+from inhouse.models.owned.text import Linear, Reading, TextClassifier
 from inhouse.models.types import ModelCard
 
+Array = npt.NDArray[Any]
 WEIGHTS: Final = "model.safetensors"
 CARD: Final = "card.json"
 
@@ -23,14 +28,13 @@ CARD: Final = "card.json"
 def weights_of(model: TextClassifier) -> bytes:
     """The model as the bytes of its weights file; the same model gives the same bytes."""
     curves = np.array([[c.slope, c.offset, c.floor, c.ceiling] for c in model.curves])
-    return save_arrays(
-        {
-            "weights": model.weights,
-            "biases": model.biases,
-            "curves": curves,
-            "rarity": model.rarity,
-        }
-    )
+    arrays: dict[str, Array] = {
+        "weights": model.weights,
+        "biases": model.biases,
+        "curves": curves,
+        "rarity": model.rarity,
+    }
+    return save_arrays({**arrays, **_reading_arrays(model.reading)})
 
 
 def save_text_model(folder: Path, weights: bytes, card: ModelCard) -> None:
@@ -79,6 +83,32 @@ def _model_of(path: Path, card: ModelCard) -> TextClassifier:
             for slope, offset, floor, ceiling in arrays["curves"].tolist()
         )
         parts = Linear(weights=arrays["weights"], biases=arrays["biases"], curves=curves)
-        return TextClassifier(card.categories, arrays["rarity"], parts)
+        return TextClassifier(card.categories, arrays["rarity"], parts, _reading_of(arrays))
     except (SafetensorError, KeyError, ValueError, InputError) as error:
         raise SnapshotError(f"{path} is damaged: {error}; train the task again") from None
+
+
+def _reading_arrays(reading: Reading | None) -> dict[str, Array]:
+    """The reader's arrays by name; those of each network bear its number."""
+    if reading is None:
+        return {}
+    arrays: dict[str, Array] = {
+        "reader.vocabulary": reading.reader.vocabulary,
+        "reader.shares": reading.shares,
+    }
+    for place, network in enumerate(reading.reader.networks):
+        for field in fields(network):
+            arrays[f"reader.{place}.{field.name}"] = getattr(network, field.name)
+    return arrays
+
+
+def _reading_of(arrays: Mapping[str, Array]) -> Reading | None:
+    if "reader.vocabulary" not in arrays:
+        return None
+    names = [field.name for field in fields(Network)]
+    networks: list[Network] = []
+    while f"reader.{len(networks)}.{names[0]}" in arrays:
+        place = len(networks)
+        networks.append(Network(**{name: arrays[f"reader.{place}.{name}"] for name in names}))
+    reader = Reader(arrays["reader.vocabulary"], networks)
+    return Reading(reader=reader, shares=arrays["reader.shares"])

@@ -2,7 +2,7 @@
 
 For each category c the weights minimise
 
-    1/2 |w_c|^2 + C sum_i s_ic (log(1 + exp(z_ic)) - y_ic z_ic),   z_ic = w_c x_i + b_c
+    1/2 |w_c|^2 + C sum_i s_ic (log(1 + exp(z_ic)) - y_ic z_ic),   z_ic = w_c (g_c x_i) + b_c
 
 over the texts labelled in c (y between 0 and 1; a missing label is no term), by stochastic dual
 coordinate ascent (Shalev-Shwartz & Zhang 2013, JMLR 14:567; the scalar step of Yu, Huang & Lin
@@ -10,15 +10,22 @@ coordinate ascent (Shalev-Shwartz & Zhang 2013, JMLR 14:567; the scalar step of 
 dual variable exactly, for all categories in one pass over its features. The distance to the
 optimum about halves with every round over the texts.
 
+g_c is what each column promises: sqrt(r_c^2 + 0.1) of the log-ratio r_c of its share among the
+texts that say yes and among those that say no (Wang & Manning 2012, ACL 2:90, softened). A column
+that tells the sides apart gets its weight cheaply, one that does not has to earn it.
+
 Rare categories: s_ic weighs the two sides of a category by their inverse frequency to the power
 0.5, with mean 1; the calibration puts the true frequencies back.
 
 Calibration: the texts are cut in three; each third gets margins from a model fitted to the other
-two, and a curve is fitted to all of these (see `calibrate`).
+two, and a curve is fitted to all of these (see `calibrate`). Where there are labels enough, each
+two thirds also teach a network (see `reader_fit`); its margins on the third it was not shown decide
+what the reader counts beside the linear part.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -36,21 +43,29 @@ from inhouse.models.owned.hashing import (
     rarity_of,
     scaled,
 )
+from inhouse.models.owned.reader_fit import teach_reader
 from inhouse.models.owned.text import (
     Doubles,
     Linear,
     Matrix,
+    Reading,
     TextClassifier,
     batches,
     matrix_of,
 )
+from inhouse.stats.calibration import fit_platt, log_losses
 from inhouse.stats.types import NotEnough
 
+_Rows = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64]]
 LEAST_EACH: Final = 5  # texts on each side before a category is learned
 _FOLDS: Final = 3
 _STRENGTH: Final = 4.0  # C of a fit from nothing
+_PROMISE_PRIOR: Final = 0.2  # values that each side is taken to have in every column beforehand
+_PROMISE_FLOOR: Final = 0.1  # of a squared log-ratio
 _UPDATE_STRENGTH: Final = 1.0  # C of an update: what is known counts for more
 _TEMPER: Final = 0.5
+_READER_TEXTS: Final = 2_000  # labelled texts before a reader is taught
+_READER_EACH: Final = 50  # of them on the rarer side of a category
 _MOST_ROUNDS: Final = 12
 _SETTLED: Final = 0.01  # mean movement of the dual variables at which a round was the last
 
@@ -62,6 +77,7 @@ class _Start:
     weights: Matrix  # [COLUMNS, categories]
     biases: Doubles  # [categories]
     strength: float  # C
+    promises: Matrix  # [COLUMNS, categories], g
 
 
 def fit_text(
@@ -92,9 +108,18 @@ def fit_text(
         weights=np.zeros((COLUMNS, len(learned)), dtype=np.float32),
         biases=np.zeros(len(learned)),
         strength=_STRENGTH,
+        promises=_promises(features, wanted),
     )
     weights, biases = _fit(features, wanted, start, seed)
-    curves = _curves(features, wanted, start, seed)
+    fold_of = stream(seed, "calibration").permutation(len(texts)) % _FOLDS
+    apart = _margins_apart(features, wanted, start, fold_of, seed)
+    reading = None
+    if _can_read(wanted):
+        taught = teach_reader(texts, wanted, fold_of, seed)
+        shares = _shares(apart, taught.margins, wanted)
+        apart = apart + shares * taught.margins
+        reading = Reading(reader=taught.reader, shares=shares) if shares.any() else None
+    curves = _curves(apart, wanted)
     kept = [place for place, curve in enumerate(curves) if isinstance(curve, Curve)]
     if not kept:
         return NotEnough(reason="no category could be calibrated", have=len(texts))
@@ -103,7 +128,8 @@ def fit_text(
         biases=biases[kept],
         curves=tuple(curve for curve in curves if isinstance(curve, Curve)),
     )
-    return TextClassifier([categories[learned[place]] for place in kept], rarity, parts)
+    names = [categories[learned[place]] for place in kept]
+    return TextClassifier(names, rarity, parts, reading and reading.only(kept))
 
 
 def update_text(
@@ -119,11 +145,16 @@ def update_text(
         raise InputError(f"targets have the shape {targets.shape}, expected {expected}")
     if not texts:
         return model
-    start = _Start(weights=model.weights, biases=model.biases, strength=_UPDATE_STRENGTH)
+    start = _Start(
+        weights=model.weights,
+        biases=model.biases,
+        strength=_UPDATE_STRENGTH,
+        promises=np.ones_like(model.weights),
+    )
     wanted = np.ascontiguousarray(targets, dtype=np.float32)
     weights, biases = _fit(featurise_all(texts, model.rarity), wanted, start, seed)
     parts = Linear(weights=weights, biases=biases, curves=model.curves)
-    return TextClassifier(model.categories, model.rarity, parts)
+    return TextClassifier(model.categories, model.rarity, parts, model.reading)
 
 
 def featurise_all(texts: Sequence[str], rarity: Rarity | None = None) -> Features:
@@ -137,25 +168,68 @@ def featurise_all(texts: Sequence[str], rarity: Rarity | None = None) -> Feature
     )
 
 
-def _sides(target: Doubles) -> int:
+def _sides(target: Doubles | Matrix) -> int:
     """Labels on the rarer side."""
     known = target[~np.isnan(target)]
     yes = int((known >= 0.5).sum())
     return min(yes, len(known) - yes)
 
 
-def _curves(
-    features: Features, targets: Matrix, start: _Start, seed: int
-) -> list[Curve | NotEnough]:
-    rows = features.rows()
-    fold_of = stream(seed, "calibration").permutation(rows) % _FOLDS
+def _margins_apart(
+    features: Features,
+    targets: Matrix,
+    start: _Start,
+    fold_of: npt.NDArray[np.int64],
+    seed: int,
+) -> Doubles:
+    """Margins of each text from a fit that was not shown its fold."""
     margins = np.full(targets.shape, np.nan)
     table = matrix_of(features)
     for fold in range(_FOLDS):
         held = fold_of == fold
         wanted = np.where(held[:, None], np.float32(np.nan), targets)
-        weights, biases = _fit(features, wanted, start, seed)
+        # What a column promises is learned from labels too: not from those held out.
+        apart = replace(start, promises=_promises(features, wanted))
+        weights, biases = _fit(features, wanted, apart, seed)
         margins[held] = (table @ weights)[held] + biases
+    return margins
+
+
+def _can_read(targets: Matrix) -> bool:
+    """Whether there are labels enough that a network learns more than single words."""
+    labelled = int((~np.isnan(targets)).any(axis=1).sum())
+    return labelled >= _READER_TEXTS and bool(_readable(targets).any())
+
+
+def _readable(targets: Matrix) -> npt.NDArray[np.bool_]:
+    """[categories]: which have texts enough on both sides that a network may speak of them."""
+    sides = [_sides(targets[:, place]) for place in range(targets.shape[1])]
+    return np.array(sides) >= _READER_EACH
+
+
+def _shares(linear: Doubles, read: Doubles, targets: Matrix) -> Doubles:
+    """[categories]: how much of the reader's margin makes the labels likeliest, 0 where none of it
+    does. Both are taken by their spread, and mixed in tenths."""
+    shares = np.zeros(targets.shape[1])
+    for place in np.flatnonzero(_readable(targets)):
+        known = ~np.isnan(targets[:, place])
+        happened = targets[known, place] >= 0.5
+        one, other = linear[known, place], read[known, place]
+        scale = float(one.std()) / max(float(other.std()), 1e-9)
+        tried = [scale * tenths / (10 - tenths) for tenths in range(10)]
+        losses = [_loss_of(one + share * other, happened) for share in tried]
+        shares[place] = tried[int(np.argmin(losses))]
+    return shares
+
+
+def _loss_of(margins: Doubles, happened: npt.NDArray[np.bool_]) -> float:
+    platt = fit_platt(margins, happened)
+    if isinstance(platt, NotEnough):
+        return math.inf
+    return float(log_losses(platt.apply(margins), happened).mean())
+
+
+def _curves(margins: Doubles, targets: Matrix) -> list[Curve | NotEnough]:
     found: list[Curve | NotEnough] = []
     for place in range(targets.shape[1]):
         known = ~np.isnan(targets[:, place])
@@ -165,21 +239,42 @@ def _curves(
 
 def _fit(features: Features, targets: Matrix, start: _Start, seed: int) -> tuple[Matrix, Doubles]:
     """Rounds of dual ascent until nothing moves; texts without any label are passed over."""
-    weights, biases = start.weights.copy(), start.biases.copy()
+    # Where the columns promise much or little, it is the weights of the stretched columns that
+    # are sought; what is returned are those of the columns themselves.
+    weights, biases = start.weights / start.promises, start.biases.copy()
     duals = np.zeros(targets.shape, dtype=np.float32)
+    rows = (features.columns, features.values, features.starts)
+    squares = _squares(rows, start.promises)
     sides = _side_weights(targets)
     labelled = np.flatnonzero(~np.isnan(targets).all(axis=1))
     order = stream(seed, "order")
     for _ in range(_MOST_ROUNDS):
         visits = order.permutation(labelled)
         moved = _round(
-            (features.columns, features.values, features.starts, visits),
+            (*rows, visits, start.promises, squares),
             (targets, sides, start.strength),
             (duals, weights, biases),
         )
         if moved < _SETTLED * max(1, len(labelled)):
             break
-    return weights, biases
+    return weights * start.promises, biases
+
+
+def _promises(features: Features, targets: Matrix) -> Matrix:
+    """g of every column and category, 1 for columns that no labelled text has."""
+    table = matrix_of(features)
+    promises = np.ones((COLUMNS, targets.shape[1]), dtype=np.float32)
+    for place in range(targets.shape[1]):
+        known = np.flatnonzero(~np.isnan(targets[:, place]))
+        yes = targets[known, place].astype(np.float64)
+        part = table[known]
+        sums = np.stack([part.T @ yes, part.T @ (1.0 - yes)])
+        seen = sums.sum(axis=0) > 0
+        shares = sums[:, seen] + _PROMISE_PRIOR
+        shares /= shares.sum(axis=1, keepdims=True)
+        ratio = np.log(shares[0] / shares[1])
+        promises[seen, place] = np.sqrt(ratio * ratio + _PROMISE_FLOOR)
+    return promises
 
 
 def _side_weights(targets: Matrix) -> Doubles:
@@ -193,18 +288,32 @@ def _side_weights(targets: Matrix) -> Doubles:
 
 
 @njit(nogil=True)
+def _squares(rows: _Rows, promises: Matrix) -> Doubles:
+    """[texts, categories]: squared length of each text's stretched features and its bias."""
+    columns, values, starts = rows
+    squares = np.ones((len(starts) - 1, promises.shape[1]))
+    for row in range(len(starts) - 1):
+        for place in range(starts[row], starts[row + 1]):
+            for c in range(promises.shape[1]):
+                squares[row, c] += (values[place] * promises[columns[place], c]) ** 2
+    return squares
+
+
+@njit(nogil=True)
 def _round(
     rows: tuple[
-        npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.int64]
+        npt.NDArray[np.int32],
+        npt.NDArray[np.float32],
+        npt.NDArray[np.int64],
+        npt.NDArray[np.int64],
+        Matrix,
+        Doubles,
     ],
     wanted: tuple[Matrix, Doubles, float],
     state: tuple[Matrix, Matrix, Doubles],
 ) -> float:
-    """One visit to each text. Changes `state` in place; returns how far the duals moved in all.
-
-    A text's features have length 1 and its bias feature is 1, so |x|^2 = 2.
-    """
-    columns, values, starts, visits = rows
+    """One visit to each text. Changes `state` in place; returns how far the duals moved in all."""
+    columns, values, starts, visits, promises, squares = rows
     targets, sides, strength = wanted
     duals, weights, biases = state
     categories = weights.shape[1]
@@ -215,14 +324,15 @@ def _round(
         step[:] = biases
         for place in range(first, last):
             for c in range(categories):
-                step[c] += values[place] * weights[columns[place], c]
+                column = columns[place]
+                step[c] += values[place] * promises[column, c] * weights[column, c]
         for c in range(categories):
             y = targets[row, c]
             if np.isnan(y):
                 step[c] = 0.0
                 continue
             s = sides[c, 0] + (sides[c, 1] - sides[c, 0]) * y
-            dual = _dual(step[c], duals[row, c], y, s, 2.0 * strength)
+            dual = _dual(step[c], duals[row, c], y, s, squares[row, c] * strength)
             delta = dual - duals[row, c]
             duals[row, c] = dual
             moved += abs(delta)
@@ -230,7 +340,8 @@ def _round(
             biases[c] += step[c]
         for place in range(first, last):
             for c in range(categories):
-                weights[columns[place], c] += step[c] * values[place]
+                column = columns[place]
+                weights[column, c] += step[c] * values[place] * promises[column, c]
     return moved
 
 

@@ -1,4 +1,4 @@
-"""Texts to hashed features: words, pairs of words, and runs of 3 to 5 characters.
+"""Texts to hashed features: words, pairs of words, and runs of 2 to 5 characters of a word.
 
 Everything is array arithmetic over the code points of a whole batch, so a core does tens of
 thousands of short texts a second, and the same text gives the same features in every process and
@@ -6,9 +6,11 @@ on every machine: no seed, no vocabulary, nothing learned but how rare each colu
 
 Normal form, code point by code point: compatibility decomposition, lower case, no accents, no
 invisible or control characters, any space a space, runs of spaces one, runs of a character two.
-A run of characters may touch the start or end of the text, which reads as a space. Each feature is
-a 64-bit hash; its top bits are the column. A text's values are 1 + ln(count), times how rare the
-column is among the texts a model was trained on, scaled to length 1.
+A run of characters keeps within what stands between two spaces and may take in either of them; the
+start and the end of the text read as spaces. Each feature is a 64-bit hash; its top bits are the
+column. A text's values are 1 + ln(count), times how rare the column is among the texts a model was
+trained on, scaled to length 1. A column that only one text of a larger training has says nothing
+about the next text: it counts for nothing.
 """
 
 import unicodedata
@@ -24,10 +26,10 @@ Words = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 Rarity = npt.NDArray[np.float32]
 
-VERSION: Final = 1  # a model is only good with the features it was trained on
+VERSION: Final = 2  # a model is only good with the features it was trained on
 BITS: Final = 18
 COLUMNS: Final = 1 << BITS
-CHAR_RUNS: Final = (3, 4, 5)
+CHAR_RUNS: Final = (2, 3, 4, 5)
 
 _BREAK: Final = 1  # stands between texts; control characters never survive the normal form
 _SPACE: Final = 32
@@ -36,6 +38,8 @@ _INVERSE: Final = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
 _ONE_WORD: Final = np.uint64(0xA24BAED4963EE407)
 _TWO_WORDS: Final = np.uint64(0x9FB21C651E98DF25)
 _ACCENTS: Final = range(0x300, 0x370)
+_TINY: Final = 1e-12
+_MANY: Final = 1_000  # texts from which on a column must be in two of them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +103,13 @@ def featurise(texts: Sequence[str], rarity: Rarity | None = None) -> Features:
     >>> len(featurise(["Hello there", ""]).starts)
     3
     """
-    grams = grams_of(normalise(texts))
+    return features_of(normalise(texts), rarity)
+
+
+def features_of(normal: Normal, rarity: Rarity | None = None) -> Features:
+    """The features of texts in normal form."""
+    grams = grams_of(normal)
+    rows = int(is_break(normal.points).sum()) - 1
     keys = (grams.rows << BITS) | grams.columns
     keys.sort()
     fresh = np.ones(len(keys), dtype=np.bool_)
@@ -107,14 +117,14 @@ def featurise(texts: Sequence[str], rarity: Rarity | None = None) -> Features:
     places = np.flatnonzero(fresh)
     counts = np.diff(np.append(places, len(keys)))
     keys = keys[places]
-    rows = keys >> BITS
+    row_of = keys >> BITS
     columns = (keys & (COLUMNS - 1)).astype(np.int32)
     values = 1.0 + np.log(counts)
     return scaled(
         Features(
             columns=columns,
             values=values.astype(np.float32),
-            starts=np.searchsorted(rows, np.arange(len(texts) + 1)).astype(np.int64),
+            starts=np.searchsorted(row_of, np.arange(rows + 1)).astype(np.int64),
         ),
         rarity,
     )
@@ -128,13 +138,18 @@ def scaled(features: Features, rarity: Rarity | None) -> Features:
     rows = np.repeat(np.arange(features.rows()), np.diff(features.starts))
     squares = np.bincount(rows, weights=values * values, minlength=features.rows())
     lengths = np.sqrt(squares).astype(np.float32)[rows]
+    lengths = np.maximum(lengths, np.float32(_TINY))
     return Features(columns=features.columns, values=values / lengths, starts=features.starts)
 
 
 def rarity_of(features: Features) -> Rarity:
-    """1 + ln((rows + 1) / (rows with the column + 1)) of each column."""
+    """1 + ln((rows + 1) / (rows with the column + 1)) of each column; 0 where of many rows fewer
+    than two have it."""
     found = np.bincount(features.columns, minlength=COLUMNS)
-    return (1.0 + np.log((features.rows() + 1) / (found + 1))).astype(np.float32)
+    rarity = 1.0 + np.log((features.rows() + 1) / (found + 1))
+    if features.rows() >= _MANY:
+        rarity[found < 2] = 0.0
+    return rarity.astype(np.float32)
 
 
 def normalise(texts: Sequence[str]) -> Normal:
@@ -157,7 +172,7 @@ def shortened(points: npt.NDArray[np.uint32]) -> Normal:
 def grams_of(normal: Normal) -> Grams:
     """Every run of characters, word and pair of words."""
     points = normal.points
-    breaks = points == _BREAK
+    breaks = is_break(points)
     text_of = np.cumsum(breaks) - 1
     parts = [*_char_grams(points, breaks), *_word_grams(points)]
     first = np.concatenate([part[1] for part in parts])
@@ -178,31 +193,46 @@ def _char_grams(points: npt.NDArray[np.uint32], breaks: npt.NDArray[np.bool_]) -
     """Polynomial hashes of all windows, one multiplication a window and length."""
     letters = np.where(breaks, np.uint32(_SPACE), points).astype(np.uint64) + np.uint64(1)
     length = len(points)
-    latest_break = np.maximum.accumulate(np.where(breaks, np.arange(length), -1))
+    # How many spaces and breaks stand before each place: a run may have them at its ends alone.
+    gaps = np.concatenate([[0], np.cumsum(letters == _SPACE + 1)])
     parts: list[_Part] = []
     rolling = letters
-    for size in range(2, max(CHAR_RUNS) + 1):
+    for size in range(2, min(max(CHAR_RUNS), length) + 1):
         rolling = rolling[:-1] * _BASE + letters[size - 1 :]
         if size not in CHAR_RUNS:
             continue
         first = np.arange(len(rolling), dtype=np.int64)
-        # A break may be the first or the last of the window, never within it.
-        whole = latest_break[size - 2 : length - 1] <= first
+        whole = gaps[size - 1 : length] == gaps[1 : length - size + 2]
+        whole &= gaps[size:] - gaps[: length - size + 1] < size
         first = first[whole]
         parts.append((_mixed(rolling[whole] + np.uint64(size)), first, first + size))
     return parts
 
 
-def _word_grams(points: npt.NDArray[np.uint32]) -> list[_Part]:
-    """Words by differences of a running sum: sum of c_i B^i, divided by B^start."""
-    inside = _is_word()[np.minimum(points, 0xFFFF)]
-    edges = np.diff(inside.astype(np.int8), prepend=0, append=0)
-    first, last = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+def is_break(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    """Where the texts of a batch are apart."""
+    return np.asarray(points == _BREAK, dtype=np.bool_)
+
+
+def is_word(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    """Which code points belong to words."""
+    return np.asarray(_is_word()[np.minimum(points, 0xFFFF)], dtype=np.bool_)
+
+
+def hashed_spans(points: npt.NDArray[np.uint32], first: Ints, last: Ints) -> Words:
+    """A hash of each span by differences of a running sum: sum of c_i B^i, divided by B^start."""
     length = len(points)
     sums = np.zeros(length + 1, dtype=np.uint64)
     np.cumsum((points.astype(np.uint64) + np.uint64(1)) * _powers(_BASE, length), out=sums[1:])
-    words = _mixed((sums[last] - sums[first]) * _powers(_INVERSE, length)[first])
-    text_of = np.cumsum(points == _BREAK)
+    return _mixed((sums[last] - sums[first]) * _powers(_INVERSE, length)[first])
+
+
+def _word_grams(points: npt.NDArray[np.uint32]) -> list[_Part]:
+    """Words and pairs of them, as signs between them allow."""
+    edges = np.diff(is_word(points).astype(np.int8), prepend=0, append=0)
+    first, last = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    words = hashed_spans(points, first, last)
+    text_of = np.cumsum(is_break(points))
     together = text_of[first[1:]] == text_of[first[:-1]]
     pairs = _mixed(words[:-1] * _BASE + words[1:] + _TWO_WORDS)[together]
     return [

@@ -1,9 +1,11 @@
-"""A text classifier of one's own: hashed features and one weight for each feature and category.
+"""A text classifier of one's own: hashed features with one weight for each feature and category,
+and, where there were texts enough to teach one, a reader of words in their order.
 
-    p_c(text) = curve_c(bias_c + sum of value_j weight_jc)
+    p_c(text) = curve_c(bias_c + sum of value_j weight_jc + share_c reader_c(text))
 
-with a curve found on texts the weights were not fitted to (see `calibrate` and `fit`). Being linear
-it says exactly why: the parts of each word add up to the answer.
+with shares and a curve found on texts that neither part was fitted to (see `calibrate` and `fit`).
+Both are sums over places of the text, so it says exactly why: the parts of each word add up to the
+answer.
 """
 
 import re
@@ -23,11 +25,13 @@ from inhouse.models.owned.hashing import (
     Grams,
     Normal,
     Rarity,
-    featurise,
+    features_of,
     grams_of,
     normal_parts,
+    normalise,
     shortened,
 )
+from inhouse.models.owned.reader import Reader
 from inhouse.models.types import Scores
 
 Matrix = npt.NDArray[np.float32]
@@ -67,11 +71,30 @@ class Linear:
     curves: tuple[Curve, ...]  # one for each category
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """The part of a classifier that reads words in their order."""
+
+    reader: Reader
+    shares: Doubles  # [categories], what its margin counts beside the linear one
+
+    def only(self, places: Sequence[int]) -> "Reading":
+        """The same for some of the categories."""
+        return Reading(reader=self.reader.only(places), shares=self.shares[list(places)])
+
+
 class TextClassifier:
     """Scores texts in the categories it learned. Never changes; fitting makes a new one."""
 
-    def __init__(self, categories: Sequence[str], rarity: Rarity, parts: "Linear") -> None:
-        """rarity: [COLUMNS], of each feature among the texts of the training."""
+    def __init__(
+        self,
+        categories: Sequence[str],
+        rarity: Rarity,
+        parts: Linear,
+        reading: Reading | None = None,
+    ) -> None:
+        """rarity: [COLUMNS], of each feature among the texts of the training. reading: None where
+        the linear part answers alone."""
         shape = (COLUMNS, len(categories))
         lengths = {len(categories), len(parts.biases), len(parts.curves)}
         if parts.weights.shape != shape or len(lengths) != 1 or rarity.shape != (COLUMNS,):
@@ -84,6 +107,12 @@ class TextClassifier:
         self.weights = parts.weights
         self.biases = parts.biases
         self.curves = tuple(parts.curves)
+        self.reading = reading
+        if reading is not None and reading.reader.categories != len(categories):
+            raise InputError(
+                f"the reader tells {reading.reader.categories} categories, expected "
+                f"{len(categories)}; train the model again"
+            )
 
     def probabilities(self, texts: Sequence[str]) -> Doubles:
         """Calibrated probabilities, [texts, categories]."""
@@ -98,8 +127,7 @@ class TextClassifier:
         """Raw margins before calibration, [texts, categories]."""
         if not texts:
             return np.zeros((0, len(self.categories)))
-        parts = [self._margins(featurise(part, self.rarity)) for part in batches(texts)]
-        return np.concatenate(parts)
+        return np.concatenate([self._margins(normalise(part)) for part in batches(texts)])
 
     def calibrated(self, margins: Doubles) -> Doubles:
         """Raw margins as probabilities, [texts, categories]."""
@@ -112,17 +140,20 @@ class TextClassifier:
         before them, or to the first."""
         place = self._place(category)
         curve = self.curves[place]
-        base = curve.slope * float(self.biases[place]) + curve.offset
         original = _Original.of(text)
         grams = grams_of(original.normal)
-        by_char = np.zeros(len(text) + 1)
-        shares = curve.slope * self.weights[grams.columns, place].astype(np.float64)
+        by_char = np.zeros(len(text))
+        shares = self.weights[grams.columns, place].astype(np.float64)
         shares *= _values(grams, self.rarity)
-        for share, first, last in zip(shares, grams.first, grams.last, strict=True):
-            owners = original.chars[first:last]
-            owners = owners[owners >= 0]
-            by_char[owners] += share / len(owners)
-        parts = _by_word(text, by_char[:-1])
+        original.spread(shares, (grams.first, grams.last), by_char)
+        base = float(self.biases[place])
+        if self.reading is not None:
+            read, told, tokens = self.reading.reader.parts(original.normal, place)
+            share = float(self.reading.shares[place])
+            original.spread(share * told, (tokens.first, tokens.last), by_char)
+            base += share * read
+        base = curve.slope * base + curve.offset
+        parts = _by_word(text, curve.slope * by_char)
         p = float(curve.of_logits(np.array(base + sum(part.weight for part in parts))))
         return Explanation(category=category, p=p, base=base, parts=parts)
 
@@ -136,9 +167,13 @@ class TextClassifier:
             raise InputError(f"this model has not learned {category!r}; it knows {names}")
         return self.categories.index(category)
 
-    def _margins(self, features: Features) -> Doubles:
-        table = matrix_of(features)
-        return np.asarray(table @ self.weights, dtype=np.float64) + self.biases
+    def _margins(self, normal: Normal) -> Doubles:
+        table = matrix_of(features_of(normal, self.rarity))
+        linear = np.asarray(table @ self.weights, dtype=np.float64) + self.biases
+        if self.reading is None:
+            return linear
+        read = self.reading.reader.margins(normal)
+        return np.asarray(linear + self.reading.shares * read, dtype=np.float64)
 
 
 def matrix_of(features: Features) -> "sparse.csr_matrix":
@@ -182,6 +217,18 @@ class _Original:
         normal = shortened(points)
         chars = np.array([-1, *owners, -1], dtype=np.int64)
         return cls(normal=normal, chars=chars[normal.kept])
+
+    def spread(
+        self,
+        amounts: Doubles,
+        spans: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+        by_char: Doubles,
+    ) -> None:
+        """Add each amount evenly to the characters that its span was read from."""
+        for amount, first, last in zip(amounts, *spans, strict=True):
+            owners = self.chars[first:last]
+            owners = owners[owners >= 0]
+            by_char[owners] += amount / len(owners)
 
 
 def _by_word(text: str, by_char: Doubles) -> tuple[Part, ...]:

@@ -271,7 +271,7 @@ def _unfold(skeleton: Form, original: str, name: str) -> tuple[Form, bool]:
     ambiguous = False
     while True:
         before = form.text
-        form = _joined(form)
+        form = _joined(form, original)
         leet = _leet_edits(form.text, one)
         ambiguous = ambiguous or any(form.text[i] in LEET_I for i, _, _ in leet)
         form = _edited(form, leet)
@@ -283,15 +283,50 @@ def _unfold(skeleton: Form, original: str, name: str) -> tuple[Form, bool]:
             return form, ambiguous
 
 
-def _joined(form: Form) -> Form:
+def _joined(form: Form, original: str) -> Form:
     if not _MAYBE_SPACED.search(form.text):
         return form
     edits = [
-        (run.start() + gap.start(), run.start() + gap.end(), "")
+        (start, end, "")
         for run in _SPACED.finditer(form.text)
-        for gap in _SEPARATOR.finditer(run.group())
+        for start, end in _gaps(form, run, original)
     ]
     return _edited(form, edits, form.seams | {form.starts[end] for _, end, _ in edits})
+
+
+def _gaps(form: Form, run: re.Match[str], original: str) -> list[tuple[int, int]]:
+    """What stands between the letters of a word, not between words: c h e a p  p i l l s has wider
+    spaces where its words end, and c.h.e.a.p p.i.l.l.s has spaces there alone."""
+    gaps = [
+        (run.start() + gap.start(), run.start() + gap.end())
+        for gap in _SEPARATOR.finditer(run.group())
+    ]
+    wide = {gap for gap in gaps if _is_wide(form, gap[0], original)}
+    inside: list[tuple[int, int]] = []
+    for word in _cut(gaps, wide):
+        signs = any(form.text[start:end].strip() for start, end in word)
+        spaces = {(start, end) for start, end in word if form.text[start:end] == " "}
+        inside += [gap for piece in _cut(word, spaces if signs else set()) for gap in piece]
+    return inside
+
+
+def _cut(gaps: list[tuple[int, int]], ends: set[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+    """Gaps in a row, cut where words end; in one piece where a cut would leave a letter alone."""
+    pieces: list[list[tuple[int, int]]] = [[]]
+    for gap in gaps:
+        if gap in ends:
+            pieces.append([])
+        else:
+            pieces[-1].append(gap)
+    return pieces if all(pieces) else [gaps]
+
+
+def _is_wide(form: Form, place: int, original: str) -> bool:
+    """Whether a space of the form was more than one in the original."""
+    if form.text[place] != " ":
+        return False
+    start, end = form.span(place, place + 1)
+    return end - start > 1 and not original[start:end].strip()
 
 
 def _leet_edits(text: str, one: str) -> list[Edit]:

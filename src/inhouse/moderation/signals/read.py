@@ -107,7 +107,7 @@ class SignalReader:
             hits=tuple(hits[:_MOST_HITS]),
             labels=_labels(listed),
             signals=_counts(forms, hits),
-            unmasked=_unmasked(forms),
+            unmasked=unmasked_of(forms),
         )
 
 
@@ -132,7 +132,7 @@ def _counts(forms: Forms, hits: Sequence[Hit]) -> Mapping[str, int]:
     return {name: min(count, _MOST) for name, count in sorted(counts.items()) if count}
 
 
-def _unmasked(forms: Forms) -> tuple[str, ...]:
+def unmasked_of(forms: Forms) -> tuple[str, ...]:
     """What to score beside the original: nothing, but where somebody hid something."""
     if not (forms.invisible or forms.mixed or forms.swapped or forms.leet.seams):
         return ()

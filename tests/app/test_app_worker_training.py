@@ -1,0 +1,67 @@
+"""The worker: what it does between two scans, and what may not hold it up."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inhouse.app import worker as worker_module
+from inhouse.app.build import Services, open_services
+from inhouse.app.worker import Worker
+from inhouse.models.harvest import Labels
+from inhouse.models.types import Label
+from inhouse.stats.types import NotEnough
+
+
+@pytest.fixture
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    """A community of its own, with labels enough that a training is due."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INHOUSE_STORE_FOLDER", str(tmp_path / "data"))
+    monkeypatch.setattr(worker_module, "_MODELS_EVERY_S", 0.0)
+    with open_services() as opened:
+        Labels(opened.database).add(
+            [
+                Label(
+                    task="text_harm",
+                    ref=f"r{row}",
+                    text=f"text {row}",
+                    scores={"spam": 0.0},
+                    source="person:ann",
+                    terms="",
+                    at_ms=row,
+                )
+                for row in range(opened.settings.models.least_labels)
+            ]
+        )
+        yield opened
+
+
+def test_a_training_does_not_hold_up_the_scans(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a model is trained the worker goes on, starts no second training, and takes up the
+    result when it is there."""
+    going_on, started = threading.Event(), []
+
+    def trained(*told: Any) -> NotEnough:
+        started.append(told)
+        assert going_on.wait(30)
+        return NotEnough(reason="no category has enough texts on both sides", have=0, need=5)
+
+    monkeypatch.setattr(worker_module, "train_task", trained)
+    worker = Worker(services)
+    try:
+        assert [worker.step() for _ in range(3)] == [False] * 3
+        assert len(started) == 1
+        going_on.set()
+        training = worker._training
+        assert training is not None
+        training.result(30)
+        worker.step()
+        assert worker._training is None
+    finally:
+        going_on.set()
+        worker.close()

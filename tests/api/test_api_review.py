@@ -78,7 +78,7 @@ def test_a_case_comes_with_all_around_it(reported: TestClient) -> None:
     assert "u1" not in str(around)
     assert around["reported_for"] == {"spam": 2}
     creator = around["creator"]
-    assert (creator["posts"], creator["reports"], creator["strikes"]) == (3, 4, None)
+    assert (creator["posts"], creator["reports"], creator["strikes"]) == (3, 4, 0.125)
     assert [one["action"] for one in creator["decided"]] == ["limit"]
     assert {post["item_id"] for post in creator["latest"]} == {"i0", "i2"}
     assert [(one["item_id"], one["action"]) for one in around["similar"]] == [("i0", "limit")]

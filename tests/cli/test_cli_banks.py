@@ -96,7 +96,7 @@ def test_moderate_run_reads_pictures_and_a_rescan_takes_in_old_posts(
     def post(name: str) -> None:
         with open_services() as services:
             url = "https://a.example/x"
-            item = Item(item_id=ItemId(name), creator_id=UserId("c"), media_url=url)
+            item = Item(item_id=ItemId(name), creator_id=UserId(name), media_url=url)
             services.catalog.put_items([item])
         CliRunner().invoke(command_line(["moderate"]), ["moderate", "run"])
 

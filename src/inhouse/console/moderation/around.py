@@ -90,8 +90,7 @@ def _creator(facts: CaseFacts) -> Safe | None:
     ]
     if creator.awaiting:
         chips.append(note(f"{creator.awaiting} awaiting a verdict"))
-    if creator.strikes is not None:
-        chips.append(note(f"strikes {creator.strikes:g}", "warn" if creator.strikes else "good"))
+    chips.append(note(f"strikes {creator.strikes:.3g}", "warn" if creator.strikes else "good"))
     others = creator.posts - 1
     told = f"{plural(others, 'other post')}, {plural(creator.reports, 'report')} on them"
     body = join(

@@ -20,7 +20,7 @@ from inhouse.moderation.decide import decide
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.reviewing.gold import known_since
 from inhouse.moderation.reviewing.likeness import grams, likeness
-from inhouse.moderation.strikes import Strikes
+from inhouse.moderation.strikes import Standing, Strikes
 from inhouse.moderation.types import UNDO, Case, PersonCall, Verdict
 from inhouse.moderation.verdicts import latest_verdicts, verdict_history
 from inhouse.store import tables
@@ -100,7 +100,7 @@ class CreatorFacts:
     actions: Mapping[str, int]  # action in feeds for adults -> other posts
     awaiting: int  # other posts without a verdict
     reports: int  # on other posts
-    strikes: float  # that still count
+    strikes: float  # that still count, without any for this post: it may be a known answer
     decided: tuple[Earlier, ...]  # by people, on other posts, newest first
     latest: tuple[OtherPost, ...]  # their newest others, newest first
 
@@ -191,7 +191,7 @@ class ContextReader:
             actions=dict(actions),
             awaiting=len(others) - len(verdicts),
             reports=connection.execute(reports).scalar_one(),
-            strikes=self._strikes.of(item.creator_id).points,
+            strikes=_points_for_others(self._strikes.of(item.creator_id), item.item_id),
             decided=_earlier(connection, ids, until_ms),
             latest=tuple(
                 OtherPost(
@@ -352,6 +352,10 @@ def _similar(connection: Connection, case: Case, item: Item, until_ms: int) -> t
     ]
     alike = [one for one in found if one.likeness >= _LEAST_LIKENESS]
     return tuple(sorted(alike, key=lambda one: -one.likeness)[:MOST_SIMILAR])
+
+
+def _points_for_others(standing: Standing, item_id: ItemId) -> float:
+    return sum(strike.points for strike in standing.strikes if strike.item_id != item_id)
 
 
 def _beginning(row: Any) -> str:

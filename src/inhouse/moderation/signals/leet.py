@@ -124,7 +124,7 @@ def _words(text: str) -> Iterator[tuple[int, int, bool]]:
 
 
 def _word_start(text: str, at: int) -> int:
-    """Behind the last space or line end; nowhere near where there is none, as in a long address."""
+    """Behind the last space or line end; where none is near, a place where no word begins."""
     low = max(0, at - 2 * _MOST)
     start = max(text.rfind(" ", low, at), text.rfind("\n", low, at)) + 1
     return start or low

@@ -127,6 +127,16 @@ def test_a_listed_term_counts_beside_the_model(owned: TestClient) -> None:
     assert result["categories"]["hate"] is True
 
 
+@pytest.mark.parametrize(
+    ("text", "p"), [("you p34 br41n", 0.75), ("p34 br41n5 of 455", 0.0), ("p34 soup, 455 g", 0.0)]
+)
+def test_a_listed_term_nearly_all_in_figures_counts(owned: TestClient, text: str, p: float) -> None:
+    """p34 alone is a code; beside a word that is clearly in disguise it is read as one."""
+    (result,) = _results(owned, text)
+
+    assert p == result["category_scores"]["harassment"]
+
+
 def test_parts_are_one_post_and_its_pictures_are_not_looked_at(owned: TestClient) -> None:
     """One result for all parts; a picture, wherever it is, changes nothing and is not fetched."""
     picture = {"type": "image_url", "image_url": {"url": "http://127.0.0.1:9/secret.png"}}

@@ -20,7 +20,15 @@ BUSY = st.text(
     ),
     max_size=40,
 )
-TEXTS = st.one_of(st.text(max_size=40), BUSY)
+# Words that are nearly all figures, with what may stand between them.
+FIGURES = st.lists(
+    st.tuples(
+        st.text(st.sampled_from("abehist0134578@$!|5731"), min_size=1, max_size=8),
+        st.sampled_from([" ", "  ", ".", ", ", "-", "\n", "/", "! "]),
+    ),
+    max_size=6,
+).map(lambda words: "".join(word + gap for word, gap in words))
+TEXTS = st.one_of(st.text(max_size=40), BUSY, FIGURES)
 
 
 def all_forms(forms: Forms) -> list[Form]:
@@ -111,6 +119,10 @@ def test_persian_joiners_leave_the_letters() -> None:
         ("加 微 信", "加微信"),
         ("f.r.3.3", "free"),
         ("fuııııı", "fui"),
+        ("5h17 b17ch 4n4l", "shit bitch anal"),
+        ("4$$ a$$ @$$", "ass ass ass"),
+        ("(57up1d), 5h17!", "(stupid), shit!"),
+        ("5 h 1 7", "shit"),
     ],
 )
 def test_disguises_are_seen_through(written: str, read: str) -> None:
@@ -130,13 +142,46 @@ def test_the_other_reading_takes_one_as_l_and_keeps_doubles(written: str, read: 
 
 @pytest.mark.parametrize(
     "text",
-    ["2024-01-02", "$100 for 50", "wow!!!", "a | b", "3 4 5", "50%", "i am a fan", "e.g. this"],
-)
+    [
+        "2024-01-02", "$100 for 50", "wow!!!", "a | b", "3 4 5", "50%", "i am a fan", "e.g. this",
+        "455 of 7175", "on 5.3.1984 at 10:45", "555-1345 or +1 (345) 0175", "$455, 455$, 10$$",
+        "won 10:4, then 5-4", "the a55", "4k b2b h2o", "40s", "3x4 and 1440x900", "s04 e05",
+        "1|3|5", "$$$", "9000 in 1975", "7e:55:a1", "example.com/5h17", "3d455901",
+    ],
+)  # fmt: skip
 def test_figures_and_signs_alone_are_left(text: str) -> None:
-    """Numbers, prices and punctuation are no leet."""
+    """Numbers, prices, times, scores, sizes, codes and punctuation are no leet."""
     forms = read_forms(text)
     assert forms.swapped == 0
     assert text.replace(" ", "") == forms.leet.text.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("alone", "beside"),
+    [("h03", "hoe"), ("455", "ass"), ("7175", "tits"), ("345y", "easy"), ("a55", "ass")],
+)
+def test_what_may_be_a_code_is_a_word_beside_a_clear_disguise(alone: str, beside: str) -> None:
+    """A code or a number stays alone and is read where something is clearly in disguise."""
+    assert (alone, 0) == (leet(alone), read_forms(alone).swapped)
+    assert f"shit {beside}, plain" == leet(f"5h17 {alone}, plain")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["$455", "1984", "2012", "500", "10:45", "5-4", "50s", "455%", "#455", "3x4", "555 0134567"],
+)
+def test_what_is_no_word_stays_beside_a_clear_disguise(text: str) -> None:
+    """Prices, years, round numbers, times, scores, units, sizes and telephones are never read."""
+    assert f"shit {text}" == leet(f"5h17 {text}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["mp3 of covid19", "ps3, the 1st at 10am", "24th 30mins 7pm", "h2o b2b 4k", "a380 to x10"],
+)
+def test_products_and_units_are_no_disguise(text: str) -> None:
+    """Names with figures and figures with units do not make a text one in disguise."""
+    assert read_forms(text).swapped == 0
 
 
 def test_a_russian_word_in_a_latin_text_is_folded_only_if_it_can_be_latin() -> None:
@@ -151,6 +196,7 @@ def test_the_kinds_of_disguise_are_counted() -> None:
     """Split words, mixed alphabets and signs for letters are counted apart."""
     forms = read_forms("fr\u200bee mоney h4te covid19 example.com/a4b")
     assert (forms.invisible, forms.mixed, forms.swapped) == (1, 1, 1)
+    assert read_forms("5h17, d0n't h4te b17ch h03").swapped == 4
 
 
 def test_a_span_covers_the_whole_disguised_word() -> None:
@@ -162,10 +208,28 @@ def test_a_span_covers_the_whole_disguised_word() -> None:
     assert text[start:end] == "ⓢ\u200bрäm"
 
 
+@given(
+    st.sampled_from(["shotta", "beshoti", "toshabe", "siphate"]),
+    st.sampled_from(["", "Well  ", "ﬁne, (", "345y "]),
+    st.sampled_from(["", "!", ") here", ",  ok", "\u200b"]),
+)
+def test_a_word_all_in_figures_has_its_place_in_the_original(
+    word: str, before: str, after: str
+) -> None:
+    """Whatever stands around it, the word that is read is where it was written in figures."""
+    written = word.translate(str.maketrans("aeiost", "431057"))
+    text = before + written + after
+    form = read_forms(text).leet
+    start, end = form.span(form.text.index(word), form.text.index(word) + len(word))
+    assert written == text[start:end].rstrip("\u200b")
+
+
 def test_stacks_of_marks_and_long_runs_are_read_in_linear_time() -> None:
     """Ten thousand marks, or a word of ten thousand letters, come out whole."""
     assert read_forms("z" + "\u0337" * 10_000).leet.text == "z"
     assert read_forms("1a" * 5_000).plain.text == "1a" * 5_000
+    assert read_forms("1a" * 5_000).swapped == 1
+    assert read_forms("5h17 " * 2_000).leet.text == "shit " * 2_000
     assert len(read_forms("я" * 10_000).leet.text) == 10_000
 
 

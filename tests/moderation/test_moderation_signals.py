@@ -109,11 +109,22 @@ def test_an_attack_hides_no_term_and_the_span_is_the_attacked_word(
     )
 
 
+@pytest.mark.parametrize("word", ["shotta", "bashes", "toshabe", "siphat", "ashteso"])
+def test_a_term_written_in_figures_is_found_whole(word: str) -> None:
+    """Every letter that a figure resembles is one, at the ends of the word too."""
+    written = word.translate(str.maketrans("aeiost", "431057"))
+    using = reader("category: spam\n" + word)
+    assert [written] == found(f"well {written}, ok", using)
+    assert found(f"well 01{written}, ok", using) == []
+
+
 def test_a_disguised_text_is_to_be_scored_without_its_disguise_too() -> None:
     """A plain text has no second reading, a disguised one has the readings of its letters."""
     assert reader().read("mp3 of covid19, see https://a.example/x4y").unmasked == ()
     assert reader().read("you 1d1ot").unmasked == ("you idiot", "you ldlot")
     assert reader().read("y\u200bou").unmasked == ("you",)
+    assert reader().read("455 on the a55, 4th").unmasked == ()
+    assert reader().read("5h1t 455").unmasked == ("shit ass", "shlt ass")
 
 
 def test_a_bank_says_its_strongest_term_once() -> None:

@@ -2,7 +2,8 @@
 
 plain     NFKC and case folded, invisible characters gone, one space between words
 skeleton  plain, with look-alikes and accents of Latin letters folded to the bare letter
-leet      skeleton, with h4te, s p a m and spaaaam undone (1 read as i, a stretched letter as one)
+leet      skeleton, with h4te, s p a m and spaaaam undone (1 read as i, a stretched letter as one);
+          which signs are letters is told in `leet`
 leet_alt  the same with 1 read as l and a stretched letter as two
 
 Only words that are Latin, or pretend to be, are folded: text in other scripts stays itself.
@@ -19,11 +20,10 @@ from inhouse.moderation.signals.confusables import (
     CAPITALS,
     ENCLOSED,
     LATIN_VARIANTS,
-    LEET,
-    LEET_I,
     LOOKALIKES,
     TWINS,
 )
+from inhouse.moderation.signals.leet import disguised_words, letters_of
 
 FORM_NAMES: Final = ("plain", "skeleton", "leet", "leet_alt")
 
@@ -53,7 +53,7 @@ class Forms:
     leet_alt: Form
     invisible: int  # runs of invisible characters between letters of alphabets that need none
     mixed: int  # words that mix Latin letters with look-alikes
-    swapped: int  # words with signs or figures between letters: h4te, not covid19, not addresses
+    swapped: int  # words with signs or figures for letters: h4te, 5h17, not covid19, not addresses
 
     def distinct(self) -> list[Form]:
         """The forms whose texts differ, the least disguised first."""
@@ -78,7 +78,7 @@ def read_forms(text: str) -> Forms:
         leet_alt=_unfold(skeleton, text, "leet_alt")[0] if ambiguous else leet,
         invisible=0 if text.isascii() else len(_HIDDEN_IN_WORD.findall(text)),
         mixed=mixed,
-        swapped=_swapped_words(skeleton.text),
+        swapped=disguised_words(skeleton.text),
     )
 
 
@@ -256,10 +256,6 @@ _SPACED: Final = re.compile(
 )
 _SEPARATOR: Final = re.compile(r" ?[.\-_*·~/] ?| ")
 _MAYBE_SPACED: Final = re.compile(r"[ .\-_*·~/]\w[ .\-_*·~/]")
-_SIGNS: Final = re.compile(f"[{''.join(re.escape(sign) for sign in (*LEET, *LEET_I))}]+")
-_SWAPPED: Final = re.compile(r"[a-z][013457@$!|][a-z]")
-_ADDRESS: Final = re.compile(r"[/.@]\S|#")
-_BEFORE_WORD: Final = re.compile(r"(?:^|[\s'\"#,;:.(\-])$")
 _STRETCHED: Final = re.compile(r"([a-z])\1{2,}")
 
 
@@ -268,13 +264,13 @@ def _unfold(skeleton: Form, original: str, name: str) -> tuple[Form, bool]:
     shortens the text or turns a sign into a Latin letter, so this ends."""
     form = Form(name=name, text=skeleton.text, starts=skeleton.starts, ends=skeleton.ends)
     one, most = ("i", 1) if name == "leet" else ("l", 2)
-    ambiguous = False
+    ambiguous = shown = False
     while True:
         before = form.text
         form = _joined(form, original)
-        leet = _leet_edits(form.text, one)
-        ambiguous = ambiguous or any(form.text[i] in LEET_I for i, _, _ in leet)
-        form = _edited(form, leet)
+        leet, shown = letters_of(form.text, one, shown=shown)
+        ambiguous = ambiguous or one in leet.values()
+        form = _edited(form, [(i, i + 1, letter) for i, letter in leet.items()])
         stretched = _stretched_edits(form.text, most)
         form = _edited(form, stretched)
         form = _skeleton(form, original)[0]
@@ -329,44 +325,12 @@ def _is_wide(form: Form, place: int, original: str) -> bool:
     return end - start > 1 and not original[start:end].strip()
 
 
-def _leet_edits(text: str, one: str) -> list[Edit]:
-    return [
-        (i, i + 1, LEET.get(text[i], one))
-        for run in _SIGNS.finditer(text)
-        for i in range(run.start(), _leet_end(text, run))
-    ]
-
-
-def _leet_end(text: str, run: re.Match[str]) -> int:
-    """Where the signs of a run stop standing for letters; its start where none does."""
-    before = text[max(0, run.start() - 2) : run.start()]
-    after = text[run.end() : run.end() + 2]
-    if _is_latin(before[-1:]) and _is_latin(after[:1]):  # h4te, k!ll
-        return run.end()
-    if len(after) == 2 and _is_latin(after) and _BEFORE_WORD.search(before):  # 5pam, @ss
-        return run.end()
-    if len(before) == 2 and _is_latin(before) and not after[:1].isalnum():
-        # hell0, but ! and | at the end are only that.
-        return run.start() + len(run.group().rstrip(LEET_I[1:]))
-    return run.start()
-
-
-def _is_latin(letters: str) -> bool:
-    return letters.isascii() and letters.isalpha()
-
-
 def _stretched_edits(text: str, most: int) -> list[Edit]:
     return [
         (m.start(), m.end(), m.group(1) * most)
         for m in _STRETCHED.finditer(text)
         if len(m.group()) > most
     ]
-
-
-def _swapped_words(text: str) -> int:
-    if not _SWAPPED.search(text):
-        return 0
-    return sum(1 for w in text.split() if _SWAPPED.search(w) and not _ADDRESS.search(w))
 
 
 # -- edits ---------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from inhouse.moderation.signals.terms import TermBank
 from inhouse.moderation.types import Hit, Label
 
 # Raised when normalising or reading changes what it finds, so that stored signals are known as old.
-VERSION: Final = 1
+VERSION: Final = 2
 # What a text shows, and how a policy's sentences call one and many of it. Beside these there are
 # those of `BY_CATEGORY`.
 _IN_TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(

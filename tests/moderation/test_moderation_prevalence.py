@@ -220,7 +220,9 @@ def test_only_posts_of_the_period_are_drawn_and_the_seed_decides_which(
 ) -> None:
     """What was judged before is none of the population; the same seed draws the same posts."""
     fill(community, [0.01] * 300)
-    once, again = draw(community)[0], draw(community)[0]
+    once = draw(community)[0]
+    decide_all(community, lambda _: False)
+    again = draw(community)[0]
     other = draw(community, replace(DRAW, seed=2))[0]
     assert once.categories == again.categories
     assert once.categories != other.categories
@@ -245,7 +247,7 @@ def test_the_share_is_right_over_many_draws(community: Community) -> None:
         found.append(hate_of(community, sample.sample_id).of_posts)
     intervals = [one for one in found if isinstance(one, Interval)]
     truth = len(harmful) / 200
-    assert sum(one.estimate for one in intervals) / 100 == pytest.approx(truth, rel=0.05)
+    assert sum(one.estimate for one in intervals) / 100 == pytest.approx(truth, rel=0.08)
     covered = wilson(sum(one.low <= truth <= one.high for one in intervals), 100)
     assert isinstance(covered, Interval)
     assert covered.high >= 0.95

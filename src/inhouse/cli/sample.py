@@ -1,7 +1,7 @@
 """inhouse moderate sample and prevalence: how much harm there is, from posts drawn at random."""
 
 import secrets
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -10,7 +10,7 @@ from inhouse.cli.output import Json, console, print_json, share_in_words, show
 from inhouse.moderation import sampling
 from inhouse.moderation.sampling import Draw, draw_sample
 
-_SEED_BITS = 32
+_SEED_BITS: Final = 32
 
 
 def sample(

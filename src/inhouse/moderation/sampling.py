@@ -170,10 +170,15 @@ def _frame(database: Database, policy: Policy, since_ms: int) -> _Frame:
     numbers: list[Number] = [("p", name) for name in policy.categories]
     window = Window(since_ms=since_ms, newest=_MOST_POSTS)
     parts = list(read_history(database, numbers, window))
-    ids = [item_id for part in parts for item_id in part.item_ids]
-    calls = np.concatenate([part.calls for part in parts]) if parts else np.zeros(0, np.uint8)
+    judged = [item_id for part in parts for item_id in part.item_ids]
+    # By id: a seed draws the same, in whichever order posts were judged and decided.
+    order = sorted(range(len(judged)), key=judged.__getitem__)
+    ids = [judged[place] for place in order]
+    calls = (
+        np.concatenate([part.calls for part in parts])[order] if parts else np.zeros(0, np.uint8)
+    )
     columns = {
-        name: np.concatenate([part.columns["p", name] for part in parts])
+        name: np.concatenate([part.columns["p", name] for part in parts])[order]
         for name in policy.categories
         if parts
     }

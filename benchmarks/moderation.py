@@ -4,6 +4,7 @@
     python -m benchmarks.moderation --labelled posts.parquet --text text --label label --folds 5
     python -m benchmarks.moderation --attacks  # what disguises hide
     python -m benchmarks.moderation --cascade  # a larger model for the uncertain few
+    python -m benchmarks.moderation --active   # labels saved by asking about what is uncertain
     python -m benchmarks.moderation --speed    # training on 50,000 texts; texts/s
 
 Folds: every text is judged by a model that never saw it; intervals by bootstrap over texts, of the
@@ -23,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import Report, arguments, console
+from benchmarks.moderation_active import active
 from benchmarks.moderation_attacks import attacks
 from benchmarks.moderation_cascade import cascade
 from benchmarks.moderation_models import Scorer, Trainer, trainers
@@ -75,6 +77,8 @@ def main() -> None:
         report = attacks(options.quick)
     elif options.cascade:
         report = cascade(options.quick)
+    elif options.active:
+        report = active(options.quick)
     elif options.speed:
         report = speed(options.quick)
     elif options.labelled is not None:
@@ -98,7 +102,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--everything", action="store_true", help="train on the labels of all sets, not one"
     )
-    for what in ("attacks", "cascade", "speed"):
+    for what in ("attacks", "cascade", "active", "speed"):
         parser.add_argument(f"--{what}", action="store_true", help="see above")
 
 

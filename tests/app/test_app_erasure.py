@@ -20,6 +20,10 @@ from inhouse.moderation.media.records import due, enrol, save_hashes
 from inhouse.moderation.media.types import Frame, MediaHashes
 from inhouse.moderation.queues import QueueSettings
 from inhouse.moderation.reviewing.search import CaseFilter
+from inhouse.moderation.sampling import Draw, draw_sample
+from inhouse.moderation.types import Evidence, Verdict
+from inhouse.moderation.types import Label as HarmLabel
+from inhouse.moderation.verdicts import append_verdicts
 from inhouse.store import tables
 from inhouse.store.database import StoreSettings
 
@@ -115,6 +119,31 @@ def test_what_was_read_of_their_pictures_goes(services: Services) -> None:
     assert [row["row"]["url"] for row in exported if row["kind"] == "media"] == [url]
     assert receipt.counts["media"] == 1
     assert (_tables_with(services, WHO), _tables_with(services, "mine")) == ([], ["changes"])
+
+
+def test_a_sample_outlives_whoever_is_named_like_a_part_of_it(services: Services) -> None:
+    """It names posts alone: erasing somebody whose id stands in its row by chance leaves it whole,
+    and a sampled post of theirs drops out."""
+    labels = (HarmLabel(category="spam", p=0.1, source="model:m"),)
+    verdicts = [
+        Verdict(
+            item_id=ItemId(name),
+            at_ms=1,
+            text_key="",
+            evidence=Evidence(labels=labels),
+            decided_by="",
+            policy_version="p",
+        )
+        for name in ("i", "mine")
+    ]
+    services.database.write(lambda connection: append_verdicts(connection, verdicts))
+    draw = Draw(per_category=20, days=30, flag_at=0.5, seed=1)
+    draw_sample(services.database, services.clock, services.policy, draw)
+    eraser = Eraser(services)
+    for user_id in ("seed", WHO):
+        eraser.finish(eraser.wipe(user_id))
+    (spam,) = services.prevalence().categories
+    assert (spam.category, spam.sampled, spam.waiting, spam.gone) == ("spam", 2, 1, 1)
 
 
 def test_what_reviewers_did_with_their_posts_stays_without_them(services: Services) -> None:

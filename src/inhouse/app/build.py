@@ -54,6 +54,7 @@ from inhouse.moderation.media.reading import FetchingReader, Judging, MediaReadi
 from inhouse.moderation.media.rescan import MediaRescan
 from inhouse.moderation.media.stored import StoredMedia
 from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.prevalence import PrevalenceReport, prevalence
 from inhouse.moderation.queues import ReviewQueues
 from inhouse.moderation.reading import SpreadReader
 from inhouse.moderation.record import follow_policy
@@ -351,6 +352,10 @@ class Services:
     @cached_property
     def review(self) -> Review:
         return Review(self.database, self.clock, self.tools)
+
+    def prevalence(self, sample_id: str | None = None) -> PrevalenceReport:
+        """How much of each category there is, by a random sample; the latest if none is named."""
+        return prevalence(self.database, sample_id)
 
     @cached_property
     def strikes(self) -> Strikes:

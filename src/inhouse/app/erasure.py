@@ -30,6 +30,7 @@ from inhouse.events.log import ERASED_UNTIL, erase_events
 from inhouse.events.pages import erase_pages
 from inhouse.events.sessions import erase_links, linked_to
 from inhouse.models.harvest import erase_labels
+from inhouse.moderation import sampling
 from inhouse.moderation.erasure import erase_person as erase_from_moderation
 from inhouse.store import tables
 from inhouse.store.database import overwriting
@@ -192,9 +193,11 @@ def _erase_stragglers(connection: Connection, whom: Whom) -> int:
 
 
 def _blank_jobs(connection: Connection, user_ids: tuple[str, ...]) -> int:
-    """Bad rows of imports are shown as they were; a name in them goes."""
+    """Bad rows of imports are shown as they were; a name in them goes. A sample's row names posts
+    alone, as verdicts do."""
     table, blanked = tables.jobs, 0
-    for row in connection.execute(sa.select(table).where(table.c.kind != KIND)).all():
+    others = table.c.kind.not_in((KIND, sampling.KIND))
+    for row in connection.execute(sa.select(table).where(others)).all():
         cursor, counts = row.cursor, row.counts
         for user_id in user_ids:
             cursor, counts = cursor.replace(user_id, ERASED), counts.replace(user_id, ERASED)

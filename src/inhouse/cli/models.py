@@ -1,9 +1,11 @@
 """inhouse models: who answers each task, and the way to a model of one's own."""
 
-from typing import Annotated
+import secrets
+from typing import Annotated, Final
 
 import typer
 
+from inhouse.app.asking import MOST_OPEN, QUEUE, ask_people
 from inhouse.app.build import open_services
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json, show
 from inhouse.core.errors import InputError
@@ -17,6 +19,7 @@ from inhouse.stats.types import NotEnough
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Who answers each task; owned models."
 )
+_SEED_BITS: Final = 32
 Task = Annotated[str, typer.Argument(help=f"one of {', '.join(TASKS)}")]
 
 
@@ -102,6 +105,27 @@ def train(task: Task, as_json: Json = False) -> None:
         auprc = "unknown" if found.auprc is None else f"{found.auprc:.3f}"
         console.print(f"  {category}: AUPRC {auprc}, {found.positives} positives held out")
     console.print(f"stage {step.route.stage}: {step.reason}", markup=False)
+
+
+@app.command()
+def ask(
+    task: Task,
+    texts: Annotated[int, typer.Option(min=1, max=MOST_OPEN, help="cases to open at most")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Ask people about the posts that the owned model is least sure of, and one in five at random:
+    they wait in the review queue `learning`, and each decision is a label to train on."""
+    with open_services() as services:
+        services.catch_clock_up()
+        asked = ask_people(services, task_named(task), texts, secrets.randbits(_SEED_BITS))
+    if as_json:
+        print_json(asked)
+        return
+    console.print(
+        f"{asked.opened:,} of {asked.among:,} posts asked about for {asked.version}; "
+        f"{asked.waiting:,} wait in the queue {QUEUE}",
+        markup=False,
+    )
 
 
 @app.command()

@@ -16,6 +16,7 @@ from inhouse.cli.dsa import app as dsa
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json, progress_bar
 from inhouse.cli.period import report
 from inhouse.cli.policy_report import print_backtest, print_shadow
+from inhouse.cli.sample import prevalence, sample
 from inhouse.cli.sealed import app as sealed
 from inhouse.core.clock import DAY_MS
 from inhouse.moderation.backtest import backtest
@@ -41,6 +42,8 @@ app.add_typer(breaker_app, name="breaker")
 app.add_typer(banks.app, name="banks")
 app.command("audit")(audit)
 app.command("report")(report)
+app.command("sample")(sample)
+app.command("prevalence")(prevalence)
 app.add_typer(dsa, name="dsa")
 app.add_typer(sealed, name="sealed")
 _LIMIT = 2_000

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from inhouse.stats.types import Interval, NotEnough
+
 FAILED: Final = 1
 ASKED_WRONGLY: Final = 2
 console: Final = Console()
@@ -70,3 +72,17 @@ def plain(value: object) -> object:
     if isinstance(value, Decimal):
         return format(value, "f")
     return value
+
+
+def share_in_words(share: Interval | NotEnough) -> str:
+    """A share in hundredths with its range, or why it is unknown.
+
+    >>> share_in_words(Interval(estimate=0.5, low=0.25, high=0.75, level=0.95))
+    '50.0% (25.0 to 75.0)'
+    """
+    if isinstance(share, NotEnough):
+        return f"unknown ({share.reason})"
+    digits = 1 if share.high >= 0.1 else 2
+    ends = (100 * value for value in (share.estimate, share.low, share.high))
+    estimate, low, high = (f"{value:.{digits}f}" for value in ends)
+    return f"{estimate}% ({low} to {high})"

@@ -7,11 +7,10 @@ import typer
 
 from inhouse.app.build import open_services
 from inhouse.cli.audit import day_ms
-from inhouse.cli.output import Json, console, print_json
+from inhouse.cli.output import Json, console, print_json, share_in_words
 from inhouse.core.clock import HOUR_MS
 from inhouse.core.files import write_atomically
 from inhouse.moderation.period import Period, PeriodReport, as_csv, report_of
-from inhouse.stats.types import Interval, NotEnough
 
 
 def report(
@@ -47,10 +46,10 @@ def in_words(found: PeriodReport) -> list[str]:
         f"            automated: {_counts(measures.by_decision)}",
         f"complaints  {complaints.received:,} appeals, {complaints.of_reporters:,} of reporters; "
         f"{complaints.decided:,} decided, {_hours(complaints.median_ms)}; "
-        f"granted: {_share(complaints.reversal)}",
+        f"granted: {share_in_words(complaints.reversal)}",
         f"automated   {automated.judged:,} posts judged, {automated.decisions:,} restricted by "
         f"programs alone; {automated.looked_at:,} looked at by a person; "
-        f"taken back: {_share(automated.error)}",
+        f"taken back: {share_in_words(automated.error)}",
         f"accounts    {_counts(found.accounts)}",
         f"sealed      {found.sealed:,}",
     ]
@@ -62,9 +61,3 @@ def _counts(counts: dict[str, int]) -> str:
 
 def _hours(median_ms: float | None) -> str:
     return "no median" if median_ms is None else f"median {median_ms / HOUR_MS:.1f} h"
-
-
-def _share(share: Interval | NotEnough) -> str:
-    if isinstance(share, NotEnough):
-        return f"unknown ({share.reason})"
-    return f"{100 * share.estimate:.1f}% ({100 * share.low:.1f} to {100 * share.high:.1f})"

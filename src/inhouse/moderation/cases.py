@@ -140,6 +140,13 @@ def open_cases_of(connection: Connection, item_ids: Sequence[str]) -> dict[ItemI
     return found
 
 
+def count_open(connection: Connection, queue: str) -> int:
+    """How many cases wait in a queue."""
+    c = tables.review_cases.c
+    query = sa.select(sa.func.count()).where(c.queue == queue, c.state == "open")
+    return connection.execute(query).scalar_one()
+
+
 def withdraw(connection: Connection, cases: Sequence[Case], why: str, now_ms: int) -> int:
     """Close those of the cases that only a rule asked for and that nobody has touched: not taken,
     not decided before, not reported, not about an edit. Returns how many."""

@@ -35,6 +35,26 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Interval | NotEnough:
     return Interval(estimate=p, low=low, high=high, level=level)
 
 
+def clopper_pearson(successes: float, n: float, level: float = 0.95) -> Interval | NotEnough:
+    """The exact interval of a proportion (Clopper & Pearson 1934, Biometrika 26:404).
+
+    It never covers less often than `level` says, however rare the thing is.
+
+    Both counts may be fractions, as effective counts of a sample with weights are (Korn & Graubard
+    1998, Survey Methodology 24:193). Returns NotEnough where n is 0.
+
+    >>> round(clopper_pearson(0, 10).high, 4)
+    0.3085
+    """
+    checked_counts(successes, n)
+    if n == 0:
+        return NotEnough(reason="no trials", have=0, need=1)
+    tail, failures = (1 - checked_level(level)) / 2, n - successes
+    low = float(special.betaincinv(successes, failures + 1, tail)) if successes else 0.0
+    high = float(special.betaincinv(successes + 1, failures, 1 - tail)) if failures else 1.0
+    return Interval(estimate=successes / n, low=low, high=high, level=level)
+
+
 def mean_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval | NotEnough:
     """Student's t interval of a mean.
 
@@ -159,7 +179,7 @@ def _too_few(sample: Moments) -> NotEnough | None:
     return None
 
 
-def checked_counts(successes: int, n: int) -> None:
+def checked_counts(successes: float, n: float) -> None:
     """Raises InputError where `successes` of `n` cannot be."""
     if not 0 <= successes <= n:
         raise InputError(f"{successes} successes of {n}, expected 0 to n; check what was counted")

@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from inhouse.core.errors import InputError
 from inhouse.models.types import Band, Scores
@@ -134,7 +134,7 @@ def _tested(pairs: Pairs, band: Band, goal: Goal) -> Certified:
 
 def _p_value(hits: int, trials: int, least: float) -> float:
     """Chance of so many hits or more, were the true rate `least`; 1 without any trial."""
-    return float(stats.binom.sf(hits - 1, trials, least)) if trials else 1.0
+    return float(special.betainc(hits, trials - hits + 1, least)) if hits else 1.0
 
 
 def pairs_of(

@@ -1,8 +1,4 @@
-"""Every table, for both databases. Packages above write their own queries on these.
-
-Log tables (`*_offset` primary keys) are only ever appended to. Times are milliseconds since 1970
-UTC.
-"""
+"""What is found in posts, what is decided of them, and what is owed for it."""
 
 from sqlalchemy import (
     BigInteger,
@@ -13,106 +9,15 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from inhouse.store.tables.base import WIDE, log_table, metadata
 
-# SQLite gives rowids only to INTEGER; PostgreSQL needs the wide one.
-_Wide = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _log_key() -> "Column[int]":
-    return Column("log_offset", _Wide, primary_key=True, autoincrement=True)
-
-
-def _log(name: str, *columns: "Column[object]", indexes: tuple[Index, ...] = ()) -> Table:
-    """An append-only table: offsets rise, are never reused, and rows are never edited."""
-    return Table(name, metadata, _log_key(), *columns, *indexes, sqlite_autoincrement=True)
-
-
-events = _log(
-    "events",
-    Column("event_id", String(128), nullable=False, unique=True),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("received_ms", BigInteger, nullable=False),
-    Column("kind", String(24), nullable=False),
-    Column("user_id", String(128), nullable=False),
-    Column("item_id", String(128)),
-    Column("target", String(160)),
-    Column("value", Float),
-    Column("page_id", String(64)),
-    Column("position", Integer),
-)
-
-served_pages = _log(
-    "served_pages",
-    Column("page_id", String(64), nullable=False, unique=True),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("user_id", String(128), nullable=False, index=True),
-    Column("surface", String(24), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-)
-
-consumers = Table(
-    "consumers",
-    metadata,
-    Column("name", String(64), primary_key=True),
-    Column("log_offset", BigInteger, nullable=False),
-    Column("updated_ms", BigInteger, nullable=False),
-)
-
-items = Table(
-    "items",
-    metadata,
-    Column("item_id", String(128), primary_key=True),
-    Column("creator_id", String(128), nullable=False, index=True),
-    Column("kind", String(16), nullable=False),
-    Column("title", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("topics", Text, nullable=False),
-    Column("language", String(16)),
-    Column("region", String(16)),
-    Column("media_url", Text),
-    Column("duration_ms", BigInteger),
-    Column("created_ms", BigInteger, nullable=False),
-    Column("expires_ms", BigInteger),
-    Column("hidden", Boolean, nullable=False),
-    Column("vectors", LargeBinary),
-)
-
-users = Table(
-    "users",
-    metadata,
-    Column("user_id", String(128), primary_key=True),
-    Column("name", Text),
-    Column("created_ms", BigInteger, nullable=False),
-    Column("topics", Text, nullable=False),
-    Column("language", String(16)),
-    Column("region", String(16)),
-    Column("birth_year", Integer),
-    Column("is_creator", Boolean, nullable=False),
-)
-
-# What other processes must hear of: a row of items, users or verdicts changed.
-changes = _log(
-    "changes",
-    Column("entity", String(16), nullable=False),
-    Column("entity_id", String(128), nullable=False),
-)
-
-verdicts = _log(
+verdicts = log_table(
     "verdicts",
     Column("item_id", String(128), nullable=False, index=True),
     Column("at_ms", BigInteger, nullable=False),
@@ -124,7 +29,7 @@ verdicts = _log(
 )
 
 # Policies in the order in which they came into force, whole, so that what they decided is known.
-policies = _log(
+policies = log_table(
     "policies",
     Column("version", String(64), nullable=False),
     Column("reader_version", String(64), nullable=False),
@@ -133,7 +38,7 @@ policies = _log(
 )
 
 # When the circuit breaker opened, for which rule (null: for all together), and who closed it.
-breaker_events = _log(
+breaker_events = log_table(
     "breaker_events",
     Column("at_ms", BigInteger, nullable=False),
     Column("kind", String(16), nullable=False),
@@ -143,7 +48,7 @@ breaker_events = _log(
     Column("who", String(128), nullable=False),
 )
 
-reports = _log(
+reports = log_table(
     "reports",
     Column("report_id", String(64), nullable=False, unique=True),
     Column("at_ms", BigInteger, nullable=False),
@@ -172,7 +77,7 @@ review_cases = Table(
     Index("ix_review_cases_locked_by", "locked_by"),
 )
 
-review_decisions = _log(
+review_decisions = log_table(
     "review_decisions",
     Column("decision_id", String(64), nullable=False, unique=True),
     Column("case_id", String(64), ForeignKey("review_cases.case_id"), nullable=False, index=True),
@@ -193,7 +98,7 @@ review_decisions = _log(
 
 # What a reviewer said where their word alone is not in force: one of two in a queue for two people,
 # or an answer to a case whose answer is known.
-review_opinions = _log(
+review_opinions = log_table(
     "review_opinions",
     Column("opinion_id", String(64), nullable=False, unique=True),
     Column("case_id", String(64), ForeignKey("review_cases.case_id"), nullable=False, index=True),
@@ -210,7 +115,7 @@ review_opinions = _log(
 )
 
 # What else was done with a case: skipped, sent to another queue, remarked on.
-review_notes = _log(
+review_notes = log_table(
     "review_notes",
     Column("case_id", String(64), ForeignKey("review_cases.case_id"), nullable=False, index=True),
     Column("item_id", String(128), nullable=False, index=True),
@@ -305,7 +210,7 @@ notices = Table(
 )
 
 # What reporters are told. The latest answer to a report counts.
-report_answers = _log(
+report_answers = log_table(
     "report_answers",
     Column("report_id", String(64), nullable=False, index=True),
     Column("at_ms", BigInteger, nullable=False),
@@ -338,7 +243,7 @@ statements = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("number", _Wide, primary_key=True, autoincrement=False),
+    Column("number", WIDE, primary_key=True, autoincrement=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("what", String(24), nullable=False),
     Column("actor", String(160), nullable=False),
@@ -375,128 +280,6 @@ sealed = Table(
     Column("purged_ms", BigInteger),
 )
 
-# What a teacher (a rented model, a person, a bank) said of an input: the harvest.
-labels = _log(
-    "labels",
-    Column("label_id", String(64), nullable=False, unique=True),
-    Column("task", String(64), nullable=False, index=True),
-    Column("ref", String(128), nullable=False, index=True),
-    Column("input_text", Text, nullable=False),
-    Column("answer", Text, nullable=False),
-    Column("source", String(128), nullable=False),
-    Column("terms", String(64), nullable=False),
-    Column("at_ms", BigInteger, nullable=False),
-)
-
-# A question that an owned and a rented model both answered: how far they agree on live traffic.
-comparisons = _log(
-    "comparisons",
-    Column("task", String(64), nullable=False, index=True),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("ref", String(128), nullable=False),
-    Column("student", String(96), nullable=False),
-    Column("teacher", String(128), nullable=False),
-    Column("student_scores", Text, nullable=False),
-    Column("teacher_scores", Text, nullable=False),
-)
-
-# One row per attempt of an AI call: retries, fallbacks and shadows too. Money is in whole
-# millionths of a millionth of a dollar, so that the database adds it up exactly; null is unknown.
-ledger = _log(
-    "ledger",
-    Column("call_id", String(64), nullable=False),
-    Column("at_ms", BigInteger, nullable=False, index=True),
-    Column("task", String(64), nullable=False),
-    Column("role", String(16), nullable=False),
-    Column("deployment", String(96), nullable=False),
-    Column("host", String(64), nullable=False),
-    Column("owner", String(64), nullable=False),
-    Column("model", String(96), nullable=False),
-    Column("inputs", Integer, nullable=False),
-    Column("answered", Integer, nullable=False),
-    Column("tokens_in", BigInteger),
-    Column("tokens_cached", BigInteger),
-    Column("tokens_out", BigInteger),
-    Column("cost_pico_usd", BigInteger),
-    Column("price_version", String(96)),
-    Column("latency_ms", Float, nullable=False),
-    Column("outcome", String(32), nullable=False),
-    Column("spillover", String(96)),
-    Column("simulated", Boolean, nullable=False),
-    Column("key_id", String(32)),
-    Column("tokens_reasoning", BigInteger),
-    Column("tokens_audio_in", BigInteger),
-    Column("tokens_audio_out", BigInteger),
-)
-
-routes = _log(
-    "routes",
-    Column("task", String(64), nullable=False, index=True),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("decided_by", String(128), nullable=False),
-    Column("reason", Text, nullable=False),
-)
-
-model_versions = Table(
-    "model_versions",
-    metadata,
-    Column("version", String(96), primary_key=True),
-    Column("task", String(64), nullable=False, index=True),
-    Column("created_ms", BigInteger, nullable=False),
-    Column("folder", Text, nullable=False),
-    Column("card", Text, nullable=False),
-    Column("parity", Text),
-)
-
-experiments = Table(
-    "experiments",
-    metadata,
-    Column("key", String(64), primary_key=True),
-    Column("created_ms", BigInteger, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("active", Boolean, nullable=False),
-)
-
-# What operators want shown, shown more, or not shown.
-feed_rules = Table(
-    "feed_rules",
-    metadata,
-    Column("rule_id", String(64), primary_key=True),
-    Column("created_ms", BigInteger, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("active", Boolean, nullable=False),
-)
-
-# Which anonymous session was which person, where the app has said so.
-session_links = Table(
-    "session_links",
-    metadata,
-    Column("session_id", String(128), primary_key=True),
-    Column("user_id", String(128), nullable=False, index=True),
-    Column("at_ms", BigInteger, nullable=False),
-)
-
-exposures = _log(
-    "exposures",
-    Column("experiment", String(64), nullable=False),
-    Column("user_id", String(128), nullable=False),
-    Column("arm", String(64), nullable=False),
-    Column("at_ms", BigInteger, nullable=False),
-    indexes=(Index("uq_exposures_who", "experiment", "user_id", "arm", unique=True),),
-)
-
-api_keys = Table(
-    "api_keys",
-    metadata,
-    Column("key_id", String(32), primary_key=True),
-    Column("secret_hash", String(64), nullable=False, unique=True),
-    Column("name", String(128), nullable=False),
-    Column("scopes", Text, nullable=False),
-    Column("created_ms", BigInteger, nullable=False),
-    Column("revoked_ms", BigInteger),
-)
-
 # Banks of hashes of pictures and files that are known.
 hash_banks = Table(
     "hash_banks",
@@ -512,7 +295,7 @@ hash_banks = Table(
 bank_hashes = Table(
     "bank_hashes",
     metadata,
-    Column("hash_id", _Wide, primary_key=True, autoincrement=True),
+    Column("hash_id", WIDE, primary_key=True, autoincrement=True),
     Column("bank_id", Integer, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("note", Text),
@@ -547,28 +330,4 @@ media_hashes = Table(
     Column("place", Integer, primary_key=True),
     Column("pdq", LargeBinary, nullable=False),
     Column("quality", Integer, nullable=False),
-)
-
-# What API keys may spend on calls that are passed on; money as in the ledger.
-budgets = Table(
-    "budgets",
-    metadata,
-    Column("key_id", String(32), ForeignKey("api_keys.key_id"), primary_key=True),
-    Column("limit_pico_usd", BigInteger, nullable=False),
-    Column("period", String(8), nullable=False),
-    Column("since_ms", BigInteger, nullable=False),
-    Column("spent_pico_usd", BigInteger, nullable=False),
-    Column("held_pico_usd", BigInteger, nullable=False),
-)
-
-# Long work that resumes: imports, re-scans.
-jobs = Table(
-    "jobs",
-    metadata,
-    Column("job_id", String(128), primary_key=True),
-    Column("kind", String(32), nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("cursor", Text, nullable=False),
-    Column("counts", Text, nullable=False),
-    Column("updated_ms", BigInteger, nullable=False),
 )

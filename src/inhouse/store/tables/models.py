@@ -1,0 +1,101 @@
+"""What models are asked and cost, what they are taught by, and which of them answer."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    String,
+    Table,
+    Text,
+)
+
+from inhouse.store.tables.base import log_table, metadata
+
+# What a teacher (a rented model, a person, a bank) said of an input: the harvest.
+labels = log_table(
+    "labels",
+    Column("label_id", String(64), nullable=False, unique=True),
+    Column("task", String(64), nullable=False, index=True),
+    Column("ref", String(128), nullable=False, index=True),
+    Column("input_text", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("source", String(128), nullable=False),
+    Column("terms", String(64), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+# A question that an owned and a rented model both answered: how far they agree on live traffic.
+comparisons = log_table(
+    "comparisons",
+    Column("task", String(64), nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("ref", String(128), nullable=False),
+    Column("student", String(96), nullable=False),
+    Column("teacher", String(128), nullable=False),
+    Column("student_scores", Text, nullable=False),
+    Column("teacher_scores", Text, nullable=False),
+)
+
+# One row per attempt of an AI call: retries, fallbacks and shadows too. Money is in whole
+# millionths of a millionth of a dollar, so that the database adds it up exactly; null is unknown.
+ledger = log_table(
+    "ledger",
+    Column("call_id", String(64), nullable=False),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+    Column("task", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("deployment", String(96), nullable=False),
+    Column("host", String(64), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("model", String(96), nullable=False),
+    Column("inputs", Integer, nullable=False),
+    Column("answered", Integer, nullable=False),
+    Column("tokens_in", BigInteger),
+    Column("tokens_cached", BigInteger),
+    Column("tokens_out", BigInteger),
+    Column("cost_pico_usd", BigInteger),
+    Column("price_version", String(96)),
+    Column("latency_ms", Float, nullable=False),
+    Column("outcome", String(32), nullable=False),
+    Column("spillover", String(96)),
+    Column("simulated", Boolean, nullable=False),
+    Column("key_id", String(32)),
+    Column("tokens_reasoning", BigInteger),
+    Column("tokens_audio_in", BigInteger),
+    Column("tokens_audio_out", BigInteger),
+)
+
+routes = log_table(
+    "routes",
+    Column("task", String(64), nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("decided_by", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("version", String(96), primary_key=True),
+    Column("task", String(64), nullable=False, index=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("card", Text, nullable=False),
+    Column("parity", Text),
+)
+
+# What API keys may spend on calls that are passed on; money as in the ledger.
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("key_id", String(32), ForeignKey("api_keys.key_id"), primary_key=True),
+    Column("limit_pico_usd", BigInteger, nullable=False),
+    Column("period", String(8), nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("spent_pico_usd", BigInteger, nullable=False),
+    Column("held_pico_usd", BigInteger, nullable=False),
+)

@@ -23,15 +23,15 @@ from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import text_key
 from inhouse.core.clock import SystemClock
 from inhouse.core.ids import ItemId
-from inhouse.moderation.adoption import adopt
-from inhouse.moderation.backtest import backtest
 from inhouse.moderation.board import DecisionBoard
 from inhouse.moderation.decide import decide, decide_all
 from inhouse.moderation.history import Window
+from inhouse.moderation.past.adoption import adopt
+from inhouse.moderation.past.backtest import backtest
+from inhouse.moderation.past.refresh import Refresher
+from inhouse.moderation.past.rescan import Rescan
 from inhouse.moderation.policy.match import Condition
 from inhouse.moderation.policy.types import Policy, Rule, version_of
-from inhouse.moderation.refresh import Refresher
-from inhouse.moderation.rescan import Rescan
 from inhouse.moderation.scorer import NoModel
 from inhouse.moderation.signals.read import SIGNALS, SignalReader
 from inhouse.moderation.tools import Rules, Tools

@@ -9,14 +9,14 @@ from moderation_worlds import POLICY, Community
 from inhouse.core.clock import DAY_MS
 from inhouse.core.ids import ItemId
 from inhouse.moderation import history
-from inhouse.moderation.backtest import Backtest, CreatorEffect, RuleEffect, backtest
 from inhouse.moderation.decide import UNSCORED, decide
-from inhouse.moderation.effects import Move, Place, RuleLabels
 from inhouse.moderation.history import Window, offset_before, read_history
+from inhouse.moderation.past.backtest import Backtest, CreatorEffect, RuleEffect, backtest
+from inhouse.moderation.past.effects import Move, Place, RuleLabels
+from inhouse.moderation.past.shadow import DayCount, shadow_report
 from inhouse.moderation.policy.compiled import PAIRS
 from inhouse.moderation.policy.parse import read_policy
 from inhouse.moderation.policy.types import Policy
-from inhouse.moderation.shadow import DayCount, shadow_report
 from inhouse.moderation.types import Evidence, Label, PersonCall, Verdict
 from inhouse.moderation.verdicts import append_verdicts
 from inhouse.stats.intervals import wilson

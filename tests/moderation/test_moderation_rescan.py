@@ -18,13 +18,13 @@ from sqlalchemy.engine import Connection
 
 from inhouse.catalog.types import text_key
 from inhouse.core.ids import ItemId, UserId
-from inhouse.moderation import rescan as rescan_module
-from inhouse.moderation.adoption import adoptions
+from inhouse.moderation.past import rescan as rescan_module
+from inhouse.moderation.past.adoption import adoptions
+from inhouse.moderation.past.refresh import Refresher
+from inhouse.moderation.past.rescan import Changed, Rescan
+from inhouse.moderation.past.rescan_job import Progress
 from inhouse.moderation.policy.parse import read_policy
-from inhouse.moderation.refresh import Refresher
 from inhouse.moderation.reports import Reports
-from inhouse.moderation.rescan import Changed, Rescan
-from inhouse.moderation.rescan_job import Progress
 from inhouse.moderation.review import CaseFilter, Review
 from inhouse.moderation.signals.read import SignalReader
 from inhouse.moderation.signals.terms import read_bank

@@ -53,14 +53,14 @@ from inhouse.moderation.media.known import KnownHashes
 from inhouse.moderation.media.reading import FetchingReader, Judging, MediaReading
 from inhouse.moderation.media.rescan import MediaRescan
 from inhouse.moderation.media.stored import StoredMedia
+from inhouse.moderation.past.refresh import Refresher
+from inhouse.moderation.past.rescan import Changed, Rescan
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.prevalence import PrevalenceReport, prevalence
 from inhouse.moderation.queues import ReviewQueues
 from inhouse.moderation.reading import SpreadReader
 from inhouse.moderation.record import follow_policy
-from inhouse.moderation.refresh import Refresher
 from inhouse.moderation.reports import Reports
-from inhouse.moderation.rescan import Changed, Rescan
 from inhouse.moderation.review import Review
 from inhouse.moderation.reviewing.bulk import Bulks
 from inhouse.moderation.reviewing.context import CaseContext, ContextReader, Earlier

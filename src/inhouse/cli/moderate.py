@@ -19,15 +19,15 @@ from inhouse.cli.policy_report import print_backtest, print_shadow
 from inhouse.cli.sample import prevalence, sample
 from inhouse.cli.sealed import app as sealed
 from inhouse.core.clock import DAY_MS
-from inhouse.moderation.backtest import backtest
 from inhouse.moderation.breaker import close_breakers, open_breakers, opening_in_words
 from inhouse.moderation.history import Window
+from inhouse.moderation.past.backtest import backtest
+from inhouse.moderation.past.rescan_job import Progress
+from inhouse.moderation.past.shadow import shadow_report
 from inhouse.moderation.policy.examples import DEFAULT_EXAMPLES, load_examples, run_examples
 from inhouse.moderation.policy.parse import load_policy
-from inhouse.moderation.rescan_job import Progress
 from inhouse.moderation.rulings import checked_name
 from inhouse.moderation.scan import ScanReport
-from inhouse.moderation.shadow import shadow_report
 from inhouse.moderation.transparency import policy_in_words
 
 app = typer.Typer(

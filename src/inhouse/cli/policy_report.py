@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from inhouse.cli.output import console, show
-from inhouse.moderation.backtest import Backtest, RuleEffect
-from inhouse.moderation.effects import Labels, Move
-from inhouse.moderation.shadow import ShadowEffect, ShadowReport
+from inhouse.moderation.past.backtest import Backtest, RuleEffect
+from inhouse.moderation.past.effects import Labels, Move
+from inhouse.moderation.past.shadow import ShadowEffect, ShadowReport
 from inhouse.moderation.types import SURFACES
 from inhouse.stats.types import Interval, NotEnough
 

@@ -10,14 +10,14 @@ from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
 from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import InputError
-from inhouse.moderation.backtest import Backtest, backtest
 from inhouse.moderation.breaker import BreakerEvent, close_breakers, open_breakers
 from inhouse.moderation.faults import in_words
 from inhouse.moderation.history import Window
+from inhouse.moderation.past.backtest import Backtest, backtest
+from inhouse.moderation.past.shadow import ShadowReport, shadow_report
 from inhouse.moderation.policy.parse import check_policy
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.rulings import checked_name
-from inhouse.moderation.shadow import ShadowReport, shadow_report
 
 router = APIRouter(
     prefix="/v1/policy", tags=["moderation"], dependencies=[Depends(needs("moderation"))]

@@ -21,7 +21,6 @@ from sqlalchemy.engine import Connection
 from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId, new_id
 from inhouse.core.logs import logger
-from inhouse.moderation.adoption import adopt, adoptions, is_in_force
 from inhouse.moderation.cases import (
     Concern,
     asked_by_rules,
@@ -31,11 +30,9 @@ from inhouse.moderation.cases import (
 )
 from inhouse.moderation.decide import compiled, decide_all
 from inhouse.moderation.history import columns_of, last_verdict, latest_rows
-from inhouse.moderation.policy.compiled import Decided
-from inhouse.moderation.policy.types import Policy
-from inhouse.moderation.record import judged, record_verdicts
-from inhouse.moderation.refresh import Refresher
-from inhouse.moderation.rescan_job import (
+from inhouse.moderation.past.adoption import adopt, adoptions, is_in_force
+from inhouse.moderation.past.refresh import Refresher
+from inhouse.moderation.past.rescan_job import (
     KIND,
     Counts,
     Job,
@@ -46,6 +43,9 @@ from inhouse.moderation.rescan_job import (
     running_job,
     save_job,
 )
+from inhouse.moderation.policy.compiled import Decided
+from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.record import judged, record_verdicts
 from inhouse.moderation.sealed import seal_matches
 from inhouse.moderation.tools import Tools
 from inhouse.moderation.types import CODES, Decision, Evidence, Surface, Verdict, ViewerClass

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from inhouse.core.clock import DAY_MS
 from inhouse.moderation.decide import compiled
-from inhouse.moderation.effects import MOST_EXAMPLES, LabelTally, Move, MoveTally, RuleLabels
 from inhouse.moderation.history import Posts, Window, read_history
+from inhouse.moderation.past.effects import MOST_EXAMPLES, LabelTally, Move, MoveTally, RuleLabels
 from inhouse.moderation.policy.compiled import Compiled, Decided
 from inhouse.moderation.policy.types import Policy
 from inhouse.store.database import Database

@@ -11,7 +11,7 @@ demo: $(VENV)/.runs
 	$(BIN)/inhouse demo
 
 test: $(VENV)/.develops
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 check: $(VENV)/.develops
 	$(BIN)/ruff format --check .

@@ -15,8 +15,6 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final, Generic, TypeVar
 
-import aiohttp
-
 from inhouse.core.clock import Clock, SystemClock
 from inhouse.core.errors import BusyError, InputError, UnknownError, VendorError
 from inhouse.core.ids import new_id
@@ -97,7 +95,7 @@ class Passer:
         self._settings = settings
         self._patience = patience or Patience()
         self._breakers = Breakers(self._patience.breaker)
-        self._transport = Transport(connections=0)  # as many as callers are let in
+        self._transport = Transport()
 
     def models(self) -> list[Deployment]:
         """The deployments that calls may be passed on to."""
@@ -238,7 +236,7 @@ class Passer:
             await stack.aclose()
             await self.keep(passage, Reading(outcome="aborted"))
             raise
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+        except (TimeoutError, OSError, ValueError) as error:
             late = isinstance(error, TimeoutError)
             reading = Reading(outcome="timeout" if late else "unreachable")
             payload = Body(status=0, body=b"", deployment=passage.deployment.name)
@@ -285,7 +283,8 @@ class PassedStream:
         self, passer: Passer, passage: Passage, opened: HttpStream, stack: AsyncExitStack
     ) -> None:
         self.deployment = passage.deployment.name
-        self._passer, self._passage, self._stack = passer, passage, stack
+        self._passer, self._passage = passer, passage
+        self._opened, self._stack = opened, stack
         self._events = self._read(opened)
         self._first: Event | None = None
         # What is kept where nobody reads to the end.
@@ -314,7 +313,7 @@ class PassedStream:
                 if event.failed:
                     break
                 event = await anext(self._events, None)
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
+        except (TimeoutError, OSError, ValueError):
             event = None
         self._reading = replace(self._reading, outcome="broken")
         if event is None:
@@ -325,6 +324,8 @@ class PassedStream:
     async def close(self) -> None:
         """Let the vendor go and keep the row. To be called once, however it ended."""
         await self._events.aclose()
+        if self._reading.outcome == "ok":
+            await self._opened.finish()
         await self._stack.aclose()
         await self._passer.keep(self._passage, self._reading)
 

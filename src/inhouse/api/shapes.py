@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from fastapi import Response
+from starlette.responses import Response
 
 from inhouse.api.wire import ErrorBody, ErrorFacts, answer
 

@@ -19,16 +19,15 @@ from inhouse.core.clock import Clock, SystemClock
 from inhouse.core.errors import BusyError, InputError, UnknownError, VendorError
 from inhouse.core.ids import new_id
 from inhouse.core.logs import logger
-from inhouse.models.asking import Patience, Stores
 from inhouse.models.breakers import Breakers
 from inhouse.models.budgets import Budgets, Hold
-from inhouse.models.keeping import Kept
-from inhouse.models.prices import price_of
+from inhouse.models.keeping import Kept, Stores
+from inhouse.models.prices import price_of, warm_prices
 from inhouse.models.providers.azure import spillover_of
 from inhouse.models.providers.passing import Event, Events, Passed, read_whole, request_to
 from inhouse.models.providers.transport import HttpResponse, HttpStream, Transport
 from inhouse.models.providers.wire import Reading, failure_of
-from inhouse.models.resilience import Failure, retry_delay_ms
+from inhouse.models.resilience import Failure, Patience, retry_delay_ms
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import (
     Attempt,
@@ -96,6 +95,12 @@ class Passer:
         self._patience = patience or Patience()
         self._breakers = Breakers(self._patience.breaker)
         self._transport = Transport()
+
+    def warm_up(self) -> None:
+        """Read the price list once, which takes some 25 ms, before somebody waits for it."""
+        now_ms = self._clock.now_ms()
+        for deployment in self.models():
+            warm_prices(deployment, now_ms)
 
     def models(self) -> list[Deployment]:
         """The deployments that calls may be passed on to."""

@@ -30,6 +30,7 @@ class Connection(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._size = 0  # bytes in the pieces
         self._head_bytes = 0  # that came before the headers were complete
+        self._header_bytes = 0  # of those that are complete
         self._begun = self._ended = True  # nothing is awaited
         self._fault: Exception | None = None
         self._keep = False  # whether the vendor takes another call on it
@@ -78,6 +79,9 @@ class Connection(asyncio.Protocol):
             raise ValueError("more than one answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_bytes += len(name) + len(value) + 4  # the colon and the end of the line
+        if self._header_bytes > _MOST_HEADER_BYTES:
+            raise ValueError("too many headers")
         self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
@@ -114,7 +118,8 @@ class Connection(asyncio.Protocol):
         """Begin a call. The connection must be open and its last answer read to the end."""
         assert self._transport is not None
         self.status, self.headers, self._pieces, self._size = 0, {}, [], 0
-        self._head_bytes, self._begun, self._ended, self._keep = 0, False, False, False
+        self._head_bytes = self._header_bytes = 0
+        self._begun = self._ended = self._keep = False
         self._parser = httptools.HttpResponseParser(self)
         self._transport.write(call)
 

@@ -12,6 +12,7 @@ from inhouse.core.errors import (
     ConflictError,
     InhouseError,
     InputError,
+    LimitedError,
     SettingError,
     SpentError,
     StoreError,
@@ -27,6 +28,7 @@ _TABLE: Final[tuple[tuple[type[InhouseError], int, str], ...]] = (
     (SettingError, 400, "bad_setting"),
     (InputError, 400, "bad_request"),
     (SpentError, 429, "over_budget"),
+    (LimitedError, 429, "rate_limited"),
     (BusyError, 429, "busy"),
     (StoreError, 503, "store_refused"),
     (VendorError, 502, "vendor_failed"),
@@ -53,6 +55,8 @@ def answer_to(path: str, request_id: str | None, error: InhouseError) -> Respons
     response = error_answer(path, status, facts)
     if isinstance(error, BusyError):
         response.headers[RETRY_AFTER] = str(error.retry_after_s)
+    if isinstance(error, LimitedError):
+        response.headers.update(error.headers)
     return response
 
 

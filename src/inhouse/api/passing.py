@@ -18,6 +18,7 @@ from inhouse.api.lane import Raw
 from inhouse.api.middleware import BodyTooLargeError
 from inhouse.app.parts import Parts
 from inhouse.core.errors import InhouseError, UnknownError, VendorError
+from inhouse.models.limits import Standing
 from inhouse.models.passing import Body, PassedStream
 from inhouse.models.providers.passing import read_call
 from inhouse.models.tasks import TASKS
@@ -174,10 +175,16 @@ class _Whole:
             _JSON,
             (b"content-length", b"%d" % len(content)),
             (WHO, self._body.deployment.encode()),
+            *_standing(self._body.standing),
         ]
         start = {"type": "http.response.start", "status": self._body.status, "headers": headers}
         await send(start)
         await send({"type": "http.response.body", "body": content})
+
+
+def _standing(standing: Standing | None) -> list[tuple[bytes, bytes]]:
+    told = {} if standing is None else standing.headers()
+    return [(name.encode(), value.encode()) for name, value in told.items()]
 
 
 class _Streamed:
@@ -201,7 +208,8 @@ class _Streamed:
             pumping.result()
 
     async def _pump(self, send: Send) -> None:
-        headers = [_EVENTS, _FRESH, (WHO, self._stream.deployment.encode())]
+        who = (WHO, self._stream.deployment.encode())
+        headers = [_EVENTS, _FRESH, who, *_standing(self._stream.standing)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         try:
             async for piece in self._stream.pieces():

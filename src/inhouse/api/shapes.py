@@ -35,6 +35,7 @@ _OPENAI: Final[Mapping[str, tuple[str, str | None]]] = MappingProxyType(
         "no_key": ("invalid_request_error", "invalid_api_key"),
         "forbidden": ("invalid_request_error", "missing_scope"),
         "busy": ("requests", "rate_limit_exceeded"),
+        "rate_limited": ("requests", "rate_limit_exceeded"),
         "over_budget": ("insufficient_quota", "insufficient_quota"),
     }
 )

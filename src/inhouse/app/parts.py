@@ -16,6 +16,7 @@ from inhouse.core.errors import StoreError
 from inhouse.core.settings import COMMUNITY
 from inhouse.models.budgets import Budgets
 from inhouse.models.keeping import Keeper, Stores
+from inhouse.models.limits import Limits
 from inhouse.models.passing import Passer
 from inhouse.models.types import Deployment
 from inhouse.models.vendors import read_vendors
@@ -39,6 +40,8 @@ class Parts:
 
     def close(self) -> None:
         """Finish what waits to be written and let go of the database."""
+        if "limits" in self.__dict__:
+            self.limits.close()
         if "database" in self.__dict__:
             self.database.close()
 
@@ -79,12 +82,17 @@ class Parts:
     @cached_property
     def passer(self) -> Passer:
         """For calls of others that are passed on to rented models."""
-        stores = Stores(database=self.database, keeper=Keeper(self.database))
+        keeper = Keeper(self.database)
+        stores = Stores(database=self.database, keeper=keeper, limits=self.limits)
         return Passer(self.deployments, stores, self.clock, self.settings.models)
 
     @cached_property
     def budgets(self) -> Budgets:
         return Budgets(self.database, SystemClock())
+
+    @cached_property
+    def limits(self) -> Limits:
+        return Limits(self.database, SystemClock(), self.settings.folder)
 
     @property
     def on_the_loop(self) -> list[Closing]:

@@ -18,6 +18,7 @@ from inhouse.core.errors import InhouseError
 from inhouse.core.logs import logger
 from inhouse.models.harvest import add_labels
 from inhouse.models.ledger import append_attempts
+from inhouse.models.limits import Limits
 from inhouse.models.types import Attempt, Label
 from inhouse.store.combining import Combined
 from inhouse.store.database import Database
@@ -81,3 +82,4 @@ class Stores:
 
     database: Database
     keeper: Keeper  # for rows that nobody waits for
+    limits: Limits | None = None  # of the keys whose calls are passed on; None for none

@@ -22,6 +22,7 @@ from inhouse.core.logs import logger
 from inhouse.models.breakers import Breakers
 from inhouse.models.budgets import Budgets, Hold
 from inhouse.models.keeping import Kept, Stores
+from inhouse.models.limits import Lease, Standing
 from inhouse.models.prices import price_of, warm_prices
 from inhouse.models.providers.azure import spillover_of
 from inhouse.models.providers.passing import Event, Events, Passed, read_whole, request_to
@@ -55,6 +56,7 @@ class Passage:
     role: Role
     started: float  # on the monotonic clock, in seconds
     timeout_ms: int
+    lease: Lease | None = None  # what it counts against the key's rate limit; None without one
     hold: Hold | None = None  # money set aside for it; None where the key has no budget
 
 
@@ -74,6 +76,7 @@ class Body:
     status: int
     body: bytes
     deployment: str  # who gave it
+    standing: Standing | None = None  # of the key's rate limit; None where it has none
 
 
 class Passer:
@@ -109,8 +112,9 @@ class Passer:
     async def ask(self, call: Passed) -> Body:
         """The answer of the first deployment that has one, or that says the call is wrong.
 
-        Raises UnknownError where the model is not known, SpentError where the key's budget does not
-        allow it, BusyError where vendors are full, VendorError where nobody answered.
+        Raises UnknownError where the model is not known, SpentError and LimitedError where the
+        key's budget or rate limit does not allow it, BusyError where vendors are full, VendorError
+        where nobody answered.
         """
         sent = await self._in_turn(call, self._whole)
         return sent.payload
@@ -125,6 +129,8 @@ class Passer:
 
     async def close(self) -> None:
         """Let go of connections; asking again opens new ones."""
+        if self._stores.limits is not None:
+            self._stores.limits.close()
         await self._transport.close()
 
     def candidates(self, name: str, service: Service) -> list[Deployment]:
@@ -143,6 +149,7 @@ class Passer:
         self, call: Passed, send: Callable[[Passage], Awaitable[Sent[P]]]
     ) -> Sent[P]:
         deployments = self.candidates(call.model, call.service)
+        lease = await self._let_in(call)
         call_id, deadline = new_id("call"), monotonic() + self._settings.deadline_ms / 1000
         last: Reading | None = None
         for place, deployment in enumerate(deployments):
@@ -155,12 +162,20 @@ class Passer:
                 role="primary" if place == 0 else "fallback",
                 started=monotonic(),
                 timeout_ms=0,
+                lease=lease,
             )
             sent = await self._persist(first, until, send, has_fallback=left > 1)
             if sent is not None and sent.reading.outcome in _FINAL:
                 return sent
             last = sent.reading if sent is not None else last
         raise _nobody(call, deployments, last)
+
+    async def _let_in(self, call: Passed) -> Lease | None:
+        """Count the call against its key's rate limit, where there is one."""
+        limits = self._stores.limits
+        if limits is None:
+            return None
+        return await limits.let_in(call.key_id, call.most_tokens_in, call.most_tokens_out or 0)
 
     async def _persist(
         self,
@@ -274,6 +289,8 @@ class Passer:
                 "model_attempt_failed", deployment=deployment.name, outcome=reading.outcome
             )
         row = _row(passage, reading, self._clock.now_ms())
+        if passage.lease is not None and reading.usage is not None:
+            passage.lease.settle(reading.usage.tokens_in + reading.usage.tokens_out)
         if passage.hold is not None:
             self._budgets.settle(passage.hold, row.cost_usd)
         waiting = self._stores.keeper.keep(Kept(attempt=row))
@@ -288,6 +305,7 @@ class PassedStream:
         self, passer: Passer, passage: Passage, opened: HttpStream, stack: AsyncExitStack
     ) -> None:
         self.deployment = passage.deployment.name
+        self.standing = None if passage.lease is None else passage.lease.standing
         self._passer, self._passage = passer, passage
         self._opened, self._stack = opened, stack
         self._events = self._read(opened)
@@ -346,7 +364,12 @@ def _left_ms(until: float) -> int:
 
 
 def _body(passage: Passage, response: HttpResponse) -> Body:
-    return Body(status=response.status, body=response.body, deployment=passage.deployment.name)
+    return Body(
+        status=response.status,
+        body=response.body,
+        deployment=passage.deployment.name,
+        standing=None if passage.lease is None else passage.lease.standing,
+    )
 
 
 def _row(passage: Passage, reading: Reading, now_ms: int) -> Attempt:

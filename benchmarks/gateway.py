@@ -1,199 +1,159 @@
 """Calls passed on: how many a second on one core, and what the way through adds to a call.
 
-The upstream answers at once, from a process of its own; its own figures are in the table. Metering
-is on: every call is a priced row of the ledger, flushed to disk. Peers are measured where their
-commands are given (see `--peer`): the same load, the same upstream, the same core.
+A vendor that answers at once and the callers share one core, what is measured has another for
+itself (`--core`). Metering is on in inhouse: every call has its key checked and is a priced row of
+the ledger, flushed to disk; nothing is metered in the others. Machines wander, so a bare
+pass-through is measured in the same run, everything in turn, and `of_bare` is what to compare.
 """
 
 import argparse
-import asyncio
-import itertools
 import os
+import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Final
 
-import aiohttp
-from aiohttp import web
-
-from benchmarks.common import Report, arguments, program, quantiles_ms, wait_until
-from benchmarks.server import Server, api_server, free_port
-
-_BODY = b'{"model": "main", "messages": [{"role": "user", "content": "Say hello to everybody."}]}'
-_STREAM = _BODY[:-1] + b', "stream": true}'
-_ANSWER = (
-    b'{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-4o-mini","choices":'
-    b'[{"index":0,"message":{"role":"assistant","content":"Hello, everybody."},'
-    b'"finish_reason":"stop"}],"usage":{"prompt_tokens":12,"completion_tokens":5,'
-    b'"total_tokens":17}}'
+from benchmarks.common import Report, arguments, console, quantiles_ms
+from benchmarks.gateway_load import BODY, STREAM, calls, request_of, stalls, upstream
+from benchmarks.gateway_peers import (
+    Contender,
+    Running,
+    bare,
+    be_bare,
+    direct,
+    inhouse,
+    litellm,
+    portkey,
+    running,
 )
-_PIECE = (
-    b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-4o-mini",'
-    b'"choices":[{"index":0,"delta":{"content":"word "}}]}\n\n'
-)
-_END = (
-    b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-4o-mini",'
-    b'"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":40,"total_tokens":52}}\n\n'
-    b"data: [DONE]\n\n"
-)
-_PIECES, _PAUSE_S, _STALL_S = 40, 0.05, 0.25
-_VENDORS = """
-[main]
-url = "http://127.0.0.1:{port}/v1"
-model = "gpt-4o-mini"
-host = "openai"
-owner = "openai"
-serves = ["chat"]
-"""
+from benchmarks.server import free_port
+
+_STREAMS: Final = 64
+_COLUMNS: Final = (
+    "what", "callers", "calls_per_s", "of_bare", "cpu_us", "p50_ms", "p99_ms", "added_p50_ms",
+    "added_p99_ms", "memory_mb", "ready_s", "stalled",
+)  # fmt: skip
 
 
-def upstream(port: int) -> None:
-    """Answers at once; a stream comes as forty words, twenty a second."""
-
-    async def chat(request: web.Request) -> web.StreamResponse:
-        body = await request.read()
-        if b'"stream":true' not in body and b'"stream": true' not in body:
-            return web.Response(body=_ANSWER, content_type="application/json")
-        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
-        await response.prepare(request)
-        for _ in range(_PIECES):
-            await response.write(_PIECE)
-            await asyncio.sleep(_PAUSE_S)
-        await response.write(_END)
-        return response
-
-    async def ready(_: web.Request) -> web.Response:
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", chat)
-    app.router.add_get("/", ready)
-    web.run_app(app, host="127.0.0.1", port=port, print=None, access_log=None)
-
-
-async def calls(url: str, headers: dict[str, str], count: int, callers: int) -> list[float]:
-    """So many calls from so many connections; the time of each in seconds."""
-    queue = iter(range(count))
-
-    async def caller(session: aiohttp.ClientSession) -> list[float]:
-        took: list[float] = []
-        for _ in queue:
-            started = time.perf_counter()
-            async with session.post(url, data=_BODY) as response:
-                await response.read()
-                if response.status != 200:
-                    raise RuntimeError(f"{response.status}: {await response.text()}")
-            took.append(time.perf_counter() - started)
-        return took
-
-    headers = {"content-type": "application/json", **headers}
-    async with aiohttp.ClientSession(headers=headers) as session:
-        return list(
-            itertools.chain.from_iterable(
-                await asyncio.gather(*(caller(session) for _ in range(callers)))
-            )
-        )
-
-
-async def stalls(url: str, headers: dict[str, str], streams: int) -> int:
-    """So many streams at once; how many waited longer for a piece than five of them take."""
-
-    async def listen(session: aiohttp.ClientSession) -> bool:
-        longest, pieces = 0.0, 0
-        async with session.post(url, data=_STREAM) as response:
-            last = time.perf_counter()
-            async for piece in response.content.iter_any():
-                now = time.perf_counter()
-                longest, last = max(longest, now - last), now
-                pieces += piece.count(b"data: ")
-        if pieces < _PIECES:
-            raise RuntimeError(f"a stream of {pieces} pieces, expected {_PIECES}")
-        return longest > _STALL_S
-
-    headers = {"content-type": "application/json", **headers}
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(headers=headers, connector=connector) as session:
-        return sum(await asyncio.gather(*(listen(session) for _ in range(streams))))
-
-
-def measure(
-    report: Report, what: str, url: str, headers: dict[str, str], count: int, server: Server | None
-) -> None:
+def measure(contender: Contender, alive: Running, seconds: float) -> list[dict[str, Any]]:
     """One connection, sixteen, and streams."""
-    asyncio.run(calls(url, headers, 200, 4))
-    for callers, share in ((1, 0.5), (16, 1.0)):
-        some = int(count * share)
-        cpu_s, started = (server.cpu_s() if server else 0.0), time.perf_counter()
-        took = asyncio.run(calls(url, headers, some, callers))
-        seconds = time.perf_counter() - started
-        report.add(
-            what=what,
-            callers=callers,
-            calls_per_s=some / seconds,
-            cpu_us=(server.cpu_s() - cpu_s) / some * 1e6 if server else None,
-            memory_mb=server.private_mb() if server else None,
-            **quantiles_ms(took),
+    headers = dict(contender.headers)
+    request = request_of(contender.path, headers, BODY)
+    rows = []
+    for callers in (1, 16):
+        warm = calls(contender.port, request, 50 * callers, callers)
+        count = max(50, round(seconds * callers / statistics.fmean(warm)))
+        cpu_s, started = alive.cpu_s(), time.perf_counter()
+        took = calls(contender.port, request, count, callers)
+        spent = time.perf_counter() - started
+        rows.append(
+            {
+                "what": contender.name,
+                "callers": callers,
+                "calls_per_s": count / spent,
+                "cpu_us": (alive.cpu_s() - cpu_s) / count * 1e6,
+                "ready_s": alive.ready_s,
+                **quantiles_ms(took),
+            }
         )
-    streams = 64
-    report.add(what=what, callers=streams, stalled=asyncio.run(stalls(url, headers, streams)))
+    stalled = stalls(contender.port, request_of(contender.path, headers, STREAM), _STREAMS)
+    rows.append({"what": contender.name, "callers": _STREAMS, "stalled": stalled})
+    for row in rows:
+        row["memory_mb"] = alive.memory_mb()
+    return rows
 
 
-def _peers(given: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for peer in given:
-        name, _, url = peer.partition("=")
-        yield name, url
+def _medians(repeats: list[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    """Row by row, over the repeats."""
+    for same in zip(*repeats, strict=True):
+        yield {
+            name: statistics.median(row[name] for row in same) if name != "what" else value
+            for name, value in same[0].items()
+        }
+
+
+def _related(rows: list[dict[str, Any]]) -> None:
+    """To the bare pass-through, and to the vendor without anybody in between."""
+    found = {(row["what"], row["callers"]): row for row in rows}
+    for row in rows:
+        plain = found.get(("bare pass-through", row["callers"]))
+        alone = found.get(("vendor alone", row["callers"]))
+        if "calls_per_s" not in row or plain is None or alone is None:
+            continue
+        row["of_bare"] = row["calls_per_s"] / plain["calls_per_s"]
+        if row["callers"] == 1:
+            row["added_p50_ms"] = row["p50_ms"] - alone["p50_ms"]
+            row["added_p99_ms"] = row["p99_ms"] - alone["p99_ms"]
+
+
+def _contenders(options: argparse.Namespace, folder: Path, port: int) -> list[Contender]:
+    found = [bare(port)]
+    found += [inhouse(folder / role, port, role) for role in options.roles]
+    for peer in options.peers:
+        place = {"litellm": options.litellm, "portkey": options.portkey}[peer]
+        if place is None or not place.exists():
+            console.print(
+                f"{peer}: no folder given with --{peer}, so not measured; the head of "
+                "benchmarks/gateway_peers.py says how it is installed"
+            )
+        elif peer == "litellm":
+            found.append(litellm(folder, port, place))
+        else:
+            found.append(portkey(port, place))
+    return found
+
+
+def _extra(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=float, default=5.0, help="for each figure")
+    parser.add_argument("--repeats", type=int, default=3, help="whose medians are told")
+    parser.add_argument("--core", type=int, help="of what is measured")
+    parser.add_argument("--other-core", type=int, help="of the vendor and the callers")
+    parser.add_argument("--roles", nargs="*", default=["gateway"], choices=["gateway", "api"])
+    parser.add_argument("--peers", nargs="*", default=[], choices=["litellm", "portkey"])
+    parser.add_argument("--litellm", type=Path, help="folder of its virtual environment")
+    parser.add_argument("--portkey", type=Path, help="folder that holds its node_modules")
+    parser.add_argument("--be-upstream", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--be-bare", help=argparse.SUPPRESS)
 
 
 def main() -> None:
-    """Measure the upstream alone, then through inhouse, then through the peers that are there."""
+    """Measure everybody in turn, as often as was asked for."""
+    options = arguments(__doc__ or "", _extra)
+    if options.be_upstream is not None:
+        upstream(options.be_upstream)
+    elif options.be_bare is not None:
+        port, _, behind = options.be_bare.partition(":")
+        be_bare(int(port), int(behind))
+    else:
+        _run(options)
 
-    def extra(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--calls", type=int, default=20_000, help="from sixteen connections")
-        parser.add_argument("--core", type=int, help="pin the server to this core")
-        parser.add_argument("--upstream", type=int, help="be the upstream on this port")
-        parser.add_argument("--port", type=int, help="of the upstream; peers must know it")
-        parser.add_argument(
-            "--peer", action="append", default=[], help="NAME=URL of a running gateway's chat"
-        )
 
-    options = arguments(__doc__ or "", extra)
-    if options.upstream is not None:
-        upstream(options.upstream)
-        return
-    count = options.calls // (10 if options.quick else 1)
-    report = Report(
-        "gateway",
-        ("what", "callers", "calls_per_s", "cpu_us", "p50_ms", "p95_ms", "p99_ms", "memory_mb",
-         "stalled"),
-    )  # fmt: skip
-    port = options.port or free_port()
-    with program(["-m", "benchmarks.gateway", "--upstream", str(port)], {}):
-        wait_until(lambda: _answers(port), 30, "the upstream's readiness")
-        direct = f"http://127.0.0.1:{port}/v1/chat/completions"
-        measure(report, "upstream alone", direct, {}, count, None)
-        with tempfile.TemporaryDirectory(prefix="inhouse-bench-") as folder:
-            vendors = Path(folder) / "vendors.toml"
-            vendors.write_text(_VENDORS.format(port=port))
-            settings = {"INHOUSE_MODELS_VENDORS": str(vendors), "INHOUSE_APP_CLOCK": "system"}
-            with api_server(Path(folder), options.core, settings) as server:
-                url = f"{server.url}/openai/v1/chat/completions"
-                measure(report, "inhouse", url, server.headers, count, server)
-        for name, url in _peers(options.peer):
-            key = {"authorization": f"Bearer {os.environ.get('PEER_KEY', 'mock')}"}
-            measure(report, name, url, key, count, None)
+def _run(options: argparse.Namespace) -> None:
+    if options.other_core is not None:
+        os.sched_setaffinity(0, {options.other_core})
+    seconds = 1.0 if options.quick else options.seconds
+    repeats = 1 if options.quick else options.repeats
+    vendor = direct(free_port())
+    raw: dict[str, list[list[dict[str, Any]]]] = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="inhouse-bench-") as folder,
+        running(vendor, options.other_core) as alone,
+    ):
+        contenders = _contenders(options, Path(folder), vendor.port)
+        for _ in range(repeats):
+            raw.setdefault(vendor.name, []).append(measure(vendor, alone, seconds))
+            for contender in contenders:
+                with running(contender, options.core) as alive:
+                    rows = measure(contender, alive, seconds)
+                raw.setdefault(contender.name, []).append(rows)
+    rows = [row for same in raw.values() for row in _medians(same)]
+    _related(rows)
+    report = Report("gateway", _COLUMNS)
+    for row in rows:
+        report.add(**row)
     report.finish(options)
-
-
-def _answers(port: int) -> bool:
-    async def ask() -> bool:
-        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/"):
-            return True
-
-    try:
-        return asyncio.run(ask())
-    except aiohttp.ClientError:
-        return False
 
 
 if __name__ == "__main__":

@@ -247,7 +247,7 @@ def test_a_call_needs_a_key_a_body_and_a_place(
     no_model = client.post(path, json={"messages": HELLO})
     unknown = client.post(path, json={"model": "main", "messages": HELLO})
     refused = client.post(path, json={}, headers={"authorization": f"Bearer {narrow}"})
-    places = client.app.state.context.places  # type: ignore[attr-defined]
+    places = client.app.state.context.house.of_key(None).places  # type: ignore[attr-defined]
     monkeypatch.setattr(places, "_most", 0)
     full = client.post(path, json={"model": "main"})
 

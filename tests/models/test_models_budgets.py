@@ -13,9 +13,8 @@ from models_vendor import QUICK, Reply, Vendor, chat_reply, deployment, error_re
 
 from inhouse.core.clock import DAY_MS, FollowingClock
 from inhouse.core.errors import InputError, SpentError, UnknownError
-from inhouse.models.asking import Stores
 from inhouse.models.budgets import Budget, Budgets, Hold
-from inhouse.models.keeping import Keeper
+from inhouse.models.keeping import Keeper, Stores
 from inhouse.models.ledger import Ledger
 from inhouse.models.passing import PassedStream, Passer
 from inhouse.models.providers.passing import Passed, read_call

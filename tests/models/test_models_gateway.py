@@ -26,10 +26,10 @@ from models_vendor import (
 )
 
 from inhouse.core.errors import InputError, StoreError
-from inhouse.models.asking import Patience
 from inhouse.models.comparisons import live_pairs
 from inhouse.models.gateway import ask_now
 from inhouse.models.harvest import Labels
+from inhouse.models.resilience import Patience
 from inhouse.models.routes import RouteChange, Routes
 from inhouse.models.settings import ModelSettings
 from inhouse.models.tasks import TEXT_HARM

@@ -26,8 +26,7 @@ from models_vendor import (
 
 from inhouse.core.clock import FollowingClock
 from inhouse.core.errors import BusyError, InputError, UnknownError, VendorError
-from inhouse.models.asking import Stores
-from inhouse.models.keeping import Keeper
+from inhouse.models.keeping import Keeper, Stores
 from inhouse.models.ledger import Ledger
 from inhouse.models.passing import Body, PassedStream, Passer
 from inhouse.models.providers.passing import Events, Passed, read_call, read_event, request_to

@@ -7,13 +7,14 @@ from typing import TypeVar, cast
 
 from fastapi import Request
 
+from inhouse.api.admission import admitted, bearer_in
 from inhouse.api.house import House
 from inhouse.api.meters import Meters
 from inhouse.api.middleware import GIVE_BACK
+from inhouse.api.passing import Calls
 from inhouse.api.places import Places
 from inhouse.api.turns import Turns
 from inhouse.app.build import Services
-from inhouse.app.hub import log_as
 from inhouse.app.keys import ApiKey
 
 T = TypeVar("T")
@@ -23,10 +24,11 @@ T = TypeVar("T")
 class Context:
     """One per process, at `app.state.context`."""
 
-    house: House
+    house: House[Services]
     meters: Meters
     turns: Turns  # for making pages
     places: Places  # for asking models
+    calls: Calls  # for calls that are passed on
 
 
 def context_of(request: Request) -> Context:
@@ -47,7 +49,7 @@ async def meters_of(request: Request) -> Meters:
     return context_of(request).meters
 
 
-async def house_of(request: Request) -> House:
+async def house_of(request: Request) -> House[Services]:
     """As a dependency: who is served here. For health, which needs no key."""
     return context_of(request).house
 
@@ -67,26 +69,18 @@ def needs(scope: str) -> Callable[[Request], Awaitable[ApiKey]]:
     return check
 
 
-def bearer_of(request: Request) -> str | None:
-    """The key in the header `authorization`, or None."""
-    kind, _, secret = request.headers.get("authorization", "").partition(" ")
-    return secret.strip() if kind.lower() == "bearer" else None
-
-
 async def admit(request: Request, scope: str) -> ApiKey:
     """Check the key, and put the parts of its community where `services_of` finds them.
 
     Raises AccessError where the key is unknown or lacks the scope.
     """
-    return await admit_key(request, bearer_of(request), scope)
+    return await admit_key(request, bearer_in(request.scope["headers"]), scope)
 
 
 async def admit_key(request: Request, given: str | None, scope: str) -> ApiKey:
     """`admit` for a key that was sent in another place."""
     house = context_of(request).house
-    served = house.of_key(given)
-    log_as(served.services)
-    key = served.services.keys.require(given, scope)
+    served, key = admitted(house, given, scope)
     if GIVE_BACK not in request.scope["state"]:  # else an earlier check took the turn
         request.scope["state"][GIVE_BACK] = await house.take_turn(served)
     request.state.services = served.services

@@ -5,44 +5,43 @@ answered 503 there; the others do not notice.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, Generic, TypeVar
 
-from inhouse.app.build import Services
+from inhouse.api.places import Places
 from inhouse.app.hub import LOOK_EVERY_S, Hub, logged_as
 from inhouse.app.keys import community_of, unknown_key
-from inhouse.app.serving import MODEL_EVERY_S
-from inhouse.core.errors import InhouseError, StoreError
+from inhouse.app.parts import Parts
+from inhouse.core.errors import StoreError
 from inhouse.core.logs import logger
 
 # Requests of one community that are worked on at once where there are several. A request of another
 # one has so many before it at most, however many wait.
 AT_ONCE: Final = 16
-_TRY_AGAIN_S: Final = 2.0
 _LOG = logger("api")
+P = TypeVar("P", bound=Parts)
 
 
-class Served:
-    """One community in this process."""
+class Served(Generic[P]):
+    """One community in this process. This much serves calls that are passed on; what more a role
+    holds in memory, it adds (`following.Following`)."""
 
-    def __init__(self, services: Services, *, alone: bool) -> None:
+    def __init__(self, services: P, *, alone: bool) -> None:
         """alone: while no other is served, faults are answered as the store tells them."""
         self.services = services
         self.alone = alone
         self.ready = False  # whether its state is loaded and its store answers
+        self.opened = False  # once it was, it comes back by itself
         self.turns = asyncio.Semaphore(AT_ONCE)
+        # For calls that are passed on: they wait for others, not for this process.
+        self.places = Places(services.settings.api.most_asking)
         self._loops: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
-        """Load the state as of now and follow the log from then on. Raises InhouseError."""
-        await asyncio.to_thread(_load, self.services)
-        self._loops = [asyncio.create_task(loop()) for loop in (self._follow, self._renew)]
-        self.ready = True
-
-    @property
-    def followed(self) -> bool:
-        """Whether it was opened once; it then comes back by itself."""
-        return bool(self._loops)
+        """Load what is held in memory, and keep it fresh from then on. Raises InhouseError."""
+        await asyncio.to_thread(self._load)
+        self._loops = [asyncio.create_task(loop()) for loop in self._fresh()]
+        self.ready = self.opened = True
 
     async def close(self) -> None:
         """Stop following and let go of the database."""
@@ -54,59 +53,30 @@ class Served:
             await part.close()
         await asyncio.to_thread(self.services.close)
 
-    async def _follow(self) -> None:
-        """Hear of what other processes wrote; a store that refuses for a while is asked again."""
-        pause_s = self.services.settings.app.follow_ms / 1_000
-        with logged_as(self.services):
-            while True:
-                try:
-                    self.services.feeds.follower.catch_up()
-                except StoreError as error:
-                    _LOG.warning("follow_failed", reason=str(error))
-                    if not self.alone:
-                        await self._wait_for_store()
-                await asyncio.sleep(pause_s)
+    def _load(self) -> None:
+        self.services.check()
+        self.services.passer.warm_up()
 
-    async def _wait_for_store(self) -> None:
-        """Turn requests away until the store answers. It is asked on a thread: one that is slow to
-        refuse would hold up everybody."""
-        self.ready = False
-        while not self.ready:
-            try:
-                await asyncio.to_thread(self.services.log.last_offset)
-                self.ready = True
-            except StoreError:
-                await asyncio.sleep(_TRY_AGAIN_S)
-
-    async def _renew(self) -> None:
-        """Take up newer models; what takes time is done on a thread while the old one serves."""
-        feeds = self.services.feeds
-        with logged_as(self.services):
-            while True:
-                try:
-                    fresh = await asyncio.to_thread(feeds.fresh_model)
-                    if fresh is None:
-                        feeds.move()
-                    else:
-                        feeds.adopt(fresh)
-                except InhouseError as error:
-                    _LOG.warning("renew_failed", reason=str(error))
-                await asyncio.sleep(MODEL_EVERY_S)
+    def _fresh(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
+        """What runs as long as it is served."""
+        return ()
 
 
-class House:
+class House(Generic[P]):
     """Who is served here, by name."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub[P], kind: type[Served[P]]) -> None:
+        """kind: what is held of each community."""
         self._hub = hub
-        self._served: dict[str, Served] = {}
+        self._kind = kind
+        self._served: dict[str, Served[P]] = {}
         self._watching: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._served) + self._hub.refused
 
     @property
-    def home(self) -> Services | None:
+    def home(self) -> P | None:
         """The parts of the community without a name, of which health and metrics tell; None while
         it cannot be served."""
         home = self._served.get("")
@@ -122,7 +92,7 @@ class House:
         """Whether there is no community with a name."""
         return self._hub.alone
 
-    def of_key(self, secret: str | None) -> Served:
+    def of_key(self, secret: str | None) -> Served[P]:
         """The community that a key names; whether the key is good is for its own keys to say.
 
         Raises AccessError where no such community is served, StoreError where it cannot be now.
@@ -138,7 +108,7 @@ class House:
         """Where the browser apps of all communities come from."""
         return {services.settings.api.public_origin for services in self._hub} - {""}
 
-    async def take_turn(self, served: Served) -> Callable[[], None] | None:
+    async def take_turn(self, served: Served[P]) -> Callable[[], None] | None:
         """Wait until fewer than AT_ONCE requests of the community are worked on; returns how to
         give the place back, None where there is nobody to be fair to."""
         if served.alone:
@@ -169,17 +139,17 @@ class House:
         for services in self._hub:
             name = services.settings.community
             if name not in self._served:
-                self._served[name] = Served(services, alone=self._hub.alone)
+                self._served[name] = self._kind(services, alone=self._hub.alone)
         for served in self._served.values():
             served.alone = self._hub.alone
         for served in gone:
             await served.close()
 
     async def _open_all(self) -> None:
-        new = [served for served in self._served.values() if not (served.ready or served.followed)]
+        new = [served for served in self._served.values() if not (served.ready or served.opened)]
         await asyncio.gather(*(self._try_to_open(served) for served in new))
 
-    async def _try_to_open(self, served: Served) -> None:
+    async def _try_to_open(self, served: Served[P]) -> None:
         with logged_as(served.services):
             try:
                 await served.open()
@@ -197,9 +167,3 @@ class House:
                 await self._open_all()
             except Exception as error:  # noqa: BLE001 - who is served already must go on being served
                 _LOG.error("look_failed", kind=type(error).__name__, reason=str(error))
-
-
-def _load(services: Services) -> None:
-    """The state as of now; one that stood by is brought up to now."""
-    services.feeds.start()
-    services.feeds.catch_up()

@@ -10,6 +10,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from inhouse.events.types import ServedPage
 
+EXPOSITION: Final = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _MILLISECONDS: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
 

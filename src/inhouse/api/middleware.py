@@ -6,16 +6,18 @@ the pages in front have to wait for.
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inhouse.api.meters import Meters
 from inhouse.api.shapes import RETRY_AFTER, error_answer
-from inhouse.api.turns import Turns
 from inhouse.api.wire import ErrorFacts
 from inhouse.core.ids import is_valid_id, new_id
+
+if TYPE_CHECKING:  # what sheds load knows the feed, which a process for calls alone does not load
+    from inhouse.api.turns import Turns
 
 _HEADERS_LET_IN: Final = ("authorization", "content-type", "x-goog-api-key")
 GIVE_BACK: Final = "give_back"  # in a request's state: what gives its turn to the next one
@@ -46,40 +48,49 @@ class Origins(CORSMiddleware):
 class Gate:
     """Raw ASGI, so that it costs microseconds."""
 
-    def __init__(self, app: ASGIApp, most_body_bytes: int, meters: Meters, turns: Turns) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        most_body_bytes: int,
+        meters: Meters,
+        late_s: Callable[[Scope], int | None] | None = None,
+    ) -> None:
+        """late_s: after how many seconds to ask again, where an answer would come too late."""
         self._app = app
         self._most = most_body_bytes
         self._meters = meters
-        self._turns = turns
+        self._late_s = late_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        request_id, declared = _told(scope)
         started = time.perf_counter()
-        scope.setdefault("state", {}).update(request_id=request_id, arrived_s=started)
+        state = scope.setdefault("state", {})
+        state["request_id"], state["arrived_s"] = request_id, started
         status = 500
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message.setdefault("headers", []).append((b"x-request-id", request_id.encode()))
+                message.setdefault("headers", []).append((_HEADER, request_id.encode()))
             await send(message)
 
         try:
-            retry_after_s = self._turns.retry_after_s() if _is_for_a_page(scope) else None
-            if retry_after_s is None:
-                await self._bounded(scope, receive, sending)
-            else:
+            retry_after_s = None if self._late_s is None else self._late_s(scope)
+            if retry_after_s is not None:
                 await self._put_off(retry_after_s, scope, receive, sending)
+            elif declared > self._most:
+                await self._refuse(scope, receive, sending)
+            else:
+                await self._bounded(scope, receive, sending)
         finally:
-            give_back = scope["state"].get(GIVE_BACK)
+            give_back = state.get(GIVE_BACK)
             if give_back is not None:
                 give_back()
-            route = scope.get("route")
-            path = getattr(route, "path", "unmatched")
+            path = getattr(scope.get("route"), "path", "unmatched")
             self._meters.request(scope["method"], path, status, time.perf_counter() - started)
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,10 +104,6 @@ class Gate:
                 raise BodyTooLargeError
             return message
 
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._most:
-            await self._refuse(scope, receive, send)
-            return
         try:
             await self._app(scope, receiving, send)
         except BodyTooLargeError:
@@ -128,15 +135,28 @@ class Gate:
 _PAGES: Final = "/v1/feed/"
 
 
-def _is_for_a_page(scope: Scope) -> bool:
-    """`/v1/feed/USER`, and nothing behind it."""
-    path: str = scope["path"]
-    return path.startswith(_PAGES) and "/" not in path[len(_PAGES) :]
+def late_pages(turns: "Turns") -> Callable[[Scope], int | None]:
+    """For a gate: pages that would come too late, `/v1/feed/USER` and nothing behind it."""
+
+    def late_s(scope: Scope) -> int | None:
+        path: str = scope["path"]
+        is_page = path.startswith(_PAGES) and "/" not in path[len(_PAGES) :]
+        return turns.retry_after_s() if is_page else None
+
+    return late_s
 
 
 _HEADER: Final = b"x-request-id"
+_LENGTH: Final = b"content-length"
+_MOST_DIGITS: Final = 15
 
 
-def _request_id(scope: Scope) -> str:
-    given = dict(scope["headers"]).get(_HEADER, b"").decode("latin-1")
-    return given if is_valid_id(given) else new_id("req")
+def _told(scope: Scope) -> tuple[str, int]:
+    """The request's id, the client's own where it is one, and the length it says its body has."""
+    request_id, declared = "", 0
+    for name, value in scope["headers"]:
+        if name == _HEADER:
+            request_id = value.decode("latin-1")
+        elif name == _LENGTH and value.isdigit():
+            declared = int(value[:_MOST_DIGITS])
+    return request_id if is_valid_id(request_id) else new_id("req"), declared

@@ -9,13 +9,15 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from inhouse import __version__
-from inhouse.api import errors
+from inhouse.api import handlers
 from inhouse.api.context import Context
+from inhouse.api.following import Following
 from inhouse.api.house import House
 from inhouse.api.lane import Lane
 from inhouse.api.meters import Meters
-from inhouse.api.middleware import Gate, Origins
+from inhouse.api.middleware import Gate, Origins, late_pages
 from inhouse.api.openai import calls, moderations
+from inhouse.api.passing import Calls
 from inhouse.api.perspective import comments, discovery
 from inhouse.api.perspective.types import AnalyzeRequest, SuggestRequest
 from inhouse.api.places import Places
@@ -74,30 +76,33 @@ _ROUTES = (
     discovery,
     health,
 )
-_FAST = (feed, events, moderations, comments, calls)
+_FAST = (feed, events, moderations, comments)
 _ABOUT = (
     "A personalised, moderated feed. Send items, users and events; ask for feeds. "
     "Every call needs `Authorization: Bearer inh_…`; `inhouse keys create` makes keys."
 )
 
 
-def create_app(services: Services | Hub) -> FastAPI:
+def create_app(services: Services | Hub[Services]) -> FastAPI:
     """The app around the communities of one process, or of the installation's whose own parts are
     given. Loads their states when it starts."""
     hub = services if isinstance(services, Hub) else Hub(services)
-    meters, house = Meters(), House(hub)
+    meters, house = Meters(), House(hub, Following)
+    calling = Calls(house)
     app = FastAPI(title="inhouse", version=__version__, description=_ABOUT, lifespan=_lifespan)
     turns = Turns(Shedder(hub.home.settings.api.feed_wait_ms / 1_000, time.perf_counter))
     places = Places(hub.home.settings.api.most_asking)
-    app.state.context = Context(house=house, meters=meters, turns=turns, places=places)
-    errors.install(app)
+    app.state.context = Context(
+        house=house, meters=meters, turns=turns, places=places, calls=calling
+    )
+    handlers.install(app)
     for module in _ROUTES:
         app.include_router(module.router)
     fast = {path: each for module in _FAST for path, each in module.FAST.items()}
-    app.add_middleware(Lane, fast=fast)
+    app.add_middleware(Lane, fast={**fast, **calling.fast()})
     app.add_middleware(Origins, origins=house.origins)
     most_bytes = hub.home.settings.api.most_body_bytes
-    app.add_middleware(Gate, most_body_bytes=most_bytes, meters=meters, turns=turns)
+    app.add_middleware(Gate, most_body_bytes=most_bytes, meters=meters, late_s=late_pages(turns))
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
 
@@ -127,7 +132,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    house: House = app.state.context.house
+    house: House[Services] = app.state.context.house
     await house.open()
     yield
     await house.close()

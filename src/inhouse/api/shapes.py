@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from fastapi import Response
+from starlette.responses import Response
 
 from inhouse.api.wire import ErrorBody, ErrorFacts, answer
 
@@ -35,6 +35,7 @@ _OPENAI: Final[Mapping[str, tuple[str, str | None]]] = MappingProxyType(
         "no_key": ("invalid_request_error", "invalid_api_key"),
         "forbidden": ("invalid_request_error", "missing_scope"),
         "busy": ("requests", "rate_limit_exceeded"),
+        "rate_limited": ("requests", "rate_limit_exceeded"),
         "over_budget": ("insufficient_quota", "insufficient_quota"),
     }
 )

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-from fastapi import Response
 from pydantic import TypeAdapter
+from starlette.responses import Response
 
 from inhouse.app.ingest import Rejected
 
@@ -128,6 +128,20 @@ class FeedAnswer:
     profiled: bool = True  # whether what the person did was used
     level: int = 0  # 0 full; less was done under load: 1 fewer candidates, 2 a reserve, 3 trending
     next: str | None = None  # on `latest`: give it as `after` for the page behind this one
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Health:
+    """Whether the process can do its work. What is told of a state is the community's without a
+    name, null while that cannot be served, and where the process holds none."""
+
+    ok: bool
+    items: int | None = None
+    people: int | None = None
+    log_offset: int | None = None  # how much of the log is in the state
+    snapshot_id: str | None = None  # the model in use; null where there is none yet, too
+    communities: int  # served here, the one without a name too
+    failing: int  # of these cannot be served at the moment
 
 
 Handler = Callable[..., Any]

@@ -1,6 +1,5 @@
 """The only place that builds objects from settings: every part of a process, made on first use."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -12,14 +11,14 @@ from sqlalchemy.engine import Connection
 from inhouse.app.communities import chosen_settings
 from inhouse.app.decisions import BoardKeeper
 from inhouse.app.ingest import Batch, RowReader
-from inhouse.app.keys import Keys
+from inhouse.app.parts import Closing, Parts
 from inhouse.app.reach import StateReach
 from inhouse.app.scoring import RouteScorer
 from inhouse.app.serving import FeedService
 from inhouse.app.settings import Settings
 from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import Item, User
-from inhouse.core.clock import DAY_MS, SystemClock, clock_named
+from inhouse.core.clock import DAY_MS, SystemClock
 from inhouse.core.errors import Fault
 from inhouse.core.ids import EventId
 from inhouse.engagement.experiments.store import Experiments
@@ -34,16 +33,11 @@ from inhouse.features.follow import Follower
 from inhouse.features.ports import Logs
 from inhouse.features.state import LiveState
 from inhouse.learning.snapshot import SnapshotStore
-from inhouse.models.asking import Stores
-from inhouse.models.budgets import Budgets
 from inhouse.models.fleet import Fleet, open_fleet
 from inhouse.models.gateway import Gateway
-from inhouse.models.keeping import Keeper
 from inhouse.models.owned.registry import Registry
-from inhouse.models.passing import Passer
 from inhouse.models.routes import Routes
-from inhouse.models.types import Deployment, Manner
-from inhouse.models.vendors import read_vendors
+from inhouse.models.types import Manner
 from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.audit import Audit
 from inhouse.moderation.board import DecisionBoard
@@ -77,20 +71,15 @@ from inhouse.moderation.verdicts import Verdicts
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.rules.book import RuleBook
 from inhouse.recommend.warm import warm_up
-from inhouse.store.database import Database, open_database
+from inhouse.store.database import Database
 from inhouse.store.migrate import migrate
 
 CHECKPOINT: Final = "state.bin"
 _WORTH_SPREADING: Final = 10_000  # texts: starting the workers takes about two seconds
 
 
-class Services:
-    """One process's parts for one community. Whoever needs one names it; what is never named is
-    never built."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.clock = clock_named(settings.app.clock)
+class Services(Parts):
+    """All parts of one community in one process, those of `Parts` among them."""
 
     def catch_clock_up(self) -> None:
         """Where time follows the log: hear of the latest event and post."""
@@ -101,17 +90,12 @@ class Services:
         """Finish what waits to be written and let go of the database."""
         if "media" in self.__dict__:
             self.media.close()
-        if "database" in self.__dict__:
-            self.database.close()
+        super().close()
 
-    # The store and what lies in it
+    # What lies in the store
 
-    @cached_property
-    def database(self) -> Database:
-        """Opened and brought to the newest tables."""
-        database = open_database(self.settings.store, self.settings.community)
+    def _make_tables(self, database: Database) -> None:
         migrate(database)
-        return database
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -128,10 +112,6 @@ class Services:
     @cached_property
     def logs(self) -> Logs:
         return Logs(catalog=self.catalog, events=self.log, pages=self.pages)
-
-    @cached_property
-    def keys(self) -> Keys:
-        return Keys(self.database, self.settings.community)
 
     # Feeds
 
@@ -203,11 +183,6 @@ class Services:
         return Registry(self.database, self.settings.folder / "models")
 
     @cached_property
-    def deployments(self) -> list[Deployment]:
-        """The rented models; read from their file once a process."""
-        return read_vendors(Path(self.settings.models.vendors), os.environ)
-
-    @cached_property
     def fleet(self) -> Fleet:
         return open_fleet(self.deployments, self.registry)
 
@@ -215,20 +190,10 @@ class Services:
     def gateway(self) -> Gateway:
         return Gateway(self.database, self.clock, self.fleet, self.settings.models)
 
-    @cached_property
-    def passer(self) -> Passer:
-        """For calls of others that are passed on to rented models."""
-        stores = Stores(database=self.database, keeper=Keeper(self.database))
-        return Passer(self.deployments, stores, self.clock, self.settings.models)
-
-    @cached_property
-    def budgets(self) -> Budgets:
-        return Budgets(self.database, SystemClock())
-
     @property
-    def on_the_loop(self) -> list[Gateway | Passer]:
-        """What was asked so far and holds connections: whoever ends the loop closes it there."""
-        return [self.__dict__[name] for name in ("gateway", "passer") if name in self.__dict__]
+    def on_the_loop(self) -> list[Closing]:
+        held: list[Closing] = [self.gateway] if "gateway" in self.__dict__ else []
+        return [*held, *super().on_the_loop]
 
     @cached_property
     def routes(self) -> Routes:

@@ -3,30 +3,32 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import structlog
 
-from inhouse.app.build import Services
 from inhouse.app.communities import names_in, settings_of
+from inhouse.app.parts import Parts
 from inhouse.core.errors import InhouseError
 from inhouse.core.logs import logger
 
 LOOK_EVERY_S: Final = 2.0  # so soon a process hears of a community that was added or removed
 _LOG = logger("hub")
+P = TypeVar("P", bound=Parts)
 
 
-class Hub:
+class Hub(Generic[P]):
     """Parts for each community, apart. Looking is for one thread; reading is for any."""
 
-    def __init__(self, home: Services) -> None:
-        """home: the parts of the installation's own community; the others lie in its folder."""
+    def __init__(self, home: P) -> None:
+        """home: the parts of the installation's own community; the others lie in its folder and
+        have parts of the same kind."""
         self.home = home
-        self._held: dict[str, Services] = {"": home}
+        self._held: dict[str, P] = {"": home}
         self._refused: dict[str, str] = {}  # by name, why its settings cannot be used
         self._lock = threading.Lock()
 
-    def __iter__(self) -> Iterator[Services]:
+    def __iter__(self) -> Iterator[P]:
         with self._lock:
             return iter(list(self._held.values()))
 
@@ -43,7 +45,7 @@ class Hub:
         """How many are there that cannot be held, for what their settings say."""
         return len(self._refused)
 
-    def look(self) -> list[Services]:
+    def look(self) -> list[P]:
         """Take in what was added; returns those that were removed, for the caller to close."""
         names = names_in(self.home.settings)
         with self._lock:
@@ -54,10 +56,10 @@ class Hub:
                 self._take(name)
         return gone
 
-    def renew(self, services: Services) -> Services:
+    def renew(self, services: P) -> P:
         """Fresh parts in the place of those that broke, which are closed."""
         services.close()
-        fresh = Services(services.settings)
+        fresh = type(services)(services.settings)
         with self._lock:
             if self._held.get(services.settings.community) is services:
                 self._held[services.settings.community] = fresh
@@ -80,18 +82,18 @@ class Hub:
             return
         self._refused.pop(name, None)
         with self._lock:
-            self._held[name] = Services(settings)
+            self._held[name] = type(self.home)(settings)
         _LOG.info("community_held", community=name)
 
 
-def log_as(services: Services) -> None:
+def log_as(services: Parts) -> None:
     """From now on, in this task, what is logged says of which community it tells."""
     if services.settings.community:
         structlog.contextvars.bind_contextvars(community=services.settings.community)
 
 
 @contextmanager
-def logged_as(services: Services) -> Iterator[None]:
+def logged_as(services: Parts) -> Iterator[None]:
     """While it lasts, what is logged says of which community it tells."""
     name = services.settings.community
     with structlog.contextvars.bound_contextvars(**({"community": name} if name else {})):

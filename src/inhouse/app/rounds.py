@@ -38,7 +38,7 @@ class _Turn:
 class Rounds:
     """Gives every community its step, in order, again and again."""
 
-    def __init__(self, role: str, hub: Hub, make: Callable[[Services], Duty]) -> None:
+    def __init__(self, role: str, hub: Hub[Services], make: Callable[[Services], Duty]) -> None:
         """make: the duty of one community; called anew after a crash."""
         self._hub, self._make = hub, make
         self._turns: dict[str, _Turn] = {}

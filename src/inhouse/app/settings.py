@@ -55,6 +55,12 @@ class ApiSettings:
     host: str = setting("127.0.0.1", unit="address", help="where the API listens")
     port: int = setting(8700, unit="port", help="where the API listens", least=0, most=65_535)
     workers: int = setting(1, unit="processes", help="API processes on one port", least=1, most=64)
+    gateway_port: int = setting(
+        8702, unit="port", help="where the role gateway listens", least=0, most=65_535
+    )
+    gateway_workers: int = setting(
+        1, unit="processes", help="gateway processes on one port", least=1, most=64
+    )
     most_body_bytes: int = setting(
         8_000_000, unit="bytes", help="largest request body", least=1_000, most=1_000_000_000
     )
@@ -71,7 +77,8 @@ class ApiSettings:
     most_asking: int = setting(
         128,
         unit="requests",
-        help="requests in others' formats that ask models, worked on at once; more are told 429",
+        help="requests in others' formats that ask models, worked on at once by a process, and "
+        "calls passed on for each community; more are told 429",
         least=1,
         most=10_000,
     )

@@ -79,7 +79,7 @@ class Standby:
 class Standbys:
     """A standby for every community, those that are added while it waits too."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub[Services]) -> None:
         self._hub = hub
         self._standbys: dict[str, Standby] = {}
         self._called = threading.Event()

@@ -10,6 +10,7 @@ from inhouse.app.keys import SCOPES
 from inhouse.cli.output import Json, console, print_json, show
 from inhouse.core.errors import InputError
 from inhouse.models.budgets import PERIODS
+from inhouse.models.limits import RateLimit
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
 
@@ -84,6 +85,48 @@ def budgets(as_json: Json = False) -> None:
         ("dollars", lambda b: f"{b.limit_usd:.2f}"),
         ("spent", lambda b: f"{b.spent_usd:.6f}"),
         ("held for calls under way", lambda b: f"{b.held_usd:.6f}"),
+    )
+    show(found, columns, as_json=as_json)
+
+
+@app.command()
+def limit(
+    key_id: Annotated[str, typer.Argument(help="as `inhouse keys list` shows it")],
+    requests_a_minute: Annotated[
+        int | None, typer.Option(help="calls that are passed on in any minute")
+    ] = None,
+    tokens_a_minute: Annotated[
+        int | None, typer.Option(help="tokens, in and out together, in any minute")
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="end the key's limits")] = False,
+) -> None:
+    """Bound how often a key may have calls passed on to rented models. What is not named has no
+    bound; a change holds in every process within two seconds."""
+    with open_services() as services:
+        if none:
+            if requests_a_minute is not None or tokens_a_minute is not None:
+                raise InputError("--none ends the limits; leave the numbers out")
+            services.limits.remove(key_id)
+            console.print(f"{key_id} has no rate limit")
+            return
+        found = services.limits.set(key_id, requests_a_minute, tokens_a_minute)
+    console.print(f"{key_id} may use {_bounds(found)} a minute")
+
+
+def _bounds(limit: RateLimit) -> str:
+    parts = ((limit.requests, "calls"), (limit.tokens, "tokens"))
+    return ", ".join(f"{number:,} {name}" for number, name in parts if number is not None)
+
+
+@app.command()
+def limits(as_json: Json = False) -> None:
+    """How often keys may have calls passed on."""
+    with open_services() as services:
+        found = services.limits.all()
+    columns = (
+        ("key", lambda one: one.key_id),
+        ("calls a minute", lambda one: "" if one.requests is None else f"{one.requests:,}"),
+        ("tokens a minute", lambda one: "" if one.tokens is None else f"{one.tokens:,}"),
     )
     show(found, columns, as_json=as_json)
 

@@ -11,9 +11,9 @@ from typing import Annotated, Final
 
 import typer
 
-from inhouse.app.build import open_services
 from inhouse.app.communities import chosen_name, chosen_settings, names_in, settings_of
 from inhouse.app.hub import LOOK_EVERY_S
+from inhouse.app.parts import Parts
 from inhouse.app.settings import SETTINGS_FILE, Settings, load_settings
 from inhouse.app.supervisor import STANDBY, Program, Supervisor, on_signals
 from inhouse.cli.output import console
@@ -29,14 +29,18 @@ class Role(StrEnum):
     learner = "learner"
     worker = "worker"
     console = "console"
+    gateway = "gateway"
 
 
+# Without a name all of them run, but for this: the role `api` passes calls on too.
+_ALONE: Final = Role.gateway
 # Each role loads only its own libraries: torch stays out of the process that serves.
 MODULES: Final[Mapping[Role, str]] = {
     Role.api: "inhouse.api",
     Role.learner: "inhouse.app.learner",
     Role.worker: "inhouse.app.worker",
     Role.console: "inhouse.console",
+    Role.gateway: "inhouse.api.gateway",
 }
 # One thread a process: a request's matrices are small, and roles share the machine.
 _THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -46,7 +50,9 @@ def up(
     role: Annotated[Role | None, typer.Option(help="run this role alone; all by default")] = None,
 ) -> None:
     """Run the server for every community: all roles on this machine, restarting what dies, or one
-    role alone. With --community only the role console runs, which is each community's own."""
+    role alone. The role gateway runs only when named: it passes calls to rented models on, as api
+    does, in a process of its own. With --community only the role console runs, which is each
+    community's own."""
     _check_community(role)
     if role is not None and role is not Role.api:
         os.environ.update(threads())
@@ -54,7 +60,7 @@ def up(
     settings = load_settings()
     configure_logs(role="supervisor", level=settings.app.log_level)
     _make_tables(settings)
-    roles = [role] if role else list(Role)
+    roles = [role] if role else [each for each in Role if each is not _ALONE]
     supervisor = Supervisor(programs_of(settings, roles), {})
     on_signals(supervisor.stop)
     supervisor.start()
@@ -79,11 +85,18 @@ def _check_community(role: Role | None) -> None:
 def _make_tables(home: Settings) -> None:
     """Once, before the roles ask for them. A named community that refuses is for the roles to say;
     the others are served without it."""
-    with open_services(home) as services:
-        services.log.last_offset()
+    _open(home)
     for name in names_in(home):
-        with contextlib.suppress(InhouseError), open_services(settings_of(home, name)) as services:
-            services.log.last_offset()
+        with contextlib.suppress(InhouseError):
+            _open(settings_of(home, name))
+
+
+def _open(settings: Settings) -> None:
+    parts = Parts(settings)
+    try:
+        parts.check()
+    finally:
+        parts.close()
 
 
 def _watch(supervisor: Supervisor, home: Settings, roles: Sequence[Role]) -> Callable[[], None]:

@@ -7,7 +7,8 @@ InhouseError
 │   └── SettingError      a setting or a policy file is wrong; all faults are listed
 ├── AccessError           no key, a wrong key, or a scope is missing (HTTP 401 or 403)
 ├── BusyError             too many ask at once; come back later (HTTP 429)
-│   └── SpentError        a key's budget does not allow the call (HTTP 429)
+│   ├── SpentError        a key's budget does not allow the call (HTTP 429)
+│   └── LimitedError      a key's rate limit does not allow the call now (HTTP 429)
 ├── StoreError            the database or the data folder refused (HTTP 503)
 ├── WorkError             a piece of work handed to an executor failed; names which
 ├── SnapshotError         a model snapshot is missing, torn or of the wrong shape
@@ -16,7 +17,7 @@ InhouseError
 A message is lower case, names the value, the range allowed and what to do next.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -59,6 +60,15 @@ class BusyError(InhouseError):
 
 class SpentError(BusyError):
     """A key's budget does not allow the call."""
+
+
+class LimitedError(BusyError):
+    """A key's rate limit does not allow the call now."""
+
+    def __init__(self, message: str, *, retry_after_s: int, headers: Mapping[str, str]) -> None:
+        """headers: how the key stands, as clients read it."""
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.headers = headers
 
 
 class StoreError(InhouseError):

@@ -4,16 +4,16 @@ import asyncio
 import random
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
 from inhouse.models.breakers import Breakers
 from inhouse.models.fleet import Fleet
-from inhouse.models.keeping import Keeper, Kept, keep_all
+from inhouse.models.keeping import Kept, Stores, keep_all
 from inhouse.models.ports import Provider
 from inhouse.models.records import Question, answers_of, attempt_of, labels_of
-from inhouse.models.resilience import BreakerPolicy, Failure, RetryPolicy, retry_delay_ms
+from inhouse.models.resilience import Failure, Patience, retry_delay_ms
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import (
     INHOUSE,
@@ -26,25 +26,9 @@ from inhouse.models.types import (
     Route,
     TaskInput,
 )
-from inhouse.store.database import Database, Write
+from inhouse.store.database import Write
 
 _SHORTEST_MS: Final = 20  # with less time left nobody is asked
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stores:
-    """Where rows go."""
-
-    database: Database
-    keeper: Keeper  # for rows that nobody waits for
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Patience:
-    """How failures are met."""
-
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
 
 
 class Call:

@@ -11,7 +11,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from time import monotonic
 from typing import Any, Final, Literal, get_args
 
 import sqlalchemy as sa
@@ -19,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from inhouse.core.clock import Clock
 from inhouse.core.errors import InputError, SpentError, UnknownError
+from inhouse.models.known import Known
 from inhouse.models.prices import from_pico, to_pico
 from inhouse.store import tables
 from inhouse.store.database import Database
@@ -27,7 +27,6 @@ from inhouse.store.statements import upsert
 Period = Literal["day", "month", "ever"]
 PERIODS: Final[tuple[Period, ...]] = get_args(Period)
 MOST_USD: Final = Decimal(1_000_000)
-_KNOWN_AGE_S: Final = 2.0  # so soon a process hears of a new budget
 _LONG_S: Final = 86_400  # to wait for a budget without a period: somebody has to raise it
 
 
@@ -57,7 +56,7 @@ class Budgets:
         """clock: the machine's; money is spent in real time."""
         self._database = database
         self._clock = clock
-        self._known: tuple[float, frozenset[str]] = (-_KNOWN_AGE_S, frozenset())
+        self._known = Known(lambda: frozenset(budget.key_id for budget in self.all()))
 
     def set(self, key_id: str, limit_usd: Decimal, period: Period) -> None:
         """Give a key a budget, or another one; what it has spent in the period stays spent.
@@ -103,10 +102,7 @@ class Budgets:
 
     async def bounds(self, key_id: str) -> bool:
         """Whether a key has a budget, as of at most two seconds ago."""
-        if monotonic() - self._known[0] > _KNOWN_AGE_S:
-            found = await asyncio.to_thread(self.all)
-            self._known = (monotonic(), frozenset(budget.key_id for budget in found))
-        return key_id in self._known[1]
+        return key_id in await self._known.get()
 
     async def hold(self, key_id: str, most_usd: Decimal) -> Hold:
         """Set the most an attempt can cost aside. Raises SpentError where it could go over."""

@@ -17,12 +17,13 @@ from inhouse.core.clock import Clock
 from inhouse.core.errors import InputError
 from inhouse.core.ids import new_id
 from inhouse.core.logs import logger
-from inhouse.models.asking import Asker, Call, Patience, Stores
+from inhouse.models.asking import Asker, Call
 from inhouse.models.cascade import within
 from inhouse.models.comparisons import add_comparisons
 from inhouse.models.fleet import Fleet
-from inhouse.models.keeping import Keeper
+from inhouse.models.keeping import Keeper, Stores
 from inhouse.models.records import Question, comparison_of
+from inhouse.models.resilience import Patience
 from inhouse.models.routes import Routes
 from inhouse.models.routing import Plan, plans, rented_of
 from inhouse.models.settings import ModelSettings

@@ -18,6 +18,7 @@ from inhouse.core.errors import InhouseError
 from inhouse.core.logs import logger
 from inhouse.models.harvest import add_labels
 from inhouse.models.ledger import append_attempts
+from inhouse.models.limits import Limits
 from inhouse.models.types import Attempt, Label
 from inhouse.store.combining import Combined
 from inhouse.store.database import Database
@@ -45,7 +46,9 @@ class Keeper:
     """Takes rows and writes them soon. Thread-safe."""
 
     def __init__(self, database: Database) -> None:
-        self._rows: Combined[Kept, None] = Combined(database, keep_all, patient=True)
+        self._rows: Combined[Kept, None] = Combined(
+            database, keep_all, patient=True, heard=self._written
+        )
         self._gate = threading.Lock()
         self._waiting = 0
         self._refused = False
@@ -55,19 +58,28 @@ class Keeper:
 
         Raises StoreError after the database's `close`.
         """
-        done = self._rows.submit(kept)
         with self._gate:
             self._waiting += 1
             must_wait = self._refused or self._waiting > _MOST_WAITING
-        done.add_done_callback(self._written)
-        return done if must_wait else None
+        if must_wait:
+            return self._rows.submit(kept)
+        self._rows.hand_over(kept)
+        return None
 
-    def _written(self, done: "Future[None]") -> None:
-        error = done.exception()
+    def _written(self, count: int, error: Exception | None) -> None:
         with self._gate:
-            self._waiting -= 1
+            self._waiting -= count
             news = error is not None and not self._refused
             self._refused = error is not None
         if news:
             reason = str(error) if isinstance(error, InhouseError) else type(error).__name__
             _LOG.error("ledger_rows_refused", reason=reason)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stores:
+    """Where rows go."""
+
+    database: Database
+    keeper: Keeper  # for rows that nobody waits for
+    limits: Limits | None = None  # of the keys whose calls are passed on; None for none

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -11,14 +12,21 @@ from inhouse.models.prices import from_pico, to_pico
 from inhouse.models.types import Attempt, Usage
 from inhouse.store import tables
 from inhouse.store.database import Database
+from inhouse.store.statements import insert_values
 
 _COUNTS: Final = tuple(field.name for field in dataclasses.fields(Usage))
+_FACTS: Final = tuple(
+    field.name for field in dataclasses.fields(Attempt) if field.name not in ("usage", "cost_usd")
+)
+_COLUMNS: Final = (*_FACTS, *_COUNTS, "cost_pico_usd")
+_facts_of, _counts_of = attrgetter(*_FACTS), attrgetter(*_COUNTS)
+_NO_COUNTS: Final = (None,) * len(_COUNTS)
 
 
 def append_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
     """Append rows in the caller's transaction."""
     if attempts:
-        connection.execute(tables.ledger.insert(), [_row(attempt) for attempt in attempts])
+        insert_values(connection, tables.ledger, _COLUMNS, [_row(attempt) for attempt in attempts])
 
 
 class Ledger:
@@ -46,28 +54,14 @@ class Ledger:
             return [_attempt(row) for row in connection.execute(query).mappings()]
 
 
-def _row(attempt: Attempt) -> dict[str, Any]:
-    usage = attempt.usage
-    return {
-        "call_id": attempt.call_id,
-        "at_ms": attempt.at_ms,
-        "task": attempt.task,
-        "role": attempt.role,
-        "deployment": attempt.deployment,
-        "host": attempt.host,
-        "owner": attempt.owner,
-        "model": attempt.model,
-        "inputs": attempt.inputs,
-        "answered": attempt.answered,
-        **{name: None if usage is None else getattr(usage, name) for name in _COUNTS},
-        "cost_pico_usd": None if attempt.cost_usd is None else to_pico(attempt.cost_usd),
-        "price_version": attempt.price_version,
-        "latency_ms": attempt.latency_ms,
-        "outcome": attempt.outcome,
-        "spillover": attempt.spillover,
-        "simulated": attempt.simulated,
-        "key_id": attempt.key_id,
-    }
+def _row(attempt: Attempt) -> tuple[Any, ...]:
+    """In the order of `_COLUMNS`."""
+    cost, usage = attempt.cost_usd, attempt.usage
+    return (
+        *_facts_of(attempt),
+        *(_NO_COUNTS if usage is None else _counts_of(usage)),
+        None if cost is None else to_pico(cost),
+    )
 
 
 def _attempt(row: Any) -> tuple[int, Attempt]:

@@ -15,22 +15,20 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final, Generic, TypeVar
 
-import aiohttp
-
 from inhouse.core.clock import Clock, SystemClock
 from inhouse.core.errors import BusyError, InputError, UnknownError, VendorError
 from inhouse.core.ids import new_id
 from inhouse.core.logs import logger
-from inhouse.models.asking import Patience, Stores
 from inhouse.models.breakers import Breakers
 from inhouse.models.budgets import Budgets, Hold
-from inhouse.models.keeping import Kept
-from inhouse.models.prices import price_of
+from inhouse.models.keeping import Kept, Stores
+from inhouse.models.limits import Lease, Standing
+from inhouse.models.prices import price_of, warm_prices
 from inhouse.models.providers.azure import spillover_of
 from inhouse.models.providers.passing import Event, Events, Passed, read_whole, request_to
 from inhouse.models.providers.transport import HttpResponse, HttpStream, Transport
 from inhouse.models.providers.wire import Reading, failure_of
-from inhouse.models.resilience import Failure, retry_delay_ms
+from inhouse.models.resilience import Failure, Patience, retry_delay_ms
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import (
     Attempt,
@@ -58,6 +56,7 @@ class Passage:
     role: Role
     started: float  # on the monotonic clock, in seconds
     timeout_ms: int
+    lease: Lease | None = None  # what it counts against the key's rate limit; None without one
     hold: Hold | None = None  # money set aside for it; None where the key has no budget
 
 
@@ -77,6 +76,7 @@ class Body:
     status: int
     body: bytes
     deployment: str  # who gave it
+    standing: Standing | None = None  # of the key's rate limit; None where it has none
 
 
 class Passer:
@@ -97,7 +97,13 @@ class Passer:
         self._settings = settings
         self._patience = patience or Patience()
         self._breakers = Breakers(self._patience.breaker)
-        self._transport = Transport(connections=0)  # as many as callers are let in
+        self._transport = Transport()
+
+    def warm_up(self) -> None:
+        """Read the price list once, which takes some 25 ms, before somebody waits for it."""
+        now_ms = self._clock.now_ms()
+        for deployment in self.models():
+            warm_prices(deployment, now_ms)
 
     def models(self) -> list[Deployment]:
         """The deployments that calls may be passed on to."""
@@ -106,8 +112,9 @@ class Passer:
     async def ask(self, call: Passed) -> Body:
         """The answer of the first deployment that has one, or that says the call is wrong.
 
-        Raises UnknownError where the model is not known, SpentError where the key's budget does not
-        allow it, BusyError where vendors are full, VendorError where nobody answered.
+        Raises UnknownError where the model is not known, SpentError and LimitedError where the
+        key's budget or rate limit does not allow it, BusyError where vendors are full, VendorError
+        where nobody answered.
         """
         sent = await self._in_turn(call, self._whole)
         return sent.payload
@@ -122,6 +129,8 @@ class Passer:
 
     async def close(self) -> None:
         """Let go of connections; asking again opens new ones."""
+        if self._stores.limits is not None:
+            self._stores.limits.close()
         await self._transport.close()
 
     def candidates(self, name: str, service: Service) -> list[Deployment]:
@@ -140,6 +149,7 @@ class Passer:
         self, call: Passed, send: Callable[[Passage], Awaitable[Sent[P]]]
     ) -> Sent[P]:
         deployments = self.candidates(call.model, call.service)
+        lease = await self._let_in(call)
         call_id, deadline = new_id("call"), monotonic() + self._settings.deadline_ms / 1000
         last: Reading | None = None
         for place, deployment in enumerate(deployments):
@@ -152,12 +162,20 @@ class Passer:
                 role="primary" if place == 0 else "fallback",
                 started=monotonic(),
                 timeout_ms=0,
+                lease=lease,
             )
             sent = await self._persist(first, until, send, has_fallback=left > 1)
             if sent is not None and sent.reading.outcome in _FINAL:
                 return sent
             last = sent.reading if sent is not None else last
         raise _nobody(call, deployments, last)
+
+    async def _let_in(self, call: Passed) -> Lease | None:
+        """Count the call against its key's rate limit, where there is one."""
+        limits = self._stores.limits
+        if limits is None:
+            return None
+        return await limits.let_in(call.key_id, call.most_tokens_in, call.most_tokens_out or 0)
 
     async def _persist(
         self,
@@ -238,7 +256,7 @@ class Passer:
             await stack.aclose()
             await self.keep(passage, Reading(outcome="aborted"))
             raise
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+        except (TimeoutError, OSError, ValueError) as error:
             late = isinstance(error, TimeoutError)
             reading = Reading(outcome="timeout" if late else "unreachable")
             payload = Body(status=0, body=b"", deployment=passage.deployment.name)
@@ -271,6 +289,8 @@ class Passer:
                 "model_attempt_failed", deployment=deployment.name, outcome=reading.outcome
             )
         row = _row(passage, reading, self._clock.now_ms())
+        if passage.lease is not None and reading.usage is not None:
+            passage.lease.settle(reading.usage.tokens_in + reading.usage.tokens_out)
         if passage.hold is not None:
             self._budgets.settle(passage.hold, row.cost_usd)
         waiting = self._stores.keeper.keep(Kept(attempt=row))
@@ -285,7 +305,9 @@ class PassedStream:
         self, passer: Passer, passage: Passage, opened: HttpStream, stack: AsyncExitStack
     ) -> None:
         self.deployment = passage.deployment.name
-        self._passer, self._passage, self._stack = passer, passage, stack
+        self.standing = None if passage.lease is None else passage.lease.standing
+        self._passer, self._passage = passer, passage
+        self._opened, self._stack = opened, stack
         self._events = self._read(opened)
         self._first: Event | None = None
         # What is kept where nobody reads to the end.
@@ -314,7 +336,7 @@ class PassedStream:
                 if event.failed:
                     break
                 event = await anext(self._events, None)
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
+        except (TimeoutError, OSError, ValueError):
             event = None
         self._reading = replace(self._reading, outcome="broken")
         if event is None:
@@ -325,6 +347,8 @@ class PassedStream:
     async def close(self) -> None:
         """Let the vendor go and keep the row. To be called once, however it ended."""
         await self._events.aclose()
+        if self._reading.outcome == "ok":
+            await self._opened.finish()
         await self._stack.aclose()
         await self._passer.keep(self._passage, self._reading)
 
@@ -340,7 +364,12 @@ def _left_ms(until: float) -> int:
 
 
 def _body(passage: Passage, response: HttpResponse) -> Body:
-    return Body(status=response.status, body=response.body, deployment=passage.deployment.name)
+    return Body(
+        status=response.status,
+        body=response.body,
+        deployment=passage.deployment.name,
+        standing=None if passage.lease is None else passage.lease.standing,
+    )
 
 
 def _row(passage: Passage, reading: Reading, now_ms: int) -> Attempt:

@@ -68,6 +68,11 @@ def price_of(deployment: Deployment, answer: ProviderAnswer, at_ms: int) -> Pric
     return _list_price(deployment, answer.usage, at_ms)
 
 
+def warm_prices(deployment: Deployment, at_ms: int) -> None:
+    """Look a deployment's prices up before they are needed."""
+    _list_price(deployment, None, at_ms)
+
+
 def to_pico(cost_usd: Decimal) -> int:
     """Dollars as the whole number the ledger keeps."""
     return int((cost_usd * PICO).to_integral_value(ROUND_HALF_EVEN))

@@ -1,6 +1,6 @@
 """When to ask again and when to leave a deployment alone. Pure: time and chance are given."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from inhouse.models.types import RETRYABLE, Outcome
@@ -106,3 +106,11 @@ def after(
     if now_ms < breaker.until_ms:  # late news of requests sent before it opened
         return replace(breaker, failures=failures)
     return Breaker(failures=failures, open_ms=open_ms, until_ms=now_ms + open_ms)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patience:
+    """How failures are met."""
+
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)

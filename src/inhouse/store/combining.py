@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
@@ -25,7 +25,7 @@ A = TypeVar("A")
 @dataclass(slots=True, eq=False)
 class _Group(Generic[R, A]):
     requests: list[R] = field(default_factory=list)
-    answers: "list[Future[A]]" = field(default_factory=list)
+    answers: "list[Future[A] | None]" = field(default_factory=list)  # None where nobody waits
 
 
 class Combined(Generic[R, A]):
@@ -37,27 +37,38 @@ class Combined(Generic[R, A]):
         write_all: Callable[[Connection, Sequence[R]], Sequence[A]],
         *,
         patient: bool = False,
+        heard: Callable[[int, Exception | None], None] | None = None,
     ) -> None:
         """write_all: writes the requests in order in the caller's transaction, and answers each.
-        patient: see `Database.submit`."""
+        patient: see `Database.submit`. heard: told of every so many requests that were written, or
+        of what was refused."""
         self._database, self._write_all, self._patient = database, write_all, patient
+        self._heard = heard
         self._gate = threading.Lock()
         self._open: _Group[R, A] | None = None  # waits for the writer; requests may join
-        self._last: Future[A] | None = None
+        self._last: Future[Any] | None = None
 
     def submit(self, request: R) -> "Future[A]":
         """Queue a request; its answer once it is durable. Raises StoreError after `close`."""
         answer: Future[A] = Future()
+        self._add(request, answer)
+        return answer
+
+    def hand_over(self, request: R) -> None:
+        """`submit` where nobody waits for the answer: a future costs as much as the rest of it."""
+        self._add(request, None)
+
+    def _add(self, request: R, answer: "Future[A] | None") -> None:
         with self._gate:
             group = self._open or _Group()
             group.requests.append(request)
             group.answers.append(answer)
-            self._last = answer
+            self._last = answer or self._last
             if self._open is None:
                 done = self._database.submit(partial(self._write, group), patient=self._patient)
-                done.add_done_callback(partial(_tell, group))
+                done.add_done_callback(partial(self._tell, group))
                 self._open = group
-        return answer
+                self._last = answer or done
 
     def settle(self) -> None:
         """Wait until what was submitted before is durable or refused; patient or not, it is written
@@ -79,6 +90,23 @@ class Combined(Generic[R, A]):
                 raise
         return [self._alone(connection, request) for request in group.requests]
 
+    def _tell(self, group: _Group[R, A], done: "Future[Sequence[A | InhouseError]]") -> None:
+        """Answer everybody of a group that is durable, or was refused."""
+        lost = done.exception()
+        told = [lost] * len(group.answers) if lost is not None else done.result()
+        worst: Exception | None = None
+        for answer, found in zip(group.answers, told, strict=True):
+            if isinstance(found, Exception):
+                worst = found
+            if answer is None:
+                continue
+            if isinstance(found, BaseException):
+                answer.set_exception(found)
+            else:
+                answer.set_result(found)
+        if self._heard is not None:
+            self._heard(len(group.answers), worst)
+
     def _alone(self, connection: Connection, request: R) -> A | InhouseError:
         try:
             with connection.begin_nested():
@@ -91,17 +119,3 @@ class Combined(Generic[R, A]):
 
 def _nothing(_connection: Connection) -> None:
     """What goes before it in the queue is written."""
-
-
-def _tell(group: _Group[R, A], done: "Future[Sequence[A | InhouseError]]") -> None:
-    """Answer everybody of a group that is durable, or was refused."""
-    error = done.exception()
-    if error is not None:
-        for answer in group.answers:
-            answer.set_exception(error)
-        return
-    for answer, found in zip(group.answers, done.result(), strict=True):
-        if isinstance(found, InhouseError):
-            answer.set_exception(found)
-        else:
-            answer.set_result(found)

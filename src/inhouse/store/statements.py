@@ -1,6 +1,8 @@
 """Statements shared by all tables; what each dialect spells its own way is here once."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import Column, Table
@@ -9,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 Row = Mapping[str, Any]
 _AT_ONCE: Final = 500  # values of one statement; databases bound their number
+_SIZES: Final = (128, 32, 8, 1)  # rows of one statement
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
@@ -21,6 +24,30 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> int
         statement, list(rows), execution_options={"preserve_rowcount": True}
     )
     return result.rowcount
+
+
+def insert_values(
+    connection: Connection, table: Table, names: tuple[str, ...], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Insert rows that hold the values of those columns, in their order.
+
+    Many rows a statement, and statements of few sizes, so that their text is made once: row by row
+    the driver would let go of the interpreter and wait for it again for each.
+    """
+    start = 0
+    while start < len(rows):
+        size = next(size for size in _SIZES if size <= len(rows) - start)
+        values = tuple(chain.from_iterable(rows[start : start + size]))
+        text = _text(table.name, names, size, connection.dialect.paramstyle)
+        connection.exec_driver_sql(text, values)
+        start += size
+
+
+@lru_cache(maxsize=64)
+def _text(table: str, names: tuple[str, ...], size: int, style: str) -> str:
+    mark = "?" if style == "qmark" else "%s"
+    columns, row = ", ".join(f'"{name}"' for name in names), ", ".join([mark] * len(names))
+    return f'INSERT INTO "{table}" ({columns}) VALUES {", ".join([f"({row})"] * size)}'
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -12,8 +12,9 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
+from inhouse.api.admission import bearer_in
 from inhouse.api.bodies import read_body
-from inhouse.api.context import admit_key, bearer_of, context_of, services_of
+from inhouse.api.context import admit_key, context_of, services_of
 from inhouse.api.lane import Fast
 from inhouse.api.perspective.attributes import (
     ATTRIBUTES,
@@ -135,7 +136,7 @@ async def _suggest(request: Request) -> Response:
 
 
 async def _admit(request: Request, scope: str) -> ApiKey:
-    given = request.headers.get("x-goog-api-key") or bearer_of(request)
+    given = request.headers.get("x-goog-api-key") or bearer_in(request.scope["headers"])
     given = given or request.query_params.get("key")
     if not given:
         raise AccessError(

@@ -5,21 +5,20 @@ one, and needs its key.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
 from inhouse.api.context import house_of, meters_of, needs, services_of, turns_of
 from inhouse.api.house import House
-from inhouse.api.meters import Meters
+from inhouse.api.meters import EXPOSITION, Meters
 from inhouse.api.turns import Turns
-from inhouse.api.wire import answer, documented
+from inhouse.api.wire import Health, answer, documented
 from inhouse.app.build import Services
 from inhouse.core.errors import StoreError
 from inhouse.moderation.breaker import open_breakers
 
 router = APIRouter(tags=["health"])
-EXPOSITION: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,20 +31,6 @@ class State:
     snapshot_id: str | None  # the model in use
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Health:
-    """Whether the process can do its work. What is told of a state is the community's without a
-    name, null while that cannot be served."""
-
-    ok: bool
-    items: int | None
-    people: int | None
-    log_offset: int | None  # how much of the log is in the state
-    snapshot_id: str | None  # the model in use; null where there is none yet, too
-    communities: int  # served here, the one without a name too
-    failing: int  # of these cannot be served at the moment
-
-
 def _state(use: Services) -> State:
     state = use.feeds.follower.state
     return State(
@@ -56,7 +41,7 @@ def _state(use: Services) -> State:
     )
 
 
-def _health(house: House) -> Health:
+def _health(house: House[Services]) -> Health:
     state = _state(house.home) if house.home else None
     return Health(
         ok=True,
@@ -71,20 +56,20 @@ def _health(house: House) -> Health:
 
 @router.get("/healthz", include_in_schema=False)
 @router.get("/v1/healthz", response_model=Health)
-async def healthz(house: Annotated[House, Depends(house_of)]) -> Response:
+async def healthz(house: Annotated[House[Services], Depends(house_of)]) -> Response:
     """The process is alive."""
     return answer(_health(house))
 
 
 @router.get("/readyz", include_in_schema=False)
 @router.get("/v1/readyz", response_model=Health)
-async def readyz(house: Annotated[House, Depends(house_of)]) -> Response:
+async def readyz(house: Annotated[House[Services], Depends(house_of)]) -> Response:
     """The process can answer feeds: the store answers and the state is loaded. Where there are
     several communities, those of one at least."""
     if house.failing == len(house):
         raise StoreError("no community can be served at the moment; the log says why")
     if house.alone and house.home:
-        house.home.log.last_offset()
+        house.home.check()
     return answer(_health(house))
 
 
@@ -97,7 +82,7 @@ async def get_state(use: Annotated[Services, Depends(services_of)]) -> Response:
 @router.get("/metrics", include_in_schema=False)
 @router.get("/v1/metrics", response_class=Response)
 async def metrics(
-    house: Annotated[House, Depends(house_of)],
+    house: Annotated[House[Services], Depends(house_of)],
     meters: Annotated[Meters, Depends(meters_of)],
     turns: Annotated[Turns, Depends(turns_of)],
 ) -> Response:

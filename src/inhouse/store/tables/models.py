@@ -66,6 +66,7 @@ ledger = log_table(
     Column("tokens_reasoning", BigInteger),
     Column("tokens_audio_in", BigInteger),
     Column("tokens_audio_out", BigInteger),
+    Column("saved_pico_usd", BigInteger),
 )
 
 routes = log_table(
@@ -98,4 +99,14 @@ budgets = Table(
     Column("since_ms", BigInteger, nullable=False),
     Column("spent_pico_usd", BigInteger, nullable=False),
     Column("held_pico_usd", BigInteger, nullable=False),
+)
+
+# How often API keys may have calls passed on; what they used is counted in a file (`limits.bin`).
+rate_limits = Table(
+    "rate_limits",
+    metadata,
+    Column("key_id", String(32), ForeignKey("api_keys.key_id"), primary_key=True),
+    Column("requests", BigInteger),
+    Column("tokens", BigInteger),
+    Column("place", Integer, nullable=False, unique=True),
 )

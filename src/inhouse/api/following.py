@@ -1,0 +1,66 @@
+"""A community whose feeds are served: its state follows the log, its model is swapped in."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
+
+from inhouse.api.house import Served
+from inhouse.app.build import Services
+from inhouse.app.hub import logged_as
+from inhouse.app.serving import MODEL_EVERY_S
+from inhouse.core.errors import InhouseError, StoreError
+from inhouse.core.logs import logger
+
+_TRY_AGAIN_S: Final = 2.0
+_LOG = logger("api")
+
+
+class Following(Served[Services]):
+    """One community in a process of the role `api`."""
+
+    def _load(self) -> None:
+        """The state as of now; one that stood by is brought up to now."""
+        self.services.feeds.start()
+        self.services.feeds.catch_up()
+
+    def _fresh(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
+        return (self._follow, self._renew)
+
+    async def _follow(self) -> None:
+        """Hear of what other processes wrote; a store that refuses for a while is asked again."""
+        pause_s = self.services.settings.app.follow_ms / 1_000
+        with logged_as(self.services):
+            while True:
+                try:
+                    self.services.feeds.follower.catch_up()
+                except StoreError as error:
+                    _LOG.warning("follow_failed", reason=str(error))
+                    if not self.alone:
+                        await self._wait_for_store()
+                await asyncio.sleep(pause_s)
+
+    async def _wait_for_store(self) -> None:
+        """Turn requests away until the store answers. It is asked on a thread: one that is slow to
+        refuse would hold up everybody."""
+        self.ready = False
+        while not self.ready:
+            try:
+                await asyncio.to_thread(self.services.log.last_offset)
+                self.ready = True
+            except StoreError:
+                await asyncio.sleep(_TRY_AGAIN_S)
+
+    async def _renew(self) -> None:
+        """Take up newer models; what takes time is done on a thread while the old one serves."""
+        feeds = self.services.feeds
+        with logged_as(self.services):
+            while True:
+                try:
+                    fresh = await asyncio.to_thread(feeds.fresh_model)
+                    if fresh is None:
+                        feeds.move()
+                    else:
+                        feeds.adopt(fresh)
+                except InhouseError as error:
+                    _LOG.warning("renew_failed", reason=str(error))
+                await asyncio.sleep(MODEL_EVERY_S)

@@ -1,0 +1,221 @@
+"""Calls that are passed on to rented models, as raw ASGI: one home for every role that takes them.
+
+The key of the caller is ours; the vendor's stays here. A caller who leaves takes the call along.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from inhouse.api.admission import admitted, bearer_in
+from inhouse.api.errors import answer_to, crashed
+from inhouse.api.house import House
+from inhouse.api.lane import Raw
+from inhouse.api.middleware import BodyTooLargeError
+from inhouse.app.parts import Parts
+from inhouse.core.errors import InhouseError, UnknownError, VendorError
+from inhouse.models.limits import Standing
+from inhouse.models.passing import Body, PassedStream
+from inhouse.models.providers.passing import read_call
+from inhouse.models.tasks import TASKS
+from inhouse.models.types import INHOUSE, Service
+
+CHAT: Final = "/openai/v1/chat/completions"
+EMBEDDINGS: Final = "/openai/v1/embeddings"
+WHO: Final = b"x-inhouse-deployment"
+SCOPE: Final = "models"
+_GONE: Final = 499  # nobody reads it
+_JSON: Final = (b"content-type", b"application/json")
+_EVENTS: Final = (b"content-type", b"text/event-stream; charset=utf-8")
+_FRESH: Final = (b"cache-control", b"no-cache")
+_WATCH_AFTER_S: Final = 0.02  # watching takes a task, and most of a short call's time with it
+
+
+class Calls:
+    """Takes calls, and answers each."""
+
+    def __init__(self, house: House[Any]) -> None:
+        self._house = house
+
+    def fast(self) -> dict[tuple[str, str], Raw]:
+        """For the lane."""
+        return {
+            ("POST", CHAT): Raw(path=CHAT, app=self.app("chat")),
+            ("POST", EMBEDDINGS): Raw(path=EMBEDDINGS, app=self.app("embeddings")),
+        }
+
+    def app(self, service: Service) -> ASGIApp:
+        """What answers calls for a service."""
+
+        async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+            answer = await self._answer(service, scope, receive)
+            await answer(scope, receive, send)
+
+        return handle
+
+    async def _answer(self, service: Service, scope: Scope, receive: Receive) -> ASGIApp:
+        request_id = scope["state"]["request_id"]
+        try:
+            return await self._pass_on(service, scope, receive)
+        except InhouseError as error:
+            return answer_to(scope["path"], request_id, error)
+        except BodyTooLargeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told in the format's shape
+            return crashed(scope["path"], request_id, error)
+
+    async def _pass_on(self, service: Service, scope: Scope, receive: Receive) -> ASGIApp:
+        served, key = admitted(self._house, bearer_in(scope["headers"]), SCOPE)
+        body = await _body(receive)
+        if body is None:
+            return Response(status_code=_GONE)
+        call = read_call(service, body, key.key_id)
+        passer, places = served.services.passer, served.places
+        places.take()
+        streamed = False
+        try:
+            asked = passer.open(call) if call.stream else passer.ask(call)
+            found = await _unless_gone(receive, asked)
+            if isinstance(found, PassedStream):
+                streamed = True
+                return _Streamed(found, places.give_back)
+            return Response(status_code=_GONE) if found is None else _Whole(found)
+        finally:
+            if not streamed:
+                places.give_back()
+
+
+def models_of(parts: Parts) -> list[dict[str, object]]:
+    """What calls may name as their model, and the tasks that texts are judged by.
+
+    When a rented model was made is not known; the format wants a number.
+    """
+    named = [(one.name, one.owner) for one in parts.passer.models()]
+    named += [(task, INHOUSE) for task in TASKS]
+    return [
+        {"id": name, "object": "model", "created": 0, "owned_by": owner} for name, owner in named
+    ]
+
+
+def model_named(parts: Parts, name: str) -> dict[str, object]:
+    """One of them. Raises UnknownError."""
+    found = next((model for model in models_of(parts) if model["id"] == name), None)
+    if found is None:
+        raise UnknownError(f"the model {name[:80]!r} does not exist here", field="model")
+    return found
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """All of a request's body; None where the caller left before its end."""
+    pieces: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        piece: bytes = message.get("body", b"")
+        if not message.get("more_body", False):
+            return b"".join((*pieces, piece)) if pieces else piece
+        pieces.append(piece)
+
+
+async def _unless_gone(
+    receive: Receive, asked: "Awaitable[Body] | Awaitable[PassedStream | Body]"
+) -> "PassedStream | Body | None":
+    """What is asked; None where the caller goes away before, and takes the question along.
+
+    Asked in this very task, and watched by another only where it takes a while: a task costs as
+    much as a tenth of a call.
+    """
+    this, left = asyncio.current_task(), False
+    assert this is not None
+    gone: asyncio.Task[None] | None = None
+
+    def leave(_: "asyncio.Task[None]") -> None:
+        nonlocal left
+        left = this.cancel()
+
+    def watch() -> None:
+        nonlocal gone
+        gone = asyncio.ensure_future(_gone(receive))
+        gone.add_done_callback(leave)
+
+    watching = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, watch)
+    try:
+        return await asked
+    except asyncio.CancelledError:
+        if not left:
+            raise
+        this.uncancel()
+        return None
+    finally:
+        watching.cancel()
+        if gone is not None:
+            gone.remove_done_callback(leave)
+            gone.cancel()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class _Whole:
+    """A vendor's answer, as it came."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        content = self._body.body
+        headers = [
+            _JSON,
+            (b"content-length", b"%d" % len(content)),
+            (WHO, self._body.deployment.encode()),
+            *_standing(self._body.standing),
+        ]
+        start = {"type": "http.response.start", "status": self._body.status, "headers": headers}
+        await send(start)
+        await send({"type": "http.response.body", "body": content})
+
+
+def _standing(standing: Standing | None) -> list[tuple[bytes, bytes]]:
+    told = {} if standing is None else standing.headers()
+    return [(name.encode(), value.encode()) for name, value in told.items()]
+
+
+class _Streamed:
+    """A stream on its way through. It is let go of however it ends."""
+
+    def __init__(self, stream: PassedStream, let_go: Callable[[], None]) -> None:
+        self._stream, self._let_go = stream, let_go
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        pumping = asyncio.ensure_future(self._pump(send))
+        gone = asyncio.ensure_future(_gone(receive))
+        try:
+            await asyncio.wait((pumping, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            pumping.cancel()
+            gone.cancel()
+            await asyncio.gather(pumping, gone, return_exceptions=True)
+            self._let_go()
+            await self._stream.close()
+        if not pumping.cancelled():
+            pumping.result()
+
+    async def _pump(self, send: Send) -> None:
+        who = (WHO, self._stream.deployment.encode())
+        headers = [_EVENTS, _FRESH, who, *_standing(self._stream.standing)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        try:
+            async for piece in self._stream.pieces():
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except VendorError as error:
+            told = {"message": str(error), "type": "server_error", "param": None, "code": "broken"}
+            piece = b"data: " + msgspec.json.encode({"error": told}) + b"\n\n"
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})

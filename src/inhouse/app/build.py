@@ -36,11 +36,13 @@ from inhouse.features.state import LiveState
 from inhouse.learning.snapshot import SnapshotStore
 from inhouse.models.asking import Stores
 from inhouse.models.budgets import Budgets
+from inhouse.models.drill.watch import DrillWatch
 from inhouse.models.fleet import Fleet, open_fleet
 from inhouse.models.gateway import Gateway
 from inhouse.models.keeping import Keeper
 from inhouse.models.owned.registry import Registry
 from inhouse.models.passing import Passer
+from inhouse.models.providers.faults import Switch
 from inhouse.models.routes import Routes
 from inhouse.models.types import Deployment, Manner
 from inhouse.models.vendors import read_vendors
@@ -209,16 +211,26 @@ class Services:
 
     @cached_property
     def fleet(self) -> Fleet:
-        return open_fleet(self.deployments, self.registry)
+        return open_fleet(self.deployments, self.registry, self.drills)
+
+    @cached_property
+    def drills(self) -> DrillWatch:
+        """Which vendors are cut off on purpose, and what is seen meanwhile."""
+        return DrillWatch(self.database, self.gateway_with, self.settings.models.flag_at)
 
     @cached_property
     def gateway(self) -> Gateway:
         return Gateway(self.database, self.clock, self.fleet, self.settings.models)
 
+    def gateway_with(self, switch: Switch) -> Gateway:
+        """A gateway beside the one that serves, whose vendors that switch may cut."""
+        fleet = open_fleet(self.deployments, self.registry, switch)
+        return Gateway(self.database, self.clock, fleet, self.settings.models)
+
     @cached_property
     def passer(self) -> Passer:
         """For calls of others that are passed on to rented models."""
-        stores = Stores(database=self.database, keeper=Keeper(self.database))
+        stores = Stores(database=self.database, keeper=Keeper(self.database), switch=self.drills)
         return Passer(self.deployments, stores, self.clock, self.settings.models)
 
     @cached_property

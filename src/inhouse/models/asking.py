@@ -12,6 +12,7 @@ from inhouse.models.breakers import Breakers
 from inhouse.models.fleet import Fleet
 from inhouse.models.keeping import Keeper, Kept, keep_all
 from inhouse.models.ports import Provider
+from inhouse.models.providers.faults import Switch
 from inhouse.models.records import Question, answers_of, attempt_of, labels_of
 from inhouse.models.resilience import BreakerPolicy, Failure, RetryPolicy, retry_delay_ms
 from inhouse.models.settings import ModelSettings
@@ -21,6 +22,7 @@ from inhouse.models.types import (
     RETRYABLE,
     Answer,
     Deployment,
+    Outcome,
     ProviderAnswer,
     Role,
     Route,
@@ -37,6 +39,7 @@ class Stores:
 
     database: Database
     keeper: Keeper  # for rows that nobody waits for
+    switch: Switch = field(default_factory=Switch)  # hears of calls while a vendor is cut off
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +58,7 @@ class Call:
         self.route = route
         self._stores = stores
         self._writes: list[Future[None]] = []
+        self.tried: list[tuple[Deployment, Outcome]] = []  # whoever was sent a request, in turn
 
     def keep(self, write: Write[None]) -> None:
         """Hand rows to the database's writer at once: they outlive a caller who goes away."""
@@ -234,6 +238,7 @@ class Asker:
         """Tell the breaker; hand row and labels to the database; return the answers by ref."""
         call = turn.call
         self._breakers.heard(turn.deployment.name, answer.outcome, answer.retry_after_ms)
+        call.tried.append((turn.deployment, answer.outcome))
         attempt = attempt_of(call.question, turn.deployment, turn.role, answer)
         labels = labels_of(call.question, turn.deployment, answer)
         call.keep_row(Kept(attempt=attempt, labels=labels))

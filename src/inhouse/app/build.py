@@ -33,9 +33,11 @@ from inhouse.features.follow import Follower
 from inhouse.features.ports import Logs
 from inhouse.features.state import LiveState
 from inhouse.learning.snapshot import SnapshotStore
+from inhouse.models.drill.watch import DrillWatch
 from inhouse.models.fleet import Fleet, open_fleet
 from inhouse.models.gateway import Gateway
 from inhouse.models.owned.registry import Registry
+from inhouse.models.providers.faults import Switch
 from inhouse.models.routes import Routes
 from inhouse.models.types import Manner
 from inhouse.moderation.appeals import Appeals
@@ -184,11 +186,21 @@ class Services(Parts):
 
     @cached_property
     def fleet(self) -> Fleet:
-        return open_fleet(self.deployments, self.registry)
+        return open_fleet(self.deployments, self.registry, self.drills)
+
+    @cached_property
+    def drills(self) -> DrillWatch:
+        """Which vendors are cut off on purpose, and what is seen meanwhile."""
+        return DrillWatch(self.database, self.gateway_with, self.settings.models.flag_at)
 
     @cached_property
     def gateway(self) -> Gateway:
         return Gateway(self.database, self.clock, self.fleet, self.settings.models)
+
+    def gateway_with(self, switch: Switch) -> Gateway:
+        """A gateway beside the one that serves, whose vendors that switch may cut."""
+        fleet = open_fleet(self.deployments, self.registry, switch)
+        return Gateway(self.database, self.clock, fleet, self.settings.models)
 
     @property
     def on_the_loop(self) -> list[Closing]:

@@ -15,6 +15,7 @@ from inhouse.core.clock import SystemClock, clock_named
 from inhouse.core.errors import StoreError
 from inhouse.core.settings import COMMUNITY
 from inhouse.models.budgets import Budgets
+from inhouse.models.drill.watch import DrillWatch
 from inhouse.models.keeping import Keeper, Stores
 from inhouse.models.limits import Limits
 from inhouse.models.passing import Passer
@@ -80,10 +81,17 @@ class Parts:
         return read_vendors(Path(self.settings.models.vendors), os.environ)
 
     @cached_property
+    def drills(self) -> DrillWatch:
+        """Which vendors are cut off on purpose, and what is seen meanwhile."""
+        return DrillWatch(self.database, None, self.settings.models.flag_at)
+
+    @cached_property
     def passer(self) -> Passer:
         """For calls of others that are passed on to rented models."""
         keeper = Keeper(self.database)
-        stores = Stores(database=self.database, keeper=keeper, limits=self.limits)
+        stores = Stores(
+            database=self.database, keeper=keeper, limits=self.limits, switch=self.drills
+        )
         return Passer(self.deployments, stores, self.clock, self.settings.models)
 
     @cached_property

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from inhouse.app.build import Services
+from inhouse.app.drills import look_after_drill
 from inhouse.app.erasure import Eraser
 from inhouse.app.hub import Hub
 from inhouse.app.loops import run_loop
@@ -24,6 +25,7 @@ from inhouse.moderation.strikes import end_expired
 from inhouse.stats.types import NotEnough
 
 _MODELS_EVERY_S: Final = 5.0
+_DRILLS_EVERY_S: Final = 2.0
 _TIDY_EVERY_S: Final = 3_600.0
 # A model is trained anew when there are so many times the labels its last version knew of.
 _GROWTH: Final = 1.25
@@ -37,6 +39,7 @@ class Worker:
         self._runner = asyncio.Runner()
         self._looked_s = 0.0
         self._tidied_s = float("-inf")
+        self._drilled_s = float("-inf")
         self._eraser = Eraser(services)
         self._has_adopted = False
         self._sessions = Sessions(services.database)
@@ -50,6 +53,9 @@ class Worker:
         rescanned = self._rescan()
         read = self._services.media.step()
         self._eraser.go_on()
+        if time.monotonic() - self._drilled_s >= _DRILLS_EVERY_S:
+            self._runner.run(look_after_drill(self._services))
+            self._drilled_s = time.monotonic()
         if time.monotonic() - self._looked_s >= _MODELS_EVERY_S:
             self._look_after_models()
             self._sessions.expire(SystemClock().now_ms())

@@ -21,6 +21,7 @@ from inhouse.models.types import (
     RETRYABLE,
     Answer,
     Deployment,
+    Outcome,
     ProviderAnswer,
     Role,
     Route,
@@ -39,6 +40,7 @@ class Call:
         self.route = route
         self._stores = stores
         self._writes: list[Future[None]] = []
+        self.tried: list[tuple[Deployment, Outcome]] = []  # whoever was sent a request, in turn
 
     def keep(self, write: Write[None]) -> None:
         """Hand rows to the database's writer at once: they outlive a caller who goes away."""
@@ -218,6 +220,7 @@ class Asker:
         """Tell the breaker; hand row and labels to the database; return the answers by ref."""
         call = turn.call
         self._breakers.heard(turn.deployment.name, answer.outcome, answer.retry_after_ms)
+        call.tried.append((turn.deployment, answer.outcome))
         attempt = attempt_of(call.question, turn.deployment, turn.role, answer)
         labels = labels_of(call.question, turn.deployment, answer)
         call.keep_row(Kept(attempt=attempt, labels=labels))

@@ -15,11 +15,9 @@ import sqlalchemy as sa
 
 from inhouse.core.clock import DAY_MS
 from inhouse.models.prices import from_pico
-from inhouse.models.types import ASKED_BESIDES, INHOUSE
+from inhouse.models.types import ASKED_BESIDES, INHOUSE, Layer
 from inhouse.store import tables
 from inhouse.store.database import Database
-
-Layer = Literal["host", "owner"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ from inhouse.core.errors import SnapshotError
 from inhouse.core.logs import logger
 from inhouse.models.owned.registry import Registry
 from inhouse.models.ports import Provider
+from inhouse.models.providers.faults import Line, Switch
 from inhouse.models.providers.http import HttpProvider
 from inhouse.models.providers.hugging_face import HuggingFaceProvider
 from inhouse.models.providers.owned import OwnedProvider
@@ -20,8 +21,12 @@ _MOST_LOADED = 4
 class Fleet:
     """Finds the provider behind a name. The owned model is loaded when a route first names it."""
 
-    def __init__(self, providers: Sequence[Provider], registry: Registry) -> None:
-        """providers: rented deployments that judge texts, the preferred one first."""
+    def __init__(
+        self, providers: Sequence[Provider], registry: Registry, switch: Switch | None = None
+    ) -> None:
+        """providers: rented deployments that judge texts, the preferred one first. switch: that
+        their lines have."""
+        self.switch = switch or Switch()
         self._rented = {provider.deployment.name: provider for provider in providers}
         self._registry = registry
         self._owned: dict[str, OwnedProvider] = {}
@@ -55,14 +60,18 @@ class Fleet:
         return self._owned[version]
 
 
-def open_fleet(deployments: Sequence[Deployment], registry: Registry) -> Fleet:
-    """A fleet: vendors over one pool of connections, checkpoints of others in this process."""
-    transport = Transport()
+def open_fleet(
+    deployments: Sequence[Deployment], registry: Registry, switch: Switch | None = None
+) -> Fleet:
+    """A fleet: vendors over one pool of connections, checkpoints of others in this process.
+
+    switch: which of the vendors are cut off; none where it is not given."""
+    transport, switch = Transport(), switch or Switch()
 
     def provider(deployment: Deployment) -> Provider:
         if deployment.dialect == HUGGING_FACE:
             return HuggingFaceProvider(deployment)
-        return HttpProvider(deployment, transport)
+        return HttpProvider(deployment, Line(transport, deployment, switch))
 
     judging = [deployment for deployment in deployments if "scores" in deployment.serves]
-    return Fleet([provider(deployment) for deployment in judging], registry)
+    return Fleet([provider(deployment) for deployment in judging], registry, switch)

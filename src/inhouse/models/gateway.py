@@ -22,6 +22,7 @@ from inhouse.models.cascade import within
 from inhouse.models.comparisons import add_comparisons
 from inhouse.models.fleet import Fleet
 from inhouse.models.keeping import Keeper, Stores
+from inhouse.models.providers.faults import Heard
 from inhouse.models.records import Question, comparison_of
 from inhouse.models.resilience import Patience
 from inhouse.models.routes import Routes
@@ -30,8 +31,10 @@ from inhouse.models.settings import ModelSettings
 from inhouse.models.types import (
     INHOUSE,
     OWNED,
+    USABLE,
     Answer,
     Manner,
+    Role,
     Route,
     Task,
     TaskInput,
@@ -76,7 +79,9 @@ class Gateway:
         _check(inputs)
         if not inputs:
             return []
-        route = await self.route(task.name)
+        switch = self._fleet.switch
+        if switch.is_stale():
+            await switch.look()
         question = Question(
             call_id=new_id("call"),
             task=task,
@@ -84,19 +89,30 @@ class Gateway:
             texts={given.ref: given.text for given in inputs},
             manner=manner,
         )
-        call = Call(question, route, self._stores)
+        call, started = Call(question, await self.route(task.name), self._stores), monotonic()
+        answers = await self._answers(call, inputs)
+        if switch.listens:
+            switch.hear(_heard(call, inputs, answers, started))
+        return _in_order(call, inputs, answers)
+
+    async def _answers(self, call: Call, inputs: Sequence[TaskInput]) -> dict[str, Answer]:
+        """By ref, as far as there are any; all rows are kept."""
+        route, aside = call.route, call.question.manner.aside
         groups = plans(route, inputs)
         found = await asyncio.gather(
             *(
-                self._asker.first_answer(call, way.candidates, members)
+                self._asker.first_answer(
+                    call, way.candidates, members, "shadow" if aside else "primary"
+                )
                 for way, members in groups.items()
             )
         )
         answers = {ref: answer for some in found for ref, answer in some.items()}
-        self._start_shadows(call, groups, answers)
+        if not aside:
+            self._start_shadows(call, groups, answers)
         answers = {**answers, **await self._asked_again(call, inputs, answers)}
         await call.kept()
-        return _in_order(call, inputs, answers)
+        return answers
 
     async def drain(self) -> None:
         """Wait for the shadow calls that are still out."""
@@ -106,6 +122,7 @@ class Gateway:
     async def close(self) -> None:
         """Finish the shadow calls and close the connections; asking again opens new ones."""
         await self.drain()
+        await self._fleet.switch.close()
         await self._fleet.close()
         self._asker.leave_loop()
 
@@ -135,7 +152,8 @@ class Gateway:
         if not unsure:
             return {}
         # No comparison is kept: of the unsure alone, agreement would look worse than it is.
-        return await self._asker.first_answer(call, rented_of(route), unsure, "escalation")
+        role: Role = "shadow" if call.question.manner.aside else "escalation"
+        return await self._asker.first_answer(call, rented_of(route), unsure, role)
 
     def _start_shadows(
         self, call: Call, groups: Mapping[Plan, Sequence[TaskInput]], answers: Mapping[str, Answer]
@@ -190,6 +208,21 @@ def _check(inputs: Sequence[TaskInput]) -> None:
     if len(set(refs)) < len(refs):
         twice = next(ref for ref in refs if refs.count(ref) > 1)
         raise InputError(f"the ref {twice!r} is given twice; each input needs its own")
+
+
+def _heard(
+    call: Call, inputs: Sequence[TaskInput], answers: Mapping[str, Answer], started: float
+) -> Heard:
+    return Heard(
+        task=call.question.task.name,
+        inputs=inputs,
+        answers=answers,
+        asked=len(inputs),
+        answered=len(answers),
+        tried=tuple(deployment for deployment, _ in call.tried),
+        failed=tuple(one for one, outcome in call.tried if outcome not in USABLE),
+        latency_ms=(monotonic() - started) * 1000,
+    )
 
 
 def _in_order(

@@ -25,15 +25,16 @@ from inhouse.models.keeping import Kept, Stores
 from inhouse.models.limits import Lease, Standing
 from inhouse.models.prices import price_of, warm_prices
 from inhouse.models.providers.azure import spillover_of
+from inhouse.models.providers.faults import Heard, Line, Opened
 from inhouse.models.providers.passing import Event, Events, Passed, read_whole, request_to
-from inhouse.models.providers.transport import HttpResponse, HttpStream, Transport
+from inhouse.models.providers.transport import HttpResponse, Transport
 from inhouse.models.providers.wire import Reading, failure_of
 from inhouse.models.resilience import Failure, Patience, retry_delay_ms
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import (
+    USABLE,
     Attempt,
     Deployment,
-    Outcome,
     ProviderAnswer,
     Role,
     Service,
@@ -41,7 +42,6 @@ from inhouse.models.types import (
 )
 
 _SHORTEST_MS: Final = 20  # with less time left nobody is asked
-_FINAL: Final[frozenset[Outcome]] = frozenset(("ok", "content_filter", "refused"))
 _LOG = logger("models")
 P = TypeVar("P")
 
@@ -58,6 +58,8 @@ class Passage:
     timeout_ms: int
     lease: Lease | None = None  # what it counts against the key's rate limit; None without one
     hold: Hold | None = None  # money set aside for it; None where the key has no budget
+    failed: tuple[Deployment, ...] = ()  # asked before it in this call, in vain
+    since: float = 0.0  # when the call began, on the monotonic clock
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +100,8 @@ class Passer:
         self._patience = patience or Patience()
         self._breakers = Breakers(self._patience.breaker)
         self._transport = Transport()
+        self._switch = stores.switch
+        self._lines = {one.name: Line(self._transport, one, self._switch) for one in deployments}
 
     def warm_up(self) -> None:
         """Read the price list once, which takes some 25 ms, before somebody waits for it."""
@@ -117,6 +121,7 @@ class Passer:
         where nobody answered.
         """
         sent = await self._in_turn(call, self._whole)
+        self.tell(sent.passage, answered=True)
         return sent.payload
 
     async def open(self, call: Passed) -> "PassedStream | Body":
@@ -125,6 +130,8 @@ class Passer:
         Raises as `ask` does.
         """
         sent = await self._in_turn(call, self._stream)
+        if isinstance(sent.payload, Body):  # a stream tells when it ends
+            self.tell(sent.passage, answered=True)
         return sent.payload
 
     async def close(self) -> None:
@@ -132,6 +139,31 @@ class Passer:
         if self._stores.limits is not None:
             self._stores.limits.close()
         await self._transport.close()
+
+    def tell(self, passage: Passage, *, answered: bool) -> None:
+        """A call came to its end with that attempt: tell whoever listens."""
+        tried = (*passage.failed, passage.deployment)
+        self._tell(passage.call, passage.failed if answered else tried, tried, passage.since)
+
+    def _tell(
+        self,
+        call: Passed,
+        failed: tuple[Deployment, ...],
+        tried: tuple[Deployment, ...],
+        since: float,
+    ) -> None:
+        if self._switch.listens:
+            heard = Heard(
+                task=call.service,
+                inputs=(),
+                answers={},
+                asked=1,
+                answered=int(len(tried) > len(failed)),
+                tried=tried,
+                failed=failed,
+                latency_ms=(monotonic() - since) * 1000,
+            )
+            self._switch.hear(heard)
 
     def candidates(self, name: str, service: Service) -> list[Deployment]:
         """Who is asked in turn: the deployment of that name, or that runs the model of that name,
@@ -150,8 +182,12 @@ class Passer:
     ) -> Sent[P]:
         deployments = self.candidates(call.model, call.service)
         lease = await self._let_in(call)
-        call_id, deadline = new_id("call"), monotonic() + self._settings.deadline_ms / 1000
+        if self._switch.is_stale():
+            await self._switch.look()
+        since, call_id = monotonic(), new_id("call")
+        deadline = since + self._settings.deadline_ms / 1000
         last: Reading | None = None
+        failed: tuple[Deployment, ...] = ()
         for place, deployment in enumerate(deployments):
             left = len(deployments) - place
             until = monotonic() + (deadline - monotonic()) / left
@@ -163,11 +199,15 @@ class Passer:
                 started=monotonic(),
                 timeout_ms=0,
                 lease=lease,
+                failed=failed,
+                since=since,
             )
             sent = await self._persist(first, until, send, has_fallback=left > 1)
-            if sent is not None and sent.reading.outcome in _FINAL:
+            if sent is not None and sent.reading.outcome in USABLE:
                 return sent
-            last = sent.reading if sent is not None else last
+            if sent is not None:
+                last, failed = sent.reading, (*failed, deployment)
+        self._tell(call, failed, failed, since)
         raise _nobody(call, deployments, last)
 
     async def _let_in(self, call: Passed) -> Lease | None:
@@ -239,7 +279,7 @@ class Passer:
         """Send, and wait for all of the answer."""
         request = request_to(passage.deployment, passage.call)
         try:
-            response = await self._transport.post(request, passage.timeout_ms)
+            response = await self._lines[passage.deployment.name].post(request, passage.timeout_ms)
         except asyncio.CancelledError:
             await self.keep(passage, Reading(outcome="aborted"))
             raise
@@ -269,7 +309,8 @@ class Passer:
         self, passage: Passage, stack: AsyncExitStack
     ) -> "tuple[Reading, PassedStream | Body]":
         request = request_to(passage.deployment, passage.call)
-        opened = await stack.enter_async_context(self._transport.open(request, passage.timeout_ms))
+        line = self._lines[passage.deployment.name]
+        opened = await stack.enter_async_context(line.open(request, passage.timeout_ms))
         headers: Mapping[str, str] = opened.headers
         response = HttpResponse(status=opened.status, headers=headers, body=b"", latency_ms=0.0)
         if failure_of(response) is not None:
@@ -302,7 +343,7 @@ class PassedStream:
     """An answer in pieces, of which the first is there."""
 
     def __init__(
-        self, passer: Passer, passage: Passage, opened: HttpStream, stack: AsyncExitStack
+        self, passer: Passer, passage: Passage, opened: Opened, stack: AsyncExitStack
     ) -> None:
         self.deployment = passage.deployment.name
         self.standing = None if passage.lease is None else passage.lease.standing
@@ -350,9 +391,11 @@ class PassedStream:
         if self._reading.outcome == "ok":
             await self._opened.finish()
         await self._stack.aclose()
+        if self._reading.outcome != "aborted":
+            self._passer.tell(self._passage, answered=self._reading.outcome == "ok")
         await self._passer.keep(self._passage, self._reading)
 
-    async def _read(self, opened: HttpStream) -> AsyncGenerator[Event, None]:
+    async def _read(self, opened: Opened) -> AsyncGenerator[Event, None]:
         events = Events()
         async for piece in opened.pieces():
             for event in events.feed(piece):

@@ -1,9 +1,8 @@
 """When to ask again and when to leave a deployment alone. Pure: time and chance are given."""
 
 from dataclasses import dataclass, field, replace
-from typing import Final
 
-from inhouse.models.types import RETRYABLE, Outcome
+from inhouse.models.types import RETRYABLE, USABLE, Outcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,10 +42,6 @@ def retry_delay_ms(policy: RetryPolicy, failure: Failure, chance: float) -> int 
     if failure.has_fallback:
         allowed = min(allowed, policy.patience_ms)
     return wanted if wanted <= allowed else None
-
-
-# Outcomes that say nothing bad of the deployment's health: it answered, and understood.
-_HEALTHY: Final[frozenset[Outcome]] = frozenset(("ok", "content_filter", "refused"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +87,7 @@ def after(
     A wish to wait is a pause and no more: a full deployment is not a broken one. A content filter
     that refuses a text shows a deployment in good health. A caller who went away shows nothing.
     """
-    if outcome in _HEALTHY:
+    if outcome in USABLE:
         return Breaker()
     if outcome == "aborted":
         return replace(breaker, probing_until_ms=0)

@@ -67,3 +67,16 @@ class ModelSettings:
         least=0.0,
         most=1.0,
     )
+    drill_most_lost: float = setting(
+        0.05,
+        unit="share",
+        help="of what is asked in a live drill, how much may go unanswered before it is ended",
+        least=0.0,
+        most=1.0,
+    )
+    drill_most_waiting: int = setting(
+        500,
+        unit="posts",
+        help="how many posts may wait for a verdict before a live drill is ended",
+        least=1,
+    )

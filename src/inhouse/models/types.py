@@ -8,6 +8,7 @@ from typing import Final, Literal, get_args
 from inhouse.core.errors import VendorError
 
 Scores = Mapping[str, float]  # category -> probability; a category nobody spoke of is absent
+Layer = Literal["host", "owner"]  # who runs a model; who made it
 Role = Literal["primary", "fallback", "shadow", "escalation"]
 # Their answers are no further inputs answered: somebody else answered, or answers, the same text.
 ASKED_BESIDES: Final[tuple[Role, ...]] = ("shadow", "escalation")
@@ -37,6 +38,8 @@ Outcome = Literal[
 RETRYABLE: Final[frozenset[Outcome]] = frozenset(
     ("bad_answer", "rate_limited", "server_error", "timeout", "unreachable")
 )
+# The deployment answered, and understood: nothing bad is said of its health, nobody else is asked.
+USABLE: Final[frozenset[Outcome]] = frozenset(("ok", "content_filter", "refused"))
 
 INHOUSE: Final = "inhouse"  # host and owner of the models trained here
 LOCAL: Final = "local"  # host of models that others made and this machine runs
@@ -67,6 +70,7 @@ class Manner:
 
     keep_texts: bool = True  # whether what rented models say of the texts may become labels
     durable: bool = True  # whether rows are on disk before the answer is given, else soon after
+    aside: bool = False  # nobody is served: every row is a shadow's, nothing is compared
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

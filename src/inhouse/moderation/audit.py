@@ -27,6 +27,7 @@ KINDS: Final[Mapping[str, str]] = {
     "report": "what a reporter was told",
     "strike": "an account restricted, or no longer",
     POLICY: "a version of the policy used for the first time",
+    "drill": "a rented model cut off on purpose, or back",
     "model": "another way for a task: which model answers",
     "seal": "a post sealed as child sexual abuse material",
     "duty": "a duty about a sealed post fulfilled",

@@ -22,8 +22,8 @@ from inhouse.console.markup import (
 )
 from inhouse.console.spending import OWN_NAME, cost_of
 from inhouse.console.words import UNKNOWN, count, money, plural, share
-from inhouse.models.bill import Bill, Concentration, Layer, Line, Share
-from inhouse.models.types import INHOUSE
+from inhouse.models.bill import Bill, Concentration, Line, Share
+from inhouse.models.types import INHOUSE, Layer
 
 NOTHING_SPENT: Final = empty(
     "No model was asked yet",

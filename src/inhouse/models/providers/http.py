@@ -7,9 +7,9 @@ from typing import Final
 from inhouse.core.logs import logger
 from inhouse.models.providers.azure import AzureWire
 from inhouse.models.providers.cutting import split_by_size
+from inhouse.models.providers.faults import Line
 from inhouse.models.providers.moderations import ModerationsWire
 from inhouse.models.providers.openai_compatible import ChatWire
-from inhouse.models.providers.transport import Transport
 from inhouse.models.providers.wire import Wire
 from inhouse.models.types import Deployment, Dialect, ProviderAnswer, Task, TaskInput
 
@@ -22,7 +22,7 @@ _LOG = logger("models")
 class HttpProvider:
     """One deployment of a vendor."""
 
-    def __init__(self, deployment: Deployment, transport: Transport) -> None:
+    def __init__(self, deployment: Deployment, transport: Line) -> None:
         self._deployment = deployment
         self._wire = WIRES[deployment.dialect]
         self._transport = transport

@@ -110,3 +110,42 @@ rate_limits = Table(
     Column("tokens", BigInteger),
     Column("place", Integer, nullable=False, unique=True),
 )
+
+# Vendors cut off on purpose, and what came of it; only its end and its result are written later.
+drills = Table(
+    "drills",
+    metadata,
+    Column("drill_id", String(64), primary_key=True),
+    Column("vendor", String(64), nullable=False),
+    Column("layer", String(8), nullable=False),
+    Column("fault", String(16), nullable=False),
+    Column("how", String(8), nullable=False),
+    Column("share", Float, nullable=False),
+    Column("started_by", String(128), nullable=False),
+    Column("started_ms", BigInteger, nullable=False, index=True),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),
+    Column("why_ended", Text),
+    Column("most_waiting", Integer),
+    Column("result", Text),
+)
+
+# Calls made while a drill goes on or is not graded yet: counts alone, gone once it is graded.
+drill_calls = log_table(
+    "drill_calls",
+    Column("drill_id", String(64), nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("process", String(16), nullable=False),
+    Column("task", String(64), nullable=False),
+    Column("asked", Integer, nullable=False),
+    Column("answered", Integer, nullable=False),
+    Column("by_vendor", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("latency_ms", Float, nullable=False),
+    Column("served_ms", Float),
+    Column("cost_pico_usd", BigInteger),
+    Column("both", Integer, nullable=False),
+    Column("missed", Integer, nullable=False),
+    Column("extra", Integer, nullable=False),
+    Column("neither", Integer, nullable=False),
+)

@@ -61,6 +61,9 @@ def _row(attempt: Attempt) -> dict[str, Any]:
         "answered": attempt.answered,
         **{name: None if usage is None else getattr(usage, name) for name in _COUNTS},
         "cost_pico_usd": None if attempt.cost_usd is None else to_pico(attempt.cost_usd),
+        "estimate_pico_usd": None
+        if attempt.estimate_usd is None
+        else to_pico(attempt.estimate_usd),
         "price_version": attempt.price_version,
         "latency_ms": attempt.latency_ms,
         "outcome": attempt.outcome,
@@ -72,9 +75,14 @@ def _row(attempt: Attempt) -> dict[str, Any]:
 
 def _attempt(row: Any) -> tuple[int, Attempt]:
     values = dict(row)
-    offset, pico = values.pop("log_offset"), values.pop("cost_pico_usd")
+    offset = values.pop("log_offset")
+    cost, estimate = (values.pop(name) for name in ("cost_pico_usd", "estimate_pico_usd"))
     counts = {name: values.pop(name) for name in _COUNTS}
     # Rows from before a kind was told apart have none of it.
     usage = None if counts["tokens_in"] is None else Usage(**{n: c or 0 for n, c in counts.items()})
-    cost = None if pico is None else from_pico(pico)
-    return offset, Attempt(**values, usage=usage, cost_usd=cost)
+    return offset, Attempt(
+        **values,
+        usage=usage,
+        cost_usd=None if cost is None else from_pico(cost),
+        estimate_usd=None if estimate is None else from_pico(estimate),
+    )

@@ -18,7 +18,7 @@ from inhouse.api.wire import JSON, answer
 from inhouse.app.build import Services
 from inhouse.core.errors import UnknownError, VendorError
 from inhouse.models.passing import Body, PassedStream
-from inhouse.models.providers.passing import read_call
+from inhouse.models.providers.passing import Caller, read_call
 from inhouse.models.tasks import TASKS
 from inhouse.models.types import INHOUSE, Service
 
@@ -105,7 +105,7 @@ async def _pass_on(service: Service, request: Request) -> Response:
     streamed = False
     try:
         asked = passer.open(call) if call.stream else passer.ask(call)
-        found = await _unless_gone(request, asked)
+        found = await _unless_gone(request, asked, call.caller, passer.drain_s)
         if isinstance(found, PassedStream):
             streamed = True
             return _Streamed(found, places.give_back)
@@ -123,18 +123,27 @@ async def _pass_on(service: Service, request: Request) -> Response:
 
 
 async def _unless_gone(
-    request: Request, asked: "Awaitable[Body] | Awaitable[PassedStream | Body]"
+    request: Request,
+    asked: "Awaitable[Body] | Awaitable[PassedStream | Body]",
+    caller: Caller,
+    drain_s: float,
 ) -> "PassedStream | Body | None":
-    """What is asked; None where the caller goes away before, and takes the question along.
+    """What is asked; None where the caller goes away, and the answer does not come soon after: it
+    is waited for that long, for what it cost.
 
     Asked in this very task: one of its own costs as much as a tenth of a call.
     """
-    this, left = asyncio.current_task(), False
+    this, left, ending = asyncio.current_task(), False, None
     assert this is not None
 
-    def leave(_: "asyncio.Task[None]") -> None:
+    def end() -> None:
         nonlocal left
         left = this.cancel()
+
+    def leave(_: "asyncio.Task[None]") -> None:
+        nonlocal ending
+        caller.left = True
+        ending = asyncio.get_running_loop().call_later(drain_s, end)
 
     gone = asyncio.ensure_future(_gone(request.receive))
     gone.add_done_callback(leave)
@@ -146,6 +155,8 @@ async def _unless_gone(
         this.uncancel()
         return None
     finally:
+        if ending is not None:
+            ending.cancel()
         gone.remove_done_callback(leave)
         gone.cancel()
 

@@ -66,6 +66,7 @@ ledger = log_table(
     Column("tokens_reasoning", BigInteger),
     Column("tokens_audio_in", BigInteger),
     Column("tokens_audio_out", BigInteger),
+    Column("estimate_pico_usd", BigInteger),
 )
 
 routes = log_table(

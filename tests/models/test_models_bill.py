@@ -62,7 +62,14 @@ def test_the_ledger_gives_back_what_was_written(any_database: Database) -> None:
     """Every field of an attempt, unknowns included, on both databases."""
     rows = [
         attempt(),
-        attempt(usage=None, cost_usd=None, price_version=None, outcome="timeout", answered=0),
+        attempt(
+            usage=None,
+            cost_usd=None,
+            price_version=None,
+            outcome="timeout",
+            answered=0,
+            estimate_usd=Decimal("0.0000000005"),
+        ),
         attempt(**OWNED, role="shadow"),
         attempt(cost_usd=Decimal("0.000000000001"), spillover="standard", simulated=True),
     ]
@@ -151,15 +158,31 @@ def test_unpriced_attempts_are_listed(database: Database) -> None:
         [
             attempt(**unknown),
             attempt(**unknown),
-            attempt(**unknown, usage=None, outcome="timeout", answered=0),
+            attempt(
+                **unknown, usage=None, outcome="timeout", answered=0, estimate_usd=Decimal("0.02")
+            ),
             attempt(),
         ],
     )
     told = bill(database, *EVER)
     names = {"host": "openai", "owner": "openai", "model": "m", "simulated": False}
     assert (
-        Unpriced(**names, outcome="ok", attempts=2, tokens_in=300, tokens_out=60),
-        Unpriced(**names, outcome="timeout", attempts=1, tokens_in=0, tokens_out=0),
+        Unpriced(
+            **names,
+            outcome="ok",
+            attempts=2,
+            tokens_in=300,
+            tokens_out=60,
+            estimate_usd=Decimal(0),
+        ),
+        Unpriced(
+            **names,
+            outcome="timeout",
+            attempts=1,
+            tokens_in=0,
+            tokens_out=0,
+            estimate_usd=Decimal("0.02"),
+        ),
     ) == told.unpriced
     assert (3, Decimal("0.01")) == (told.tasks[0].unpriced, told.tasks[0].spend_usd)
 

@@ -28,7 +28,7 @@ from inhouse.core.clock import FollowingClock
 from inhouse.core.errors import BusyError, InputError, UnknownError, VendorError
 from inhouse.models.keeping import Keeper, Stores
 from inhouse.models.ledger import Ledger
-from inhouse.models.passing import Body, PassedStream, Passer
+from inhouse.models.passing import Body, Passage, PassedStream, Passer
 from inhouse.models.providers.passing import Events, Passed, read_call, read_event, request_to
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import Attempt, Deployment, Service, Usage
@@ -294,12 +294,13 @@ def test_after_the_first_piece_nobody_else_is_asked(database: Database) -> None:
 
 
 def test_who_leaves_takes_the_call_along(database: Database) -> None:
-    """Before the answer and in the middle of a stream: the vendor is let go, the row is there, and
-    what had been told of the usage by then is kept."""
+    """Before the answer and in the middle of a stream that goes on for long: the vendor is let go,
+    and the row has an estimate instead of a cost, by the bytes sent and the pieces that came."""
 
     async def play() -> None:
         slow = stream_reply(*("word " for _ in range(200)), pause_s=0.02)
-        async with _bench(database, Reply(delay_s=9.0), slow) as bench:
+        bounds = ModelSettings(drain_ms=200)
+        async with _bench(database, Reply(delay_s=9.0), slow, settings=bounds) as bench:
             asking = asyncio.create_task(bench.passer.ask(_call()))
             await bench.vendor.arrived.wait()
             asking.cancel()
@@ -311,9 +312,71 @@ def test_who_leaves_takes_the_call_along(database: Database) -> None:
                 break
             await found.close()
             await asyncio.wait_for(bench.vendor.left.wait(), 5)
+            before, streamed = bench.rows()
 
             assert bench.vendor.sent < 100
-            assert [(row.outcome, row.cost_usd) for row in bench.rows()] == [("aborted", None)] * 2
+            assert [(row.outcome, row.cost_usd, row.usage) for row in (before, streamed)] == [
+                ("aborted", None, None)
+            ] * 2
+            assert before.estimate_usd == -(-len(HELLO) // 4) * Decimal("0.15") / 1_000_000
+            assert streamed.estimate_usd is not None
+            words = (streamed.estimate_usd - before.estimate_usd) / Decimal("0.0000006")
+            assert 2 <= words <= bench.vendor.sent + 2
+
+    _play(play)
+
+
+def test_a_stream_whose_caller_left_is_heard_to_its_end(database: Database) -> None:
+    """The usage comes a moment later and with it the cost; nothing waits for it but the row. Where
+    the process stops before, the row is kept all the same."""
+
+    async def play() -> None:
+        reply = stream_reply(*("word " for _ in range(10)), pause_s=0.02)
+        async with _bench(database, reply, reply) as bench:
+            for _ in range(2):
+                found = await bench.passer.open(_call(STREAM))
+                assert isinstance(found, PassedStream)
+                reading = asyncio.create_task(_read(found))
+                await asyncio.sleep(0.05)
+                reading.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await reading
+                if not bench.rows():
+                    await asyncio.sleep(0.5)
+            await bench.passer.close()
+            heard, stopped = bench.rows()
+
+            assert (heard.outcome, heard.answered, heard.usage) == ("aborted", 0, USED)
+            assert (heard.cost_usd, heard.estimate_usd) == (Decimal("0.000165"), None)
+            assert (stopped.outcome, stopped.usage, stopped.cost_usd) == ("aborted", None, None)
+            assert stopped.estimate_usd is not None
+
+    _play(play)
+
+
+def test_an_answer_nobody_waits_for_is_paid_and_not_asked_again(database: Database) -> None:
+    """The caller has left: what comes all the same has its cost, a failure is not tried again."""
+
+    async def play() -> None:
+        async with _bench(database, chat_reply("hi"), error_reply(500)) as bench:
+            gone = _call()
+            gone.caller.left = True
+            # What is under way when they leave.
+            passage = Passage(
+                call_id="c",
+                call=gone,
+                deployment=deployment(bench.vendor.url),
+                role="primary",
+                started=0.0,
+                timeout_ms=5_000,
+            )
+            await bench.passer._whole(passage)
+            with pytest.raises(VendorError, match="not asked"):
+                await bench.passer.ask(gone)
+            (row,) = bench.rows()
+
+            assert (row.outcome, row.answered, row.cost_usd) == ("aborted", 0, Decimal("0.000165"))
+            assert len(bench.vendor.asked) == 1
 
     _play(play)
 

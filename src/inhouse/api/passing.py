@@ -1,6 +1,7 @@
 """Calls that are passed on to rented models, as raw ASGI: one home for every role that takes them.
 
-The key of the caller is ours; the vendor's stays here. A caller who leaves takes the call along.
+The key of the caller is ours; the vendor's stays here. Where a caller leaves, the answer is
+read on for a moment, for what it cost.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from inhouse.app.parts import Parts
 from inhouse.core.errors import InhouseError, UnknownError, VendorError
 from inhouse.models.limits import Standing
 from inhouse.models.passing import Body, PassedStream
-from inhouse.models.providers.passing import read_call
+from inhouse.models.providers.passing import Caller, read_call
 from inhouse.models.tasks import TASKS
 from inhouse.models.types import INHOUSE, Service
 
@@ -79,7 +80,7 @@ class Calls:
         streamed = False
         try:
             asked = passer.open(call) if call.stream else passer.ask(call)
-            found = await _unless_gone(receive, asked)
+            found = await _unless_gone(receive, asked, call.caller, passer.drain_s)
             if isinstance(found, PassedStream):
                 streamed = True
                 return _Streamed(found, places.give_back)
@@ -123,9 +124,13 @@ async def _body(receive: Receive) -> bytes | None:
 
 
 async def _unless_gone(
-    receive: Receive, asked: "Awaitable[Body] | Awaitable[PassedStream | Body]"
+    receive: Receive,
+    asked: "Awaitable[Body] | Awaitable[PassedStream | Body]",
+    caller: Caller,
+    drain_s: float,
 ) -> "PassedStream | Body | None":
-    """What is asked; None where the caller goes away before, and takes the question along.
+    """What is asked; None where the caller goes away, and the answer does not come soon after: it
+    is waited for that long, for what it cost.
 
     Asked in this very task, and watched by another only where it takes a while: a task costs as
     much as a tenth of a call.
@@ -133,10 +138,16 @@ async def _unless_gone(
     this, left = asyncio.current_task(), False
     assert this is not None
     gone: asyncio.Task[None] | None = None
+    ending: asyncio.TimerHandle | None = None
 
-    def leave(_: "asyncio.Task[None]") -> None:
+    def end() -> None:
         nonlocal left
         left = this.cancel()
+
+    def leave(_: "asyncio.Task[None]") -> None:
+        nonlocal ending
+        caller.left = True
+        ending = asyncio.get_running_loop().call_later(drain_s, end)
 
     def watch() -> None:
         nonlocal gone
@@ -153,6 +164,8 @@ async def _unless_gone(
         return None
     finally:
         watching.cancel()
+        if ending is not None:
+            ending.cancel()
         if gone is not None:
             gone.remove_done_callback(leave)
             gone.cancel()

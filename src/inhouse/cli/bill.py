@@ -1,23 +1,33 @@
-"""inhouse bill: what AI calls cost, and who is paid."""
+"""inhouse bill: what AI calls cost, who is paid, and whether the vendor's invoice is right."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from inhouse.app.build import open_services
+from inhouse.cli.bill_reconcile import reconcile
 from inhouse.cli.output import Json, console, print_json, show
 from inhouse.core.clock import DAY_MS
 from inhouse.models.bill import Bill, Line, bill
 
-_SIDES = ("months", "days", "hosts", "owners", "tasks", "models")
+_SIDES: Final = ("months", "days", "hosts", "owners", "tasks", "models")
+
+app = typer.Typer(
+    help="what AI calls cost, and who is paid", rich_markup_mode=None, add_completion=False
+)
+app.command("reconcile")(reconcile)
 
 
+@app.callback(invoke_without_command=True)
 def show_bill(
+    context: typer.Context,
     by: Annotated[str, typer.Option(help=f"one of {', '.join(_SIDES)}")] = "models",
     days: Annotated[int, typer.Option(min=1, max=4_000, help="how far back")] = 30,
     as_json: Json = False,
 ) -> None:
     """The bill of the last days by month, vendor, task or model, with each vendor's share."""
+    if context.invoked_subcommand is not None:
+        return
     if by not in _SIDES:
         raise typer.BadParameter(f"got {by!r}, expected one of {', '.join(_SIDES)}")
     with open_services() as services:

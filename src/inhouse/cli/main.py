@@ -38,7 +38,7 @@ COMMANDS: Final = {
     "moderate": Entry(module="moderate", name="app", help="judge what waits; check a policy"),
     "review": Entry(module="review", name="app", help="the moderators' queue"),
     "models": Entry(module="models", name="app", help="who answers each task; owned models"),
-    "bill": Entry(module="bill", name="show_bill", help="what AI calls cost, and who is paid"),
+    "bill": Entry(module="bill", name="app", help="what AI calls cost, and who is paid"),
     "drill": Entry(module="drill", name="drill", help="rehearse that a vendor is gone; a grade"),
     "experiment": Entry(module="experiment", name="app", help="start, read and stop experiments"),
     "rules": Entry(module="rules", name="app", help="pin, boost and block posts"),

@@ -72,6 +72,7 @@ class Unpriced:
     attempts: int
     tokens_in: int
     tokens_out: int
+    estimate_usd: Decimal  # about what they cost, of those with an estimate; in no sum
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,6 +161,7 @@ class _Group:
     tokens_out: int
     pico_usd: int
     unpriced: int
+    estimate_pico_usd: int
 
     def vendor(self, layer: Layer) -> str:
         return self.host if layer == "host" else self.owner
@@ -183,6 +185,7 @@ def _groups(database: Database, since_ms: int, until_ms: int) -> list[_Group]:
         sa.func.coalesce(sa.func.sum(c.tokens_out), 0).label("tokens_out"),
         sa.func.coalesce(sa.func.sum(c.cost_pico_usd), 0).label("pico_usd"),
         (sa.func.count() - sa.func.count(c.cost_pico_usd)).label("unpriced"),
+        sa.func.coalesce(sa.func.sum(c.estimate_pico_usd), 0).label("estimate_pico_usd"),
     )
     query = (
         sa.select(day, *keys, *sums)
@@ -218,6 +221,7 @@ _SUMS: Final = (
     "tokens_out",
     "pico_usd",
     "unpriced",
+    "estimate_pico_usd",
 )
 
 
@@ -321,6 +325,7 @@ def _unpriced(groups: Iterable[_Group]) -> tuple[Unpriced, ...]:
             attempts=sum(group.unpriced for group in same),
             tokens_in=sum(group.tokens_in for group in same),
             tokens_out=sum(group.tokens_out for group in same),
+            estimate_usd=from_pico(sum(group.estimate_pico_usd for group in same)),
         )
         for (host, owner, model, outcome, simulated), same in sorted(together.items())
     )

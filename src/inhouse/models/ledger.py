@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Final
 
@@ -16,9 +17,11 @@ from inhouse.store.statements import insert_values
 
 _COUNTS: Final = tuple(field.name for field in dataclasses.fields(Usage))
 _FACTS: Final = tuple(
-    field.name for field in dataclasses.fields(Attempt) if field.name not in ("usage", "cost_usd")
+    field.name
+    for field in dataclasses.fields(Attempt)
+    if field.name not in ("usage", "cost_usd", "estimate_usd")
 )
-_COLUMNS: Final = (*_FACTS, *_COUNTS, "cost_pico_usd")
+_COLUMNS: Final = (*_FACTS, *_COUNTS, "cost_pico_usd", "estimate_pico_usd")
 _facts_of, _counts_of = attrgetter(*_FACTS), attrgetter(*_COUNTS)
 _NO_COUNTS: Final = (None,) * len(_COUNTS)
 
@@ -56,19 +59,29 @@ class Ledger:
 
 def _row(attempt: Attempt) -> tuple[Any, ...]:
     """In the order of `_COLUMNS`."""
-    cost, usage = attempt.cost_usd, attempt.usage
+    usage = attempt.usage
     return (
         *_facts_of(attempt),
         *(_NO_COUNTS if usage is None else _counts_of(usage)),
-        None if cost is None else to_pico(cost),
+        _pico(attempt.cost_usd),
+        _pico(attempt.estimate_usd),
     )
+
+
+def _pico(usd: Decimal | None) -> int | None:
+    return None if usd is None else to_pico(usd)
 
 
 def _attempt(row: Any) -> tuple[int, Attempt]:
     values = dict(row)
-    offset, pico = values.pop("log_offset"), values.pop("cost_pico_usd")
+    offset = values.pop("log_offset")
+    cost, estimate = (values.pop(name) for name in ("cost_pico_usd", "estimate_pico_usd"))
     counts = {name: values.pop(name) for name in _COUNTS}
     # Rows from before a kind was told apart have none of it.
     usage = None if counts["tokens_in"] is None else Usage(**{n: c or 0 for n, c in counts.items()})
-    cost = None if pico is None else from_pico(pico)
-    return offset, Attempt(**values, usage=usage, cost_usd=cost)
+    return offset, Attempt(
+        **values,
+        usage=usage,
+        cost_usd=None if cost is None else from_pico(cost),
+        estimate_usd=None if estimate is None else from_pico(estimate),
+    )

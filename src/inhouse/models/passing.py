@@ -3,8 +3,9 @@
 A call goes to the deployment it names, and where that fails to its stand-ins in turn: retried with
 jitter or as the vendor wishes, past open breakers, all within one deadline. Every attempt is a row
 of the ledger, written soon and not waited for. Once a piece of an answer has gone out there is no
-turning to another: a stream that breaks ends with an error. A caller who leaves takes the request
-to the vendor along, and leaves a row whose cost is unknown.
+turning to another: a stream that breaks ends with an error. Where a caller leaves, the answer is
+read on for a moment, for the usage at its end; then the vendor is let go, and the row has an
+estimate of its cost instead.
 """
 
 import asyncio
@@ -21,9 +22,10 @@ from inhouse.core.ids import new_id
 from inhouse.core.logs import logger
 from inhouse.models.breakers import Breakers
 from inhouse.models.budgets import Budgets, Hold
+from inhouse.models.draining import Drains
 from inhouse.models.keeping import Kept, Stores
 from inhouse.models.limits import Lease, Standing
-from inhouse.models.prices import price_of, warm_prices
+from inhouse.models.prices import estimate_of, price_of, warm_prices
 from inhouse.models.providers.azure import spillover_of
 from inhouse.models.providers.faults import Heard, Line, Opened
 from inhouse.models.providers.passing import Event, Events, Passed, read_whole, request_to
@@ -102,6 +104,12 @@ class Passer:
         self._transport = Transport()
         self._switch = stores.switch
         self._lines = {one.name: Line(self._transport, one, self._switch) for one in deployments}
+        self.drains = Drains()
+
+    @property
+    def drain_s(self) -> float:
+        """How long an answer is read on whose caller has left."""
+        return self._settings.drain_ms / 1000
 
     def warm_up(self) -> None:
         """Read the price list once, which takes some 25 ms, before somebody waits for it."""
@@ -136,6 +144,7 @@ class Passer:
 
     async def close(self) -> None:
         """Let go of connections; asking again opens new ones."""
+        await self.drains.close()
         if self._stores.limits is not None:
             self._stores.limits.close()
         await self._transport.close()
@@ -228,7 +237,9 @@ class Passer:
         """Ask one deployment until it answers, refuses for good, or patience ends; None where it
         was not asked at all."""
         attempts, sent = 0, None
-        while await self._admitted(first.deployment.name, until, has_fallback=has_fallback):
+        while not first.call.caller.left and await self._admitted(
+            first.deployment.name, until, has_fallback=has_fallback
+        ):
             attempts += 1
             hold = await self._hold(first)
             timeout_ms = min(self._settings.timeout_ms, _left_ms(until))
@@ -284,7 +295,8 @@ class Passer:
             await self.keep(passage, Reading(outcome="aborted"))
             raise
         reading = read_whole(response)
-        await self.keep(passage, reading)
+        unheard = reading.outcome == "ok" and passage.call.caller.left
+        await self.keep(passage, replace(reading, outcome="aborted") if unheard else reading)
         return Sent(passage=passage, reading=reading, payload=_body(passage, response))
 
     async def _stream(self, passage: Passage) -> "Sent[PassedStream | Body]":
@@ -321,15 +333,18 @@ class Passer:
             return Reading(outcome="bad_answer"), _body(passage, response)
         return Reading(outcome="ok"), stream
 
-    async def keep(self, passage: Passage, reading: Reading) -> None:
-        """Tell the breaker; hand the row over. Waits only where the ledger refused rows before."""
+    async def keep(self, passage: Passage, reading: Reading, pieces: int = 0) -> None:
+        """Tell the breaker; hand the row over. Waits only where the ledger refused rows before.
+
+        pieces: of an answer, that came.
+        """
         deployment = passage.deployment
         self._breakers.heard(deployment.name, reading.outcome, reading.retry_after_ms)
         if reading.outcome not in ("ok", "content_filter", "aborted"):
             _LOG.warning(
                 "model_attempt_failed", deployment=deployment.name, outcome=reading.outcome
             )
-        row = _row(passage, reading, self._clock.now_ms())
+        row = _row(passage, reading, self._clock.now_ms(), pieces)
         if passage.lease is not None and reading.usage is not None:
             passage.lease.settle(reading.usage.tokens_in + reading.usage.tokens_out)
         if passage.hold is not None:
@@ -347,10 +362,11 @@ class PassedStream:
     ) -> None:
         self.deployment = passage.deployment.name
         self.standing = None if passage.lease is None else passage.lease.standing
-        self._passer, self._passage = passer, passage
-        self._opened, self._stack = opened, stack
-        self._events = self._read(opened)
+        self._passer, self._passage, self._stack = passer, passage, stack
+        self._opened, self._cutter = opened, Events()
+        self._events = self._read()
         self._first: Event | None = None
+        self._pieces = 0  # that told something else than usage
         # What is kept where nobody reads to the end.
         self._reading = Reading(outcome="aborted", spillover=spillover_of(opened.headers))
 
@@ -367,8 +383,7 @@ class PassedStream:
         event: Event | None = self._first
         try:
             while event is not None:
-                if event.usage is not None:
-                    self._reading = replace(self._reading, usage=event.usage)
+                self._note(event)
                 if not event.only_usage or self._passage.call.wants_usage:
                     yield event.raw
                 if event.last:
@@ -386,19 +401,45 @@ class PassedStream:
             )
 
     async def close(self) -> None:
-        """Let the vendor go and keep the row. To be called once, however it ended."""
+        """Keep the row and let the vendor go, at once or, where the caller left before the usage
+        was told, once it is. To be called once, however it ended."""
+        reading = self._reading
+        left = reading.outcome == "aborted" and reading.usage is None
+        if not (left and self._passer.drain_s > 0 and self._passer.drains.begin(self._drain())):
+            await self._end()
+
+    async def _drain(self) -> None:
+        """Read on, with nobody to pass it to."""
+        try:
+            async with asyncio.timeout(self._passer.drain_s):
+                for _ in range(2):
+                    async for event in self._events:
+                        self._note(event)
+                        if event.last or event.failed:
+                            return
+                    self._events = self._read()  # the caller's leaving may have ended the first
+        except (TimeoutError, OSError, ValueError):
+            pass
+        finally:
+            await asyncio.shield(asyncio.ensure_future(self._end()))
+
+    async def _end(self) -> None:
         await self._events.aclose()
         if self._reading.outcome == "ok":
             await self._opened.finish()
         await self._stack.aclose()
         if self._reading.outcome != "aborted":
             self._passer.tell(self._passage, answered=self._reading.outcome == "ok")
-        await self._passer.keep(self._passage, self._reading)
+        await self._passer.keep(self._passage, self._reading, self._pieces)
 
-    async def _read(self, opened: Opened) -> AsyncGenerator[Event, None]:
-        events = Events()
-        async for piece in opened.pieces():
-            for event in events.feed(piece):
+    def _note(self, event: Event) -> None:
+        if event.usage is not None:
+            self._reading = replace(self._reading, usage=event.usage)
+        self._pieces += not (event.only_usage or event.last or event.failed)
+
+    async def _read(self) -> AsyncGenerator[Event, None]:
+        async for piece in self._opened.pieces():
+            for event in self._cutter.feed(piece):
                 yield event
 
 
@@ -415,7 +456,7 @@ def _body(passage: Passage, response: HttpResponse) -> Body:
     )
 
 
-def _row(passage: Passage, reading: Reading, now_ms: int) -> Attempt:
+def _row(passage: Passage, reading: Reading, now_ms: int, pieces: int = 0) -> Attempt:
     deployment, latency_ms = passage.deployment, (monotonic() - passage.started) * 1000
     answer = ProviderAnswer(
         refs=(passage.call_id,),
@@ -425,7 +466,9 @@ def _row(passage: Passage, reading: Reading, now_ms: int) -> Attempt:
         usage=reading.usage,
         spillover=reading.spillover,
     )
-    price = price_of(deployment, answer, now_ms)
+    price, estimate_usd = price_of(deployment, answer, now_ms), None
+    if price.cost_usd is None and reading.usage is None:
+        estimate_usd = estimate_of(deployment, passage.call.seen(pieces), now_ms)
     return Attempt(
         call_id=passage.call_id,
         at_ms=now_ms,
@@ -445,6 +488,7 @@ def _row(passage: Passage, reading: Reading, now_ms: int) -> Attempt:
         simulated=deployment.simulated,
         spillover=reading.spillover,
         key_id=passage.call.key_id,
+        estimate_usd=estimate_usd,
     )
 
 

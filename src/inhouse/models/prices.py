@@ -73,6 +73,14 @@ def warm_prices(deployment: Deployment, at_ms: int) -> None:
     _list_price(deployment, None, at_ms)
 
 
+def estimate_of(deployment: Deployment, seen: Usage, at_ms: int) -> Decimal | None:
+    """About what an attempt cost whose usage nobody told, from what was seen of it."""
+    if deployment.host in (INHOUSE, LOCAL):
+        return None
+    answer = ProviderAnswer(refs=(), scores=None, outcome="ok", latency_ms=0.0, usage=seen)
+    return price_of(deployment, answer, at_ms).cost_usd
+
+
 def to_pico(cost_usd: Decimal) -> int:
     """Dollars as the whole number the ledger keeps."""
     return int((cost_usd * PICO).to_integral_value(ROUND_HALF_EVEN))
@@ -99,6 +107,59 @@ def _contract_price(contract: ContractPrice, usage: Usage | None) -> Price:
         / _MTOK
     )
     return Price(cost_usd=cost.quantize(_QUANTUM), version=_contract_version(contract))
+
+
+def list_name(deployment: Deployment) -> str:
+    """What the price list calls a deployment's model, `provider/model`."""
+    return deployment.price_as or f"{deployment.host}/{deployment.model}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rates:
+    """What a deployment's tokens cost, in dollars for a million, and a request by itself."""
+
+    fresh: Decimal
+    cached: Decimal
+    out: Decimal
+    request: Decimal  # dollars
+    version: str  # as of a price
+
+    def cost_usd(self, usage: Usage, requests: int) -> Decimal:
+        """Of all of some requests' tokens together. usage: its sound counts as words."""
+        fresh = usage.tokens_in - usage.tokens_cached
+        tokens = (
+            fresh * self.fresh + usage.tokens_cached * self.cached + usage.tokens_out * self.out
+        )
+        return tokens / _MTOK + requests * self.request
+
+
+def contract_rates(deployment: Deployment) -> Rates | None:
+    """The contract's; None without one."""
+    contract = deployment.contract
+    if contract is None:
+        return None
+    return Rates(
+        fresh=contract.in_usd_per_mtok,
+        cached=contract.cached_usd_per_mtok,
+        out=contract.out_usd_per_mtok,
+        request=contract.request_usd,
+        version=_contract_version(contract),
+    )
+
+
+def list_rates(deployment: Deployment, at_ms: int) -> Rates | None:
+    """The list's at a time, for short prompts where long ones cost more; None where it has none."""
+    entry = _entry(list_name(deployment), at_ms // (_MINUTE_S * 1_000))
+    if entry is None or not entry.rated:
+        return None
+    ones = (
+        Usage(tokens_in=1),
+        Usage(tokens_in=1, tokens_cached=1),
+        Usage(tokens_in=0, tokens_out=1),
+    )
+    costs = [_cost(entry, one) for one in ones]
+    fresh, cached, out = (Decimal(0) if cost is None else cost * _MTOK for cost in costs)
+    return Rates(fresh=fresh, cached=cached, out=out, request=Decimal(0), version=entry.version)
 
 
 @lru_cache(maxsize=1_024)
@@ -140,8 +201,7 @@ def _entry(name: str, minute: int) -> _Entry | None:
 
 
 def _list_price(deployment: Deployment, usage: Usage | None, at_ms: int) -> Price:
-    name = deployment.price_as or f"{deployment.host}/{deployment.model}"
-    entry = _entry(name, at_ms // (_MINUTE_S * 1_000))
+    entry = _entry(list_name(deployment), at_ms // (_MINUTE_S * 1_000))
     if entry is None:
         return UNPRICED
     if not entry.rated:

@@ -25,6 +25,14 @@ class ModelSettings:
     in_flight: int = setting(
         8, unit="requests", help="most requests to models at the same time", least=1, most=512
     )
+    drain_ms: int = setting(
+        2_000,
+        unit="ms",
+        help="how long an answer is read on whose caller has left, for the usage at its end; "
+        "0 lets the vendor go at once",
+        least=0,
+        most=60_000,
+    )
     reserve_tokens_out: int = setting(
         16_384,
         unit="tokens",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Final, Literal, get_args
 
@@ -117,6 +118,7 @@ class Deployment:
     terms: str = ""  # under which terms its answers may be kept
     harvest: bool = True  # whether its answers are kept as labels
     simulated: bool = False  # a stand-in that charges nobody
+    retires: date | None = None  # the last day on which the vendor offers the model
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,6 +156,7 @@ class Attempt:
     simulated: bool  # no money changed hands
     spillover: str | None = None  # see ProviderAnswer
     key_id: str | None = None  # the API key whose call it was; None where inhouse asked by itself
+    estimate_usd: Decimal | None = None  # about what it cost, where `cost_usd` cannot be known
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -223,6 +223,7 @@ def unpriced(facts: BillFacts) -> Safe:
             count(one.attempts),
             count(one.tokens_in),
             count(one.tokens_out),
+            money(one.estimate_usd) if one.estimate_usd else UNKNOWN,
         ]
         for one in facts.month.unpriced
     ]
@@ -232,8 +233,8 @@ def unpriced(facts: BillFacts) -> Safe:
             "One without would be listed here, and left out of the sums: a new model that the "
             "price list does not know, or a request that broke off before the vendor counted.",
         )
-    head = ("Model", "What became of it", "Attempts", "Tokens in", "Tokens out")
-    return table(head, rows, "llrrr")
+    head = ("Model", "What became of it", "Attempts", "Tokens in", "Tokens out", "About")
+    return table(head, rows, "llrrrr")
 
 
 def _unpriced_count(attempts: int) -> Child:

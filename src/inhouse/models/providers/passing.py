@@ -6,7 +6,7 @@ it.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -34,6 +34,7 @@ _MOST_EVENT_BYTES: Final = 4 * 1024 * 1024
 # What stands elsewhere may be many tokens: a large picture is 37,000 to the model that counts most.
 _REFERENCES: Final = (b'"image_url"', b'"file_id"')
 _PER_REFERENCE: Final = 40_000
+_BYTES_A_TOKEN: Final = 4  # of English prose, braces and quotes included
 DONE: Final = b"data: [DONE]"
 
 
@@ -50,6 +51,13 @@ class _Head(msgspec.Struct):
     stream_options: _Options | None = None
 
 
+@dataclass(kw_only=True, slots=True)
+class Caller:
+    """Whoever waits for an answer."""
+
+    left: bool = False  # nobody waits any more: what is under way is still heard, for its cost
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Passed:
     """A call to pass on."""
@@ -62,6 +70,11 @@ class Passed:
     key_id: str  # whose call it is
     most_tokens_in: int  # that it can come to: no token is less than a byte
     most_tokens_out: int | None  # that it asks for; None where it names no most
+    caller: Caller = field(default_factory=Caller, compare=False)
+
+    def seen(self, pieces: int) -> Usage:
+        """About what it used so far: four bytes a token, and a token a piece of its answer."""
+        return Usage(tokens_in=-(-self.most_tokens_in // _BYTES_A_TOKEN), tokens_out=pieces)
 
 
 def read_call(service: Service, body: bytes, key_id: str) -> Passed:

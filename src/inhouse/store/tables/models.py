@@ -67,6 +67,7 @@ ledger = log_table(
     Column("tokens_audio_in", BigInteger),
     Column("tokens_audio_out", BigInteger),
     Column("saved_pico_usd", BigInteger),
+    Column("estimate_pico_usd", BigInteger),
 )
 
 routes = log_table(

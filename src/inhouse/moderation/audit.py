@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.core.errors import InputError
+from inhouse.models.exporting import AUDITED as EXPORT
 from inhouse.moderation.policy.types import Policy
 from inhouse.store import chain, tables
 from inhouse.store.chain import Checked, Head
@@ -28,6 +29,7 @@ KINDS: Final[Mapping[str, str]] = {
     "strike": "an account restricted, or no longer",
     POLICY: "a version of the policy used for the first time",
     "model": "another way for a task: which model answers",
+    EXPORT: "a model's weights taken out, or refused",
     "seal": "a post sealed as child sexual abuse material",
     "duty": "a duty about a sealed post fulfilled",
     "break_glass": "somebody opened what is sealed",

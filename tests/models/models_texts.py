@@ -11,7 +11,7 @@ from inhouse.models.owned.fit import fit_text
 from inhouse.models.owned.hashing import VERSION
 from inhouse.models.owned.registry import ModelVersion, Registry
 from inhouse.models.owned.text import TextClassifier
-from inhouse.models.types import ModelCard
+from inhouse.models.types import Label, ModelCard
 
 CATEGORIES = ("hate", "spam")
 _PLAIN = [
@@ -64,6 +64,23 @@ def posts(count: int, seed: int = 0, harm: float = 0.15) -> tuple[list[str], np.
         if place is not None:
             truth[row, place] = 1.0
     return texts, truth
+
+
+def harvest(count: int, seed: int = 0) -> list[Label]:
+    """A rented model's labels of made-up posts, in time order."""
+    texts, truth = posts(count, seed)
+    return [
+        Label(
+            task="text_harm",
+            ref=f"{seed}-{n}",
+            text=text,
+            scores={name: 0.95 if yes else 0.02 for name, yes in zip(CATEGORIES, row, strict=True)},
+            source="openai/openai/m",
+            terms="t-2026",
+            at_ms=n,
+        )
+        for n, (text, row) in enumerate(zip(texts, truth, strict=True))
+    ]
 
 
 def small_model() -> TextClassifier:

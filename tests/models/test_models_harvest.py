@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
+from inhouse.core.errors import InputError
 from inhouse.models.harvest import (
-    Example,
     Labels,
     by_source,
     examples,
     is_person,
-    provenance,
-    split_by_time,
+    without_terms,
 )
 from inhouse.models.types import Label
 from inhouse.store.database import Database
@@ -121,22 +120,8 @@ def test_a_changed_text_is_another_example() -> None:
     assert [(e.text, e.target("hate")) for e in found] == [("words", 1.0), ("other words", 0.0)]
 
 
-def _examples(count: int) -> list[Example]:
-    labels = [label({"hate": 0.0}, ref=str(n), at_ms=count - n) for n in range(count)]
-    return examples(labels)
-
-
-@pytest.mark.parametrize(("count", "later"), [(0, 0), (1, 0), (10, 3), (100, 30)])
-def test_the_later_ones_are_held_out(count: int, later: int) -> None:
-    """Everything held out is younger than everything trained on; none is lost."""
-    found = _examples(count)
-    train, held = split_by_time(found, 0.3)
-    assert (found, later) == (train + held, len(held))
-    assert all(a.at_ms < b.at_ms for a in train[-1:] for b in held[:1])
-
-
-def test_provenance_counts_sources_and_terms() -> None:
-    """What a model was taught by, and under which terms."""
+def test_each_source_has_its_examples() -> None:
+    """A text two sources spoke of belongs to both."""
     found = examples(
         [
             label({"hate": 0.25}),
@@ -144,7 +129,19 @@ def test_provenance_counts_sources_and_terms() -> None:
             label({"hate": 0.5}, ref="b"),
         ]
     )
-    assert provenance(found) == ({TEACHER: 2, "person:ann": 1}, {"own": 1, "t": 2})
     assert {
         source: [example.ref for example in some] for source, some in by_source(found).items()
     } == {TEACHER: ["a", "b"], "person:ann": ["a"]}
+
+
+def test_labels_under_some_terms_are_left_out() -> None:
+    """By the name with or without its version; terms nobody has named are the unknown ones."""
+    labels = [
+        label({"hate": 0.25}, terms=terms)
+        for terms in ("openai-2026-01-01", "own", "enterprise", "", "mit")
+    ]
+    left = [one.terms for one in without_terms(labels, ["openai", "unknown"])]
+    assert left == ["own", "mit"]
+    assert without_terms(labels, []) == labels
+    with pytest.raises(InputError, match="no terms are called 'opanai'; expected a name of"):
+        without_terms(labels, ["opanai"])

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
-from models_texts import CATEGORIES, posts
+from models_texts import harvest
 
 from inhouse.core.clock import FollowingClock
 from inhouse.models.harvest import Labels
@@ -19,30 +19,13 @@ from inhouse.models.parity import Parity
 from inhouse.models.settings import ModelSettings
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.train import metrics_of, train_task
-from inhouse.models.types import CategoryMetrics, Label
+from inhouse.models.types import CategoryMetrics
 from inhouse.stats.types import NotEnough
 from inhouse.store.database import Database
 
 LABELLED = Path(__file__).parents[3] / "shared" / "data" / "moderation" / "labelled.parquet"
 CLOCK = FollowingClock(5_000)
 SETTINGS = ModelSettings()
-
-
-def harvest(count: int, seed: int = 0) -> list[Label]:
-    """A rented model's labels of made-up posts, in time order."""
-    texts, truth = posts(count, seed)
-    return [
-        Label(
-            task="text_harm",
-            ref=f"{seed}-{n}",
-            text=text,
-            scores={name: 0.95 if yes else 0.02 for name, yes in zip(CATEGORIES, row, strict=True)},
-            source="openai/openai/m",
-            terms="t-2026",
-            at_ms=n,
-        )
-        for n, (text, row) in enumerate(zip(texts, truth, strict=True))
-    ]
 
 
 def test_a_task_is_trained_judged_and_registered(any_database: Database, tmp_path: Path) -> None:

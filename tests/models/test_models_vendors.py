@@ -28,7 +28,7 @@ owner = "openai"
 api_version = "2024-10-21"
 batch = 4
 price_as = "azure/gpt-4o-mini"
-terms = "enterprise 2026"
+terms = "contract-own-use"
 simulated = true
 
 [spare.contract]
@@ -56,7 +56,9 @@ def test_deployments_are_read_in_order(tmp_path: Path) -> None:
         key="sk-1",
         omit=("temperature",),
         harvest=False,
+        terms="unknown",
     )
+    assert spare.terms == "contract-own-use"
     assert spare.contract == ContractPrice(
         in_usd_per_mtok=Decimal("0.15"),
         cached_usd_per_mtok=Decimal("0.075"),
@@ -118,7 +120,7 @@ day_usd = "1"
         "main.key_env: got 'NOT_SET', expected the name of an environment variable that is set",
         "main.speed: got 3, expected no such setting; known are dialect, url, model, host, owner, "
         "key_env, api_version, omit, batch, price_as, contract, labels, serves, stand_ins, terms, "
-        "harvest, simulated",
+        "harvest, simulated, keep_calls",
         "main.harvest: got 'yes', expected a value of type bool",
         "main.serves: got ['chat', 'poems'], expected some of scores, chat, embeddings",
         "main.stand_ins: got ['main', 'nobody', 3], expected a list of names",
@@ -189,3 +191,42 @@ def test_a_broken_file_names_the_line(tmp_path: Path) -> None:
         SettingError, match=r"cannot read .*vendors.toml: .*line 2.*; mend the line"
     ):
         _read(tmp_path, "[main]\nurl =\n")
+
+
+@pytest.mark.parametrize(
+    ("host", "owner", "more", "expected"),
+    [
+        ("openai", "openai", "", "openai-2026-01-01"),
+        ("openai", "openai", 'terms = "contract-free"', "contract-free"),
+        ("anthropic", "anthropic", "", "anthropic-2025-06-17"),
+        ("google", "google", 'terms = "gemini"', "gemini-2025-05-20"),
+        ("azure", "openai", "", "azure-unread"),
+        ("router", "openai", "", "unknown"),
+        ("our-gpu", "meta", 'terms = "apache-2.0"', "apache-2.0"),
+        ("demo", "demo", "simulated = true", "simulated"),
+    ],
+)
+def test_terms_are_named_or_the_vendors_own(
+    tmp_path: Path, host: str, owner: str, more: str, expected: str
+) -> None:
+    """With their version; where it is not known whose terms hold, they are unknown."""
+    text = f'[main]\nurl = "http://v"\nmodel = "m"\nhost = "{host}"\nowner = "{owner}"\n{more}\n'
+    (main,) = _read(tmp_path, text)
+
+    assert main.terms == expected
+
+
+def test_terms_nobody_knows_are_shown_where_they_stand(tmp_path: Path) -> None:
+    """With line, caret and what may have been meant."""
+    text = '[main]\nurl = "http://v"\nmodel = "m"\nhost = "h"\nowner = "o"\nterms = "opanai"\n'
+    with pytest.raises(SettingError) as caught:
+        _read(tmp_path, text)
+
+    path = tmp_path / "vendors.toml"
+    assert str(caught.value) == (
+        f"1 fault in {path}\n\n"
+        f"{path}:6:9: main.terms: got 'opanai'\n"
+        '  6 | terms = "opanai"\n'
+        "    |         ^\n"
+        "    = expected a name of `inhouse models terms`: did you mean `openai`?"
+    )

@@ -18,7 +18,7 @@ from inhouse.events.sessions import Sessions
 from inhouse.models.harvest import Labels
 from inhouse.models.owned.registry import ModelVersion
 from inhouse.models.tasks import TEXT_HARM
-from inhouse.models.train import LATER_SHARE, train_task
+from inhouse.models.train import train_task
 from inhouse.moderation.answers import forget_notifiers
 from inhouse.moderation.sealed import purge
 from inhouse.moderation.strikes import end_expired
@@ -27,7 +27,7 @@ from inhouse.stats.types import NotEnough
 _MODELS_EVERY_S: Final = 5.0
 _DRILLS_EVERY_S: Final = 2.0
 _TIDY_EVERY_S: Final = 3_600.0
-# A model is trained anew when there are so many times the labels its last version knew of.
+# A model is trained anew when there are so many times the labels there were the last time.
 _GROWTH: Final = 1.25
 
 
@@ -46,6 +46,7 @@ class Worker:
         self._log = logger("worker")
         self._trainer = ThreadPoolExecutor(1, thread_name_prefix="training")
         self._training: Future[ModelVersion | NotEnough] | None = None
+        self._tried_labels = 0  # there were, when the last training began
 
     def step(self) -> bool:
         """Scan what is new, now and then look after the models; returns whether anything waited."""
@@ -135,10 +136,11 @@ class Worker:
         if labels < use.settings.models.least_labels:
             return False
         versions = use.registry.versions(TEXT_HARM.name)
-        if not versions:
-            return True
-        known = versions[0].card.trained_on / (1 - LATER_SHARE)
-        return labels >= _GROWTH * known
+        known = max(self._tried_labels, versions[0].card.labels if versions else 0)
+        if labels < _GROWTH * known:
+            return False
+        self._tried_labels = labels
+        return True
 
 
 def main() -> None:

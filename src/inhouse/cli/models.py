@@ -1,14 +1,17 @@
 """inhouse models: who answers each task, and the way to a model of one's own."""
 
 import secrets
+from dataclasses import replace
 from typing import Annotated, Final
 
 import typer
 
 from inhouse.app.asking import MOST_OPEN, QUEUE, ask_people
 from inhouse.app.build import open_services
+from inhouse.cli import models_owned
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json, show
 from inhouse.core.errors import InputError
+from inhouse.models.cards import bounds, teachers_on
 from inhouse.models.cascade import Goal
 from inhouse.models.cascade_learning import Learned, learn_cascade, use_cascade
 from inhouse.models.routes import Acceptance
@@ -19,6 +22,9 @@ from inhouse.stats.types import NotEnough
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Who answers each task; owned models."
 )
+app.command()(models_owned.card)
+app.command()(models_owned.export)
+app.command()(models_owned.terms)
 _SEED_BITS: Final = 32
 Task = Annotated[str, typer.Argument(help=f"one of {', '.join(TASKS)}")]
 
@@ -80,16 +86,28 @@ def use(
 
 
 @app.command()
-def train(task: Task, as_json: Json = False) -> None:
+def train(
+    task: Task,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="leave out labels that came under these terms, repeatable; besides those of the "
+            "setting `without_terms`"
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Train the owned model of a task from the labels there are, judge it on later ones, and let
     its route take the next step where the evidence allows it."""
     with open_services() as services:
+        settings = services.settings.models
+        left_out = ",".join((settings.without_terms, *(without or ())))
         trained = train_task(
             services.database,
             task_named(task),
             services.registry.folder,
             services.clock,
-            services.settings.models,
+            replace(settings, without_terms=left_out),
         )
         step = services.routes.step(
             task, services.registry, services.settings.models, services.clock.now_ms()
@@ -104,6 +122,8 @@ def train(task: Task, as_json: Json = False) -> None:
     for category, found in trained.card.metrics.items():
         auprc = "unknown" if found.auprc is None else f"{found.auprc:.3f}"
         console.print(f"  {category}: AUPRC {auprc}, {found.positives} positives held out")
+    for bound in bounds(teachers_on(trained.card), "own use"):
+        complaints.print(f"these terms may forbid such a model: {bound.in_words()}", markup=False)
     console.print(f"stage {step.route.stage}: {step.reason}", markup=False)
 
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 
 from inhouse.core.errors import InputError
 from inhouse.models.cascade import Certified, Goal, learn_bands, pairs_of
-from inhouse.models.harvest import Labels, examples, split_by_time
 from inhouse.models.owned.registry import Registry
 from inhouse.models.routes import RouteChange, Routes
 from inhouse.models.settings import ModelSettings
-from inhouse.models.train import LATER_SHARE
+from inhouse.models.train import task_data
 from inhouse.models.types import Cascade, Task
 from inhouse.stats.types import NotEnough
 from inhouse.store.database import Database
@@ -32,8 +31,8 @@ def learn_cascade(
     versions = registry.versions(task.name)
     if not versions:
         return NotEnough(reason="no model is trained yet; train one first", have=0, need=1)
-    found = examples(Labels(database).latest(task.name, settings.most_labels))
-    later = [one for one in split_by_time(found, LATER_SHARE)[1] if one.teacher]
+    data = task_data(database, task.name, settings)
+    later = [one for one in data.rows("validation", "test") if one.teacher]
     if not later:
         return NotEnough(reason="no later text was judged by a rented model", have=0, need=1)
     model = registry.load(versions[0].version)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -10,7 +9,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from inhouse.core.errors import Fault
+from inhouse.core.errors import Fault, InputError
+from inhouse.models.terms import full_name, hint, terms_of
 from inhouse.models.types import Label
 from inhouse.store import tables
 from inhouse.store.database import Database
@@ -153,6 +153,16 @@ def _label(row: Any) -> Label:
     )
 
 
+def without_terms(labels: Sequence[Label], names: Sequence[str]) -> list[Label]:
+    """The labels that came under other terms than these. Raises InputError for a name that the
+    table of terms does not have."""
+    refused = {full_name(name) for name in names}
+    if None in refused:
+        wrong = next(name for name in names if full_name(name) is None)
+        raise InputError(f"no terms are called {wrong[:40]!r}; expected {hint(wrong)}")
+    return [label for label in labels if terms_of(label.terms).name not in refused]
+
+
 def examples(labels: Sequence[Label]) -> list[Example]:
     """Labels (oldest first) as one example a text, in the order they were first judged.
 
@@ -191,14 +201,6 @@ def _example(labels: Sequence[Label]) -> Example:
     )
 
 
-def split_by_time(
-    found: Sequence[Example], later_share: float
-) -> tuple[list[Example], list[Example]]:
-    """Earlier and later examples, cut so that about `later_share` of them are later."""
-    cut = round(len(found) * (1 - later_share))
-    return list(found[:cut]), list(found[cut:])
-
-
 def by_source(found: Sequence[Example]) -> dict[str, list[Example]]:
     """The examples each source spoke of."""
     split: dict[str, list[Example]] = {}
@@ -206,10 +208,3 @@ def by_source(found: Sequence[Example]) -> dict[str, list[Example]]:
         for source in example.sources:
             split.setdefault(source, []).append(example)
     return split
-
-
-def provenance(found: Sequence[Example]) -> tuple[dict[str, int], dict[str, int]]:
-    """Counts by source and by terms: what a model trained on them is bound by."""
-    sources = Counter(source for example in found for source in example.sources)
-    terms = Counter(term for example in found for term in example.terms)
-    return dict(sorted(sources.items())), dict(sorted(terms.items()))

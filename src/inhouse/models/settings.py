@@ -88,3 +88,18 @@ class ModelSettings:
         help="how many posts may wait for a verdict before a live drill is ended",
         least=1,
     )
+    without_terms: str = setting(
+        "",
+        unit="names",
+        help="no model is trained on labels that came under these terms, separated by commas; "
+        "`inhouse models terms` lists them",
+    )
+
+
+def names_in(listed: str) -> list[str]:
+    """The names of a setting that lists some.
+
+    >>> names_in("openai, mit,")
+    ['openai', 'mit']
+    """
+    return [name.strip() for name in listed.split(",") if name.strip()]

@@ -1,7 +1,9 @@
 """From labels to a registered model: train on the earlier ones, judge by the later ones."""
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -9,21 +11,21 @@ import msgspec
 import numpy as np
 
 from inhouse.core.clock import Clock
-from inhouse.models.harvest import Example, Labels, examples, provenance, split_by_time
+from inhouse.models.dataset import DataSet, examples_data, teachers_of
+from inhouse.models.harvest import Example, Labels, examples, without_terms
 from inhouse.models.owned.files import save_text_model, weights_of
 from inhouse.models.owned.fit import fit_text
 from inhouse.models.owned.hashing import VERSION
 from inhouse.models.owned.registry import ModelVersion, Registry
 from inhouse.models.owned.text import Doubles, TextClassifier
 from inhouse.models.parity import parity
-from inhouse.models.settings import ModelSettings
+from inhouse.models.settings import ModelSettings, names_in
 from inhouse.models.types import CategoryMetrics, ModelCard, Task
 from inhouse.stats.calibration import expected_calibration_error
 from inhouse.stats.classification import average_precision, recall_at_fpr
 from inhouse.stats.types import NotEnough
 from inhouse.store.database import Database
 
-LATER_SHARE: Final = 0.3  # of the labelled texts, the latest: held out to judge the model
 _SEED: Final = 20
 _FPR: Final = 0.01
 
@@ -36,20 +38,20 @@ def train_task(
     folder: where models lie. The model that is judged is the model that is registered. The same
     labels give the same version, and later ones a new report on it where they left it as it is.
     """
-    labels = Labels(database).latest(task.name, settings.most_labels)
-    found = examples(labels)
-    if len(found) < settings.least_labels:
-        return NotEnough(
-            reason="too few labelled texts", have=len(found), need=settings.least_labels
-        )
-    earlier, later = split_by_time(found, LATER_SHARE)
+    there_are = sum(Labels(database).counts(task.name).values())
+    data = task_data(database, task.name, settings)
+    earlier, later = data.rows("train"), data.rows("validation", "test")
+    if (found := len(earlier) + len(later)) < settings.least_labels:
+        return NotEnough(reason="too few labelled texts", have=found, need=settings.least_labels)
     texts = [example.text for example in earlier]
     model = fit_text(texts, targets_of(earlier, task.categories), task.categories, _SEED)
     if isinstance(model, NotEnough):
         return model
     weights = weights_of(model)
     p = model.probabilities([example.text for example in later])
-    card = _card(task, earlier, clock.now_ms(), _Weighed(model, weights, later, p))
+    card = replace(
+        _card(task, data, clock.now_ms(), _Weighed(model, weights, later, p)), labels=there_are
+    )
     student = [dict(zip(model.categories, row, strict=True)) for row in p.tolist()]
     report = parity(later, student, settings)
     save_text_model(folder / card.version, weights, card)
@@ -62,6 +64,13 @@ def train_task(
     )
     Registry(database, folder).put(version)
     return version
+
+
+def task_data(database: Database, task: str, settings: ModelSettings) -> DataSet[Example]:
+    """What there is to learn a task from, and to judge by: the data set of its latest labels but
+    for those under the terms of the setting `without_terms`."""
+    labels = Labels(database).latest(task, settings.most_labels)
+    return examples_data(examples(without_terms(labels, names_in(settings.without_terms))))
 
 
 def targets_of(found: Sequence[Example], categories: Sequence[str]) -> Doubles:
@@ -102,29 +111,38 @@ class _Weighed(NamedTuple):
     p: Doubles  # [later, model.categories]
 
 
-def _card(task: Task, earlier: Sequence[Example], now_ms: int, weighed: _Weighed) -> ModelCard:
+def _card(task: Task, data: DataSet[Example], now_ms: int, weighed: _Weighed) -> ModelCard:
     categories = weighed.model.categories
     sha256 = hashlib.sha256(weighed.weights).hexdigest()
     truth = truths_of(weighed.later, categories)
-    taught = targets_of(earlier, task.categories)
-    sources, terms = provenance(earlier)
+    taught = targets_of(data.rows("train"), task.categories)
+    teachers = teachers_of(data.sides["train"])
     return ModelCard(
         version=f"{task.name}-{sha256[:16]}",
         task=task.name,
         created_ms=now_ms,
         categories=categories,
-        trained_on=len(earlier),
+        trained_on=data.facts.train,
         positives=_counts(task, taught >= 0.5),
         negatives=_counts(task, taught < 0.5),
-        sources=sources,
-        terms=terms,
+        sources=_added((teacher.source, teacher.labels) for teacher in teachers),
+        terms=_added((teacher.terms, teacher.labels) for teacher in teachers),
         metrics={
             category: metrics_of(weighed.p[:, place], truth[:, place])
             for place, category in enumerate(categories)
         },
         sha256=sha256,
         features=VERSION,
+        teachers=teachers,
+        data=data.facts,
     )
+
+
+def _added(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for name, count in counts:
+        total[name] += count
+    return dict(sorted(total.items()))
 
 
 def _counts(task: Task, which: "np.typing.NDArray[np.bool_]") -> dict[str, int]:

@@ -115,10 +115,11 @@ class Deployment:
     batch: int = 8  # most texts in one request
     price_as: str = ""  # provider/model in the price list, where host/model is not its name
     contract: ContractPrice | None = None  # beats the price list
-    terms: str = ""  # under which terms its answers may be kept
+    terms: str = ""  # under which its answers came, as `models.terms` calls them
     harvest: bool = True  # whether its answers are kept as labels
     simulated: bool = False  # a stand-in that charges nobody
     retires: date | None = None  # the last day on which the vendor offers the model
+    keep_calls: bool = False  # whether calls passed on may be kept, where their key agrees too
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -240,6 +241,43 @@ class CategoryMetrics:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Teacher:
+    """Who taught a model, and under which terms."""
+
+    source: str  # as labels name it
+    terms: str  # as `models.terms` calls them
+    labels: int  # how many
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StratumCount:
+    """Texts of one kind on each side of a data set."""
+
+    label: str  # categories that were found, joined by `+`, or `none`
+    language: str  # two letters, or `unknown`
+    source: str  # the strongest word on them: `person`, a rented model, a bank
+    train: int
+    validation: int
+    test: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataFacts:
+    """What a data set is made of, without a word of it."""
+
+    train: int  # texts, the earliest
+    validation: int
+    test: int  # the latest
+    copies: int  # texts that stood there already, letter by letter in normal form
+    seen_before: int  # later texts left out: an earlier side has nearly the same
+    from_ms: int  # when the first was judged; 0 where there is none
+    until_ms: int  # when the last was
+    teachers: tuple[Teacher, ...]
+    strata: tuple[StratumCount, ...]
+    sha256: str  # of what is to be learned, in order: the same data have the same
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ModelCard:
     """What a trained model is made of and how good it is."""
 
@@ -255,6 +293,9 @@ class ModelCard:
     metrics: Mapping[str, CategoryMetrics]  # on the held-out, later labels
     sha256: str  # of the weights file
     features: int  # version of the feature hashing it needs
+    teachers: tuple[Teacher, ...] = ()  # who taught it; empty on cards from before they were noted
+    data: DataFacts | None = None  # what it was trained and judged on; None on such cards
+    labels: int = 0  # that there were for the task when it was trained
 
 
 class UnansweredError(VendorError):

@@ -7,7 +7,8 @@
     host = "openai"                # who runs it
     owner = "openai"               # who made the model
     key_env = "OPENAI_API_KEY"     # the variable that holds the key, never the key itself
-    terms = "openai-2026-01"       # under which its answers may be kept
+    terms = "openai"               # under which its answers came; `inhouse models terms` lists them
+    keep_calls = true              # calls passed on may be kept to learn from, if their key agrees
     omit = ["temperature"]         # fields of the request that this model refuses
     serves = ["scores", "chat"]    # scores: judging our tasks; chat, embeddings: calls passed on
     stand_ins = ["other"]          # asked in turn where a call cannot be passed on to this one
@@ -24,7 +25,8 @@
     labels = { insult = "harassment", identity_attack = "hate", threat = "violence" }
 
 The first table is the preferred one, the others stand in for it. Addresses are the operator's own
-choice and may be private. The file need not exist: then nothing is rented.
+choice and may be private. Terms that are not named are the vendor's, where it is known whose they
+are, else unknown. The file need not exist: then nothing is rented.
 """
 
 import tomllib
@@ -35,8 +37,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from inhouse.core.errors import Fault, SettingError
+from inhouse.core.faults import refuse_toml
 from inhouse.core.ids import ID_RULE, is_valid_id
 from inhouse.models.tasks import TASKS
+from inhouse.models.terms import SIMULATED, default_terms, full_name, hint
 from inhouse.models.types import (
     DIALECTS,
     HUGGING_FACE,
@@ -66,18 +70,30 @@ _KINDS: Final[Mapping[str, type]] = {
     "terms": str,
     "harvest": bool,
     "simulated": bool,
+    "keep_calls": bool,
 }
 _REQUIRED: Final = ("url", "model", "host", "owner")
 _REQUIRED_HERE: Final = ("model", "owner", "labels")  # of a model that this machine runs
 _NOT_HERE: Final = frozenset(
-    ("url", "host", "key_env", "api_version", "omit", "price_as", "contract", "serves", "stand_ins")
+    (
+        "url",
+        "host",
+        "key_env",
+        "api_version",
+        "omit",
+        "price_as",
+        "contract",
+        "serves",
+        "stand_ins",
+        "keep_calls",
+    )
 )
 _ONLY_ELSEWHERE: Final = {
     True: "the model runs on this machine",
     False: "only the dialect hugging_face maps labels",
 }
 _RATES: Final = ("in_usd_per_mtok", "cached_usd_per_mtok", "out_usd_per_mtok", "request_usd")
-_LONGEST: Final = {"host": 64, "owner": 64, "model": 96, "terms": 64, "name": 96}
+_LONGEST: Final = {"host": 64, "owner": 64, "model": 96, "name": 96}
 _MOST_BATCH: Final = 256
 _CATEGORIES: Final = frozenset(name for task in TASKS.values() for name in task.categories)
 
@@ -90,7 +106,8 @@ def read_vendors(path: Path, environment: Mapping[str, str]) -> list[Deployment]
     if not path.exists():
         return []
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        tables = tomllib.loads(text)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"cannot read {path}: {error}; mend the line") from None
     faults: list[Fault] = []
@@ -98,7 +115,7 @@ def read_vendors(path: Path, environment: Mapping[str, str]) -> list[Deployment]
         faults.extend(_faults(name, table, environment))
         faults.extend(_passing_faults(name, table, tables))
     if faults:
-        raise SettingError(f"{len(faults)} thing(s) in {path} cannot be used", faults)
+        raise refuse_toml(str(path), text, faults)
     return [_deployment(name, table, environment) for name, table in tables.items()]
 
 
@@ -154,6 +171,8 @@ def _expected_of(field: str, value: Any, environment: Mapping[str, str]) -> str:
         return f"1 to {_MOST_BATCH}"
     if field == "labels" and not all(str(category) in _CATEGORIES for category in value.values()):
         return "labels of the checkpoint, each with one of " + ", ".join(sorted(_CATEGORIES))
+    if field == "terms" and full_name(value) is None:
+        return hint(value)
     if field in ("omit", "stand_ins") and not all(isinstance(name, str) for name in value):
         return "a list of names"
     if field == "serves" and not (value and all(name in SERVICES for name in value)):
@@ -221,6 +240,8 @@ def _deployment(name: str, table: Mapping[str, Any], environment: Mapping[str, s
             values[field] = tuple(values[field])
     if table.get("dialect") == HUGGING_FACE:
         values["host"] = LOCAL
+    given = table.get("terms") or (SIMULATED if table.get("simulated") else "")
+    values["terms"] = full_name(given) or default_terms(values["host"], values["owner"])
     contract = table.get("contract")
     return Deployment(
         name=name,

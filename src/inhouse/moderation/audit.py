@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.core.errors import InputError
+from inhouse.models.exporting import AUDITED as EXPORT
 from inhouse.moderation.policy.types import Policy
 from inhouse.store import chain, tables
 from inhouse.store.chain import Checked, Head
@@ -29,6 +30,7 @@ KINDS: Final[Mapping[str, str]] = {
     POLICY: "a version of the policy used for the first time",
     "drill": "a rented model cut off on purpose, or back",
     "model": "another way for a task: which model answers",
+    EXPORT: "a model's weights taken out, or refused",
     "seal": "a post sealed as child sexual abuse material",
     "duty": "a duty about a sealed post fulfilled",
     "break_glass": "somebody opened what is sealed",

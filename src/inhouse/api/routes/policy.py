@@ -10,8 +10,8 @@ from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
 from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import InputError
+from inhouse.core.faults import in_words
 from inhouse.moderation.breaker import BreakerEvent, close_breakers, open_breakers
-from inhouse.moderation.faults import in_words
 from inhouse.moderation.history import Window
 from inhouse.moderation.past.backtest import Backtest, backtest
 from inhouse.moderation.past.shadow import ShadowReport, shadow_report

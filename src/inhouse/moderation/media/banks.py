@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.core.errors import ConflictError, Fault, InputError, UnknownError
+from inhouse.core.faults import did_you_mean
 from inhouse.events.log import set_consumer
-from inhouse.moderation.faults import did_you_mean
 from inhouse.moderation.media.lines import HashLine, read_hash, read_lines
 from inhouse.moderation.media.pdq import MOST_DISTANCE
 from inhouse.moderation.media.types import (

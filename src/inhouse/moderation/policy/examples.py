@@ -21,7 +21,7 @@ from typing import Final
 import yaml
 
 from inhouse.core.errors import SettingError
-from inhouse.moderation.faults import FileFault, did_you_mean, refuse
+from inhouse.core.faults import FileFault, did_you_mean, refuse
 from inhouse.moderation.policy.match import Matcher, numbers_of
 from inhouse.moderation.policy.nodes import YamlFile, kind_of
 from inhouse.moderation.policy.types import Policy

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from inhouse.moderation.faults import FileFault, did_you_mean
+from inhouse.core.faults import FileFault, did_you_mean
 
 
 @dataclass(kw_only=True)

@@ -11,7 +11,7 @@ from typing import Final, cast
 import yaml
 
 from inhouse.core.errors import SettingError
-from inhouse.moderation.faults import FileFault, did_you_mean, refuse
+from inhouse.core.faults import FileFault, did_you_mean, refuse
 from inhouse.moderation.policy.logic import ALWAYS, both, neither
 from inhouse.moderation.policy.match import MISSING, Condition, Kind, When
 from inhouse.moderation.policy.nodes import YamlFile, kind_of

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args
 
 from inhouse.core.errors import SettingError
-from inhouse.moderation.faults import FileFault, did_you_mean, refuse
+from inhouse.core.faults import FileFault, did_you_mean, refuse
 from inhouse.moderation.signals.normalise import read_forms
 from inhouse.moderation.signals.patterns import pattern_problem, site_of
 

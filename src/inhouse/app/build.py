@@ -36,13 +36,14 @@ from inhouse.features.state import LiveState
 from inhouse.learning.snapshot import SnapshotStore
 from inhouse.models.asking import Stores
 from inhouse.models.budgets import Budgets
+from inhouse.models.declared import check_stand_ins, read_tasks
 from inhouse.models.fleet import Fleet, open_fleet
 from inhouse.models.gateway import Gateway
 from inhouse.models.keeping import Keeper
 from inhouse.models.owned.registry import Registry
 from inhouse.models.passing import Passer
 from inhouse.models.routes import Routes
-from inhouse.models.types import Deployment, Manner
+from inhouse.models.types import Deployment, Manner, Task
 from inhouse.models.vendors import read_vendors
 from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.audit import Audit
@@ -203,13 +204,20 @@ class Services:
         return Registry(self.database, self.settings.folder / "models")
 
     @cached_property
+    def tasks(self) -> dict[str, Task]:
+        """What models are asked for; read from its file once a process."""
+        return read_tasks(Path(self.settings.models.tasks))
+
+    @cached_property
     def deployments(self) -> list[Deployment]:
         """The rented models; read from their file once a process."""
-        return read_vendors(Path(self.settings.models.vendors), os.environ)
+        found = read_vendors(Path(self.settings.models.vendors), os.environ, self.tasks)
+        check_stand_ins(Path(self.settings.models.tasks), self.tasks, found)
+        return found
 
     @cached_property
     def fleet(self) -> Fleet:
-        return open_fleet(self.deployments, self.registry)
+        return open_fleet(self.deployments, self.registry, self.tasks)
 
     @cached_property
     def gateway(self) -> Gateway:

@@ -12,6 +12,9 @@ class ModelSettings:
     vendors: str = setting(
         "vendors.toml", unit="path", help="file that lists the rented models; may be absent"
     )
+    tasks: str = setting(
+        "tasks.toml", unit="path", help="file that declares tasks of one's own; may be absent"
+    )
     timeout_ms: int = setting(
         15_000, unit="ms", help="longest wait for one request", least=100, most=600_000
     )

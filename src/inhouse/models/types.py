@@ -39,6 +39,16 @@ RETRYABLE: Final[frozenset[Outcome]] = frozenset(
 )
 
 INHOUSE: Final = "inhouse"  # host and owner of the models trained here
+# What a task's answer is.
+Kind = Literal[
+    "labels",  # a probability for each category
+    "score",  # one number from 0 to 1, under the task's own name
+    "embedding",  # a vector
+    "text",  # words
+]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+JUDGING: Final[tuple[Kind, ...]] = ("labels", "score")  # asked for through `Gateway.ask`
+
 LOCAL: Final = "local"  # host of models that others made and this machine runs
 OWNED: Final = "owned"  # the name that stands for a route's own model among its deployments
 
@@ -48,9 +58,15 @@ class Task:
     """Something asked of a model, the same whoever answers."""
 
     name: str  # in the ledger, in routes and in labels
-    kind: Literal["scores"]  # what comes back: a probability for each category
-    categories: tuple[str, ...]  # in a fixed order
-    instructions: str  # what a language model is told; names every category
+    kind: Kind  # what its answer is
+    categories: tuple[str, ...]  # in a fixed order; a score's one is its name, else none
+    instructions: str  # what a language model is told of a judgement; names every category
+    stand_ins: tuple[str, ...] = ()  # deployments that answer calls for it while nobody here does
+
+    @property
+    def judges(self) -> bool:
+        """Whether it is asked for through `Gateway.ask`; else by calls that are passed on."""
+        return self.kind in JUDGING
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

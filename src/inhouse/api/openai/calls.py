@@ -19,7 +19,6 @@ from inhouse.app.build import Services
 from inhouse.core.errors import UnknownError, VendorError
 from inhouse.models.passing import Body, PassedStream
 from inhouse.models.providers.passing import read_call
-from inhouse.models.tasks import TASKS
 from inhouse.models.types import INHOUSE, Service
 
 router = APIRouter(prefix="/openai/v1", tags=["others' formats"])
@@ -91,7 +90,7 @@ async def get_model(name: str, use: Annotated[Services, Depends(services_of)]) -
 def _models(use: Services) -> list[dict[str, object]]:
     """When a rented model was made is not known; the format wants a number."""
     named = [(one.name, one.owner) for one in use.passer.models()]
-    named += [(task, INHOUSE) for task in TASKS]
+    named += [(task, INHOUSE) for task in use.tasks]
     return [
         {"id": name, "object": "model", "created": 0, "owned_by": owner} for name, owner in named
     ]

@@ -11,6 +11,9 @@ Scores = Mapping[str, float]  # category -> probability; a category nobody spoke
 Role = Literal["primary", "fallback", "shadow", "escalation"]
 # Their answers are no further inputs answered: somebody else answered, or answers, the same text.
 ASKED_BESIDES: Final[tuple[Role, ...]] = ("shadow", "escalation")
+# What a model trained here is: words with weights; an encoder with a head for each category; an
+# encoder whose vectors are the answer; a language model.
+Student = Literal["words", "encoder", "vectors", "causal"]
 Stage = Literal["rented", "shadow", "ramp10", "ramp50", "owned"]
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 Dialect = Literal["openai", "moderations", "azure", "hugging_face"]
@@ -262,8 +265,29 @@ class ModelCard:
     sources: Mapping[str, int]  # labels by source
     terms: Mapping[str, int]  # labels by the terms they came under
     metrics: Mapping[str, CategoryMetrics]  # on the held-out, later labels
-    sha256: str  # of the weights file
-    features: int  # version of the feature hashing it needs
+    sha256: str  # of the weights file; of the list of files where it is a folder of them
+    features: int  # version of the feature hashing it needs; 0 where it needs none
+    student: Student = "words"  # what it is
+    method: str = "fitted"  # how it was taught: fitted, heads, full, lora, mapped or as it is
+    base: str = ""  # the model it began as; empty where it began from nothing
+    base_terms: str = ""  # the licence of that model, by which the weights are bound too
+    files: Mapping[str, str] = field(default_factory=dict)  # of its folder, each with its sha256
+    held_out: "HeldOut | None" = None  # of what writes or places texts, how good it is
+
+    @property
+    def bound_by(self) -> tuple[str, ...]:
+        """All terms that its weights are bound by: of the labels, and of the model it began as."""
+        return tuple(sorted({*self.terms, self.base_terms} - {""}))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldOut:
+    """How a model compares with the one it began as, on the latest pairs, which taught neither."""
+
+    measure: Literal["loss", "cosine"]  # nats a token of the answer; likeness to the wanted vector
+    pairs: int
+    before: float | None  # of the model it began as; None where that cannot be compared
+    after: float
 
 
 class UnansweredError(VendorError):

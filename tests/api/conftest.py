@@ -20,6 +20,7 @@ def services(tmp_path: Path) -> Iterator[Services]:
         "INHOUSE_STORE_FOLDER": str(tmp_path / "data"),
         "INHOUSE_APP_CLOCK": "log",
         "INHOUSE_MODELS_VENDORS": str(tmp_path / "vendors.toml"),
+        "INHOUSE_MODELS_TASKS": str(tmp_path / "tasks.toml"),
         "INHOUSE_API_MOST_BODY_BYTES": "200_000",
         "INHOUSE_API_MOST_ROWS": "500",
     }

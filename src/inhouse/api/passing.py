@@ -22,7 +22,6 @@ from inhouse.core.errors import InhouseError, UnknownError, VendorError
 from inhouse.models.limits import Standing
 from inhouse.models.passing import Body, PassedStream
 from inhouse.models.providers.passing import Caller, read_call
-from inhouse.models.tasks import TASKS
 from inhouse.models.types import INHOUSE, Service
 
 CHAT: Final = "/openai/v1/chat/completions"
@@ -96,7 +95,7 @@ def models_of(parts: Parts) -> list[dict[str, object]]:
     When a rented model was made is not known; the format wants a number.
     """
     named = [(one.name, one.owner) for one in parts.passer.models()]
-    named += [(task, INHOUSE) for task in TASKS]
+    named += [(task, INHOUSE) for task in parts.tasks]
     return [
         {"id": name, "object": "model", "created": 0, "owned_by": owner} for name, owner in named
     ]

@@ -16,6 +16,7 @@ from inhouse.app.build import Services
 from inhouse.catalog.types import post_text
 from inhouse.core.errors import ConflictError, InputError
 from inhouse.core.ids import ItemId
+from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import Task
 from inhouse.models.uncertain import choose
 from inhouse.moderation.cases import Concern, count_open, open_cases, open_cases_of
@@ -53,6 +54,11 @@ def ask_people(services: Services, task: Task, texts: int, seed: int) -> Asked:
     """
     if not 1 <= texts <= MOST_OPEN:
         raise InputError(f"texts is {texts}, expected 1 to {MOST_OPEN}", field="texts")
+    if task.name != TEXT_HARM.name:
+        raise InputError(
+            f"people's decisions on posts are labels of {TEXT_HARM.name}, not of {task.name}; "
+            f"send labels of {task.name} to /v1/models/{task.name}/labels"
+        )
     versions = services.registry.versions(task.name)
     if not versions:
         raise InputError(

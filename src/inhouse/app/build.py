@@ -186,7 +186,7 @@ class Services(Parts):
 
     @cached_property
     def fleet(self) -> Fleet:
-        return open_fleet(self.deployments, self.registry, self.drills)
+        return open_fleet(self.deployments, self.registry, self.tasks, self.drills)
 
     @cached_property
     def drills(self) -> DrillWatch:
@@ -199,7 +199,7 @@ class Services(Parts):
 
     def gateway_with(self, switch: Switch) -> Gateway:
         """A gateway beside the one that serves, whose vendors that switch may cut."""
-        fleet = open_fleet(self.deployments, self.registry, switch)
+        fleet = open_fleet(self.deployments, self.registry, self.tasks, switch)
         return Gateway(self.database, self.clock, fleet, self.settings.models)
 
     @property

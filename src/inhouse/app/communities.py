@@ -36,7 +36,7 @@ _OWN_ORIGIN: Final = "api.public_origin"
 _GIVEN: Final = frozenset(("store.folder",))
 _EXAMPLE: Final = """# The settings of one community, in sections as in the installation's own
 # file, which holds where this one is silent. Paths begin in this folder. Rented models stand in
-# vendors.toml beside it.
+# vendors.toml beside it, tasks of its own in tasks.toml.
 # docs/guides/communities.md tells what may stand here.
 """
 
@@ -233,12 +233,13 @@ def _complaints(own: Mapping[str, Mapping[str, object]]) -> Iterator[tuple[str, 
 
 def _inheritable(home: Settings, folder: Path) -> dict[str, dict[str, Any]]:
     """The installation's values but for what would join two communities: the place, the staff's
-    password and address, the rented models."""
+    password and address, the rented models and what they are asked."""
     values = {package: asdict(getattr(home, package)) for package in SECTIONS}
     values["store"]["folder"] = str(folder)
     values["console"].update(port=0, password="")
     values["api"]["public_origin"] = ""
     values["models"]["vendors"] = str(folder / "vendors.toml")
+    values["models"]["tasks"] = str(folder / "tasks.toml")
     return values
 
 

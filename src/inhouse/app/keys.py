@@ -31,7 +31,7 @@ SCOPES: Final = {
     "rules": "read and change what is pinned, boosted and blocked",
     "insight": "read engagement metrics and the bill",
     "models": "have texts judged, call models through the gateway",
-    "labels": "suggest scores, which models learn from",
+    "labels": "say what is true of texts, which models learn from",
 }
 _PREFIX: Final = "inh_"
 _DOT: Final = "."  # stands in no secret, so keys from before there were names have none

@@ -15,11 +15,12 @@ from inhouse.core.clock import SystemClock, clock_named
 from inhouse.core.errors import StoreError
 from inhouse.core.settings import COMMUNITY
 from inhouse.models.budgets import Budgets
+from inhouse.models.declared import check_stand_ins, read_tasks
 from inhouse.models.drill.watch import DrillWatch
 from inhouse.models.keeping import Keeper, Stores
 from inhouse.models.limits import Limits
 from inhouse.models.passing import Passer
-from inhouse.models.types import Deployment
+from inhouse.models.types import Deployment, Task
 from inhouse.models.vendors import read_vendors
 from inhouse.store.database import Database, open_database
 from inhouse.store.versions import check_answers, is_current
@@ -76,9 +77,16 @@ class Parts:
         return Keys(self.database, self.settings.community)
 
     @cached_property
+    def tasks(self) -> dict[str, Task]:
+        """What models are asked for; read from its file once a process."""
+        return read_tasks(Path(self.settings.models.tasks))
+
+    @cached_property
     def deployments(self) -> list[Deployment]:
         """The rented models; read from their file once a process."""
-        return read_vendors(Path(self.settings.models.vendors), os.environ)
+        found = read_vendors(Path(self.settings.models.vendors), os.environ, self.tasks)
+        check_stand_ins(Path(self.settings.models.tasks), self.tasks, found)
+        return found
 
     @cached_property
     def drills(self) -> DrillWatch:

@@ -17,7 +17,7 @@ from inhouse.core.logs import configure_logs, logger
 from inhouse.events.sessions import Sessions
 from inhouse.models.harvest import Labels
 from inhouse.models.owned.registry import ModelVersion
-from inhouse.models.tasks import TEXT_HARM
+from inhouse.models.tasks import judging
 from inhouse.models.train import train_task
 from inhouse.moderation.answers import forget_notifiers
 from inhouse.moderation.sealed import purge
@@ -46,7 +46,7 @@ class Worker:
         self._log = logger("worker")
         self._trainer = ThreadPoolExecutor(1, thread_name_prefix="training")
         self._training: Future[ModelVersion | NotEnough] | None = None
-        self._tried_labels = 0  # there were, when the last training began
+        self._tried: dict[str, int] = {}  # labels of a task when it was last trained
 
     def step(self) -> bool:
         """Scan what is new, now and then look after the models; returns whether anything waited."""
@@ -103,20 +103,24 @@ class Worker:
 
     def _look_after_models(self) -> None:
         use = self._services
-        task, settings = TEXT_HARM, use.settings.models
         self._look_after_training()
-        step = use.routes.step(task.name, use.registry, settings, use.clock.now_ms())
-        self._log.debug("route_looked_at", stage=step.route.stage, reason=step.reason)
+        for task in judging(use.tasks):
+            step = use.routes.step(task.name, use.registry, use.settings.models, use.clock.now_ms())
+            self._log.debug(
+                "route_looked_at", task=task.name, stage=step.route.stage, reason=step.reason
+            )
 
     def _look_after_training(self) -> None:
         """A training takes minutes and no post may wait for it: it runs beside the scans."""
         use = self._services
         if self._training is None:
-            if self._is_training_due():
+            due = next((task for task in judging(use.tasks) if self._is_due(task.name)), None)
+            if due is not None:
+                self._tried[due.name] = self._labels(due.name)
                 self._training = self._trainer.submit(
                     train_task,
                     use.database,
-                    TEXT_HARM,
+                    due,
                     use.registry.folder,
                     use.clock,
                     use.settings.models,
@@ -130,17 +134,17 @@ class Worker:
         else:
             self._log.info("model_trained", version=now.version)
 
-    def _is_training_due(self) -> bool:
-        use = self._services
-        labels = sum(Labels(use.database).counts(TEXT_HARM.name).values())
-        if labels < use.settings.models.least_labels:
+    def _is_due(self, task: str) -> bool:
+        """Whether there is enough to learn of a task, and enough of it is new."""
+        use, labels = self._services, self._labels(task)
+        least = use.settings.models.least_labels
+        if labels < max(least, _GROWTH * self._tried.get(task, 0)):
             return False
-        versions = use.registry.versions(TEXT_HARM.name)
-        known = max(self._tried_labels, versions[0].card.labels if versions else 0)
-        if labels < _GROWTH * known:
-            return False
-        self._tried_labels = labels
-        return True
+        versions = use.registry.versions(task)
+        return labels >= _GROWTH * (versions[0].card.labels if versions else 0)
+
+    def _labels(self, task: str) -> int:
+        return sum(Labels(self._services.database).counts(task).values())
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from inhouse.models.cards import bounds, teachers_on
 from inhouse.models.cascade import Goal
 from inhouse.models.cascade_learning import Learned, learn_cascade, use_cascade
 from inhouse.models.routes import Acceptance
-from inhouse.models.tasks import TASKS, task_named
+from inhouse.models.tasks import judgement_named, task_named
 from inhouse.models.train import train_task
 from inhouse.stats.types import NotEnough
 
@@ -26,7 +26,7 @@ app.command()(models_owned.card)
 app.command()(models_owned.export)
 app.command()(models_owned.terms)
 _SEED_BITS: Final = 32
-Task = Annotated[str, typer.Argument(help=f"one of {', '.join(TASKS)}")]
+Task = Annotated[str, typer.Argument(help="text_harm, or a task of tasks.toml")]
 
 
 @app.command()
@@ -34,12 +34,14 @@ def routes(as_json: Json = False) -> None:
     """Each task's stage on the way from rented to owned, and why it is there."""
     rows = []
     with open_services() as services:
-        for task in TASKS:
-            route = services.routes.current(task)
-            history = services.routes.history(task)
-            rows.append({"route": route, "reason": history[0].reason if history else "new"})
+        for task in services.tasks.values():
+            route = services.routes.current(task.name)
+            history = services.routes.history(task.name)
+            reason = history[0].reason if history else "new"
+            rows.append({"kind": task.kind, "route": route, "reason": reason})
     columns = (
         ("task", lambda row: row["route"].task),
+        ("answer", lambda row: row["kind"]),
         ("stage", lambda row: row["route"].stage),
         ("rented", lambda row: row["route"].primary or "nobody"),
         ("owned", lambda row: row["route"].owned or "none yet"),
@@ -53,7 +55,7 @@ def routes(as_json: Json = False) -> None:
 def list_versions(task: Task, as_json: Json = False) -> None:
     """The trained versions of a task, newest first, with their cards."""
     with open_services() as services:
-        versions = services.registry.versions(task_named(task).name)
+        versions = services.registry.versions(task_named(task, services.tasks).name)
     columns = (
         ("version", lambda v: v.version),
         ("trained on", lambda v: f"{v.card.trained_on:,} texts"),
@@ -74,7 +76,7 @@ def use(
     shadow first, where live agreement decides as usual."""
     with open_services() as services:
         known = services.registry.version(version)
-        if known.task != task_named(task).name:
+        if known.task != task_named(task, services.tasks).name:
             raise InputError(f"{version} was trained for {known.task}, not for {task}")
         route = services.routes.accept(
             Acceptance(
@@ -104,7 +106,7 @@ def train(
         left_out = ",".join((settings.without_terms, *(without or ())))
         trained = train_task(
             services.database,
-            task_named(task),
+            judgement_named(task, services.tasks),
             services.registry.folder,
             services.clock,
             replace(settings, without_terms=left_out),
@@ -137,7 +139,8 @@ def ask(
     they wait in the review queue `learning`, and each decision is a label to train on."""
     with open_services() as services:
         services.catch_clock_up()
-        asked = ask_people(services, task_named(task), texts, secrets.randbits(_SEED_BITS))
+        wanted = judgement_named(task, services.tasks)
+        asked = ask_people(services, wanted, texts, secrets.randbits(_SEED_BITS))
     if as_json:
         print_json(asked)
         return
@@ -164,7 +167,8 @@ def cascade(
     if off and not by:
         raise InputError("--off changes the route; say who decides with --by")
     with open_services() as services:
-        name, now_ms = task_named(task).name, services.clock.now_ms()
+        wanted, now_ms = judgement_named(task, services.tasks), services.clock.now_ms()
+        name = wanted.name
         if off:
             use_cascade(services.routes, name, None, f"person:{by}", now_ms)
             console.print(f"{name}: no cascade", markup=False)
@@ -172,7 +176,7 @@ def cascade(
         learned = learn_cascade(
             services.database,
             services.registry,
-            task_named(task),
+            wanted,
             goal,
             services.settings.models,
         )

@@ -40,6 +40,11 @@ class Shares:
     validation: float = 0.1
     test: float = 0.2
 
+    @property
+    def train(self) -> float:
+        """How much is left to train on, the earliest."""
+        return 1 - self.validation - self.test
+
     def __post_init__(self) -> None:
         if min(self.validation, self.test) < 0 or self.validation + self.test >= 1:
             raise InputError(

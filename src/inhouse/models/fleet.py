@@ -1,7 +1,7 @@
 """Everybody who can be asked: rented deployments by name, and the owned model of a route."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from inhouse.core.errors import SnapshotError
 from inhouse.core.logs import logger
@@ -12,7 +12,8 @@ from inhouse.models.providers.http import HttpProvider
 from inhouse.models.providers.hugging_face import HuggingFaceProvider
 from inhouse.models.providers.owned import OwnedProvider
 from inhouse.models.providers.transport import Transport
-from inhouse.models.types import HUGGING_FACE, OWNED, Deployment, Route
+from inhouse.models.tasks import TASKS, TEXT_HARM
+from inhouse.models.types import HUGGING_FACE, OWNED, Deployment, Route, Task
 
 _LOG = logger("models")
 _MOST_LOADED = 4
@@ -22,12 +23,17 @@ class Fleet:
     """Finds the provider behind a name. The owned model is loaded when a route first names it."""
 
     def __init__(
-        self, providers: Sequence[Provider], registry: Registry, switch: Switch | None = None
+        self,
+        providers: Sequence[Provider],
+        registry: Registry,
+        tasks: Mapping[str, Task] = TASKS,
+        switch: Switch | None = None,
     ) -> None:
         """providers: rented deployments that judge texts, the preferred one first. switch: that
         their lines have."""
         self.switch = switch or Switch()
         self._rented = {provider.deployment.name: provider for provider in providers}
+        self._tasks = tasks
         self._registry = registry
         self._owned: dict[str, OwnedProvider] = {}
 
@@ -37,9 +43,12 @@ class Fleet:
         return tuple(self._rented)
 
     async def provider(self, name: str, route: Route) -> Provider | None:
-        """Whoever bears the name on that route; None where it is gone or its files are damaged."""
+        """Whoever bears the name on that route; None where it is gone, its files are damaged, or it
+        knows nothing of what the task asks."""
         if name != OWNED:
-            return self._rented.get(name)
+            found = self._rented.get(name)
+            task = self._tasks.get(route.task)
+            return found if found and (task is None or speaks_of(found.deployment, task)) else None
         return None if route.owned is None else await self._owned_provider(route.owned)
 
     async def close(self) -> None:
@@ -60,8 +69,19 @@ class Fleet:
         return self._owned[version]
 
 
+def speaks_of(deployment: Deployment, task: Task) -> bool:
+    """Whether it can say anything of a task. Who is told what is asked can; whoever always says the
+    same of a text can where that is part of it."""
+    if deployment.dialect == HUGGING_FACE:
+        return not set(deployment.labels.values()).isdisjoint(task.categories)
+    return deployment.dialect != "moderations" or task.name == TEXT_HARM.name
+
+
 def open_fleet(
-    deployments: Sequence[Deployment], registry: Registry, switch: Switch | None = None
+    deployments: Sequence[Deployment],
+    registry: Registry,
+    tasks: Mapping[str, Task] = TASKS,
+    switch: Switch | None = None,
 ) -> Fleet:
     """A fleet: vendors over one pool of connections, checkpoints of others in this process.
 
@@ -74,4 +94,4 @@ def open_fleet(
         return HttpProvider(deployment, Line(transport, deployment, switch))
 
     judging = [deployment for deployment in deployments if "scores" in deployment.serves]
-    return Fleet([provider(deployment) for deployment in judging], registry, switch)
+    return Fleet([provider(deployment) for deployment in judging], registry, tasks, switch)

@@ -12,6 +12,9 @@ class ModelSettings:
     vendors: str = setting(
         "vendors.toml", unit="path", help="file that lists the rented models; may be absent"
     )
+    tasks: str = setting(
+        "tasks.toml", unit="path", help="file that declares tasks of one's own; may be absent"
+    )
     timeout_ms: int = setting(
         15_000, unit="ms", help="longest wait for one request", least=100, most=600_000
     )
@@ -45,6 +48,22 @@ class ModelSettings:
     )
     most_labels: int = setting(
         200_000, unit="labels", help="latest labelled texts a model is trained on", least=1_000
+    )
+    least_pairs: int = setting(
+        100, unit="pairs", help="prompts with answers before a model of words is taught", least=10
+    )
+    most_pairs: int = setting(
+        50_000, unit="pairs", help="latest prompts with answers it is taught", least=100
+    )
+    student_tokens: int = setting(
+        2_048,
+        unit="tokens",
+        help="longest prompt with its answer that is taught; longer ones are left out",
+        least=32,
+        most=131_072,
+    )
+    student_rounds: int = setting(
+        3, unit="rounds", help="over what a student is taught, at most", least=1, most=100
     )
     flag_at: float = setting(
         0.5,

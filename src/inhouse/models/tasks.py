@@ -1,15 +1,15 @@
-"""The tasks that ship with inhouse."""
+"""The task that ships with inhouse, and finding tasks by name."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from inhouse.core.errors import UnknownError
+from inhouse.core.errors import InputError, UnknownError
 from inhouse.models.types import Task
 
 TEXT_HARM: Final = Task(
     name="text_harm",
-    kind="scores",
+    kind="labels",
     categories=("harassment", "hate", "sexual", "violence", "self_harm", "spam"),
     instructions=(
         "You judge posts of an online community. For each post and each category give the "
@@ -29,8 +29,24 @@ TEXT_HARM: Final = Task(
 TASKS: Final[Mapping[str, Task]] = MappingProxyType({TEXT_HARM.name: TEXT_HARM})
 
 
-def task_named(name: str) -> Task:
-    """The task of that name, or UnknownError."""
-    if name not in TASKS:
-        raise UnknownError(f"no task is called {name!r}; expected one of {', '.join(TASKS)}")
-    return TASKS[name]
+def task_named(name: str, tasks: Mapping[str, Task] = TASKS) -> Task:
+    """The task of that name, or UnknownError. tasks: those there are (`declared.read_tasks`)."""
+    if name not in tasks:
+        known = ", ".join(tasks)
+        raise UnknownError(f"no task is called {name[:80]!r}; expected one of {known}")
+    return tasks[name]
+
+
+def judgement_named(name: str, tasks: Mapping[str, Task] = TASKS) -> Task:
+    """The same for a task that texts are judged by; InputError where it is another one."""
+    task = task_named(name, tasks)
+    if not task.judges:
+        raise InputError(
+            f"{name} answers with {task.kind}; call it by its name under /openai/v1", field="task"
+        )
+    return task
+
+
+def judging(tasks: Mapping[str, Task]) -> list[Task]:
+    """Those that texts are judged by."""
+    return [task for task in tasks.values() if task.judges]

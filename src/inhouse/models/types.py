@@ -13,6 +13,9 @@ Layer = Literal["host", "owner"]  # who runs a model; who made it
 Role = Literal["primary", "fallback", "shadow", "escalation"]
 # Their answers are no further inputs answered: somebody else answered, or answers, the same text.
 ASKED_BESIDES: Final[tuple[Role, ...]] = ("shadow", "escalation")
+# What a model trained here is: words with weights; an encoder with a head for each category; an
+# encoder whose vectors are the answer; a language model.
+Student = Literal["words", "encoder", "vectors", "causal"]
 Stage = Literal["rented", "shadow", "ramp10", "ramp50", "owned"]
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 Dialect = Literal["openai", "moderations", "azure", "hugging_face"]
@@ -43,6 +46,16 @@ RETRYABLE: Final[frozenset[Outcome]] = frozenset(
 USABLE: Final[frozenset[Outcome]] = frozenset(("ok", "content_filter", "refused"))
 
 INHOUSE: Final = "inhouse"  # host and owner of the models trained here
+# What a task's answer is.
+Kind = Literal[
+    "labels",  # a probability for each category
+    "score",  # one number from 0 to 1, under the task's own name
+    "embedding",  # a vector
+    "text",  # words
+]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+JUDGING: Final[tuple[Kind, ...]] = ("labels", "score")  # asked for through `Gateway.ask`
+
 LOCAL: Final = "local"  # host of models that others made and this machine runs
 OWNED: Final = "owned"  # the name that stands for a route's own model among its deployments
 
@@ -52,9 +65,15 @@ class Task:
     """Something asked of a model, the same whoever answers."""
 
     name: str  # in the ledger, in routes and in labels
-    kind: Literal["scores"]  # what comes back: a probability for each category
-    categories: tuple[str, ...]  # in a fixed order
-    instructions: str  # what a language model is told; names every category
+    kind: Kind  # what its answer is
+    categories: tuple[str, ...]  # in a fixed order; a score's one is its name, else none
+    instructions: str  # what a language model is told of a judgement; names every category
+    stand_ins: tuple[str, ...] = ()  # deployments that answer calls for it while nobody here does
+
+    @property
+    def judges(self) -> bool:
+        """Whether it is asked for through `Gateway.ask`; else by calls that are passed on."""
+        return self.kind in JUDGING
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -291,11 +310,32 @@ class ModelCard:
     sources: Mapping[str, int]  # labels by source
     terms: Mapping[str, int]  # labels by the terms they came under
     metrics: Mapping[str, CategoryMetrics]  # on the held-out, later labels
-    sha256: str  # of the weights file
-    features: int  # version of the feature hashing it needs
+    sha256: str  # of the weights file; of the list of files where it is a folder of them
+    features: int  # version of the feature hashing it needs; 0 where it needs none
+    student: Student = "words"  # what it is
+    method: str = "fitted"  # how it was taught: fitted, heads, full, lora, mapped or as it is
+    base: str = ""  # the model it began as; empty where it began from nothing
+    base_terms: str = ""  # the licence of that model, by which the weights are bound too
+    files: Mapping[str, str] = field(default_factory=dict)  # of its folder, each with its sha256
+    held_out: "HeldOut | None" = None  # of what writes or places texts, how good it is
     teachers: tuple[Teacher, ...] = ()  # who taught it; empty on cards from before they were noted
     data: DataFacts | None = None  # what it was trained and judged on; None on such cards
     labels: int = 0  # that there were for the task when it was trained
+
+    @property
+    def bound_by(self) -> tuple[str, ...]:
+        """All terms that its weights are bound by: of the labels, and of the model it began as."""
+        return tuple(sorted({*self.terms, self.base_terms} - {""}))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldOut:
+    """How a model compares with the one it began as, on the latest pairs, which taught neither."""
+
+    measure: Literal["loss", "cosine"]  # nats a token of the answer; likeness to the wanted vector
+    pairs: int
+    before: float | None  # of the model it began as; None where that cannot be compared
+    after: float
 
 
 class UnansweredError(VendorError):

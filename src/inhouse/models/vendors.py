@@ -30,7 +30,7 @@ are, else unknown. The file need not exist: then nothing is rented.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
@@ -50,6 +50,7 @@ from inhouse.models.types import (
     SERVICES,
     ContractPrice,
     Deployment,
+    Task,
 )
 
 _KINDS: Final[Mapping[str, type]] = {
@@ -95,28 +96,40 @@ _ONLY_ELSEWHERE: Final = {
 _RATES: Final = ("in_usd_per_mtok", "cached_usd_per_mtok", "out_usd_per_mtok", "request_usd")
 _LONGEST: Final = {"host": 64, "owner": 64, "model": 96, "name": 96}
 _MOST_BATCH: Final = 256
-_CATEGORIES: Final = frozenset(name for task in TASKS.values() for name in task.categories)
 
 
-def read_vendors(path: Path, environment: Mapping[str, str]) -> list[Deployment]:
+def read_vendors(
+    path: Path, environment: Mapping[str, str], tasks: Mapping[str, Task] = TASKS
+) -> list[Deployment]:
     """The deployments of the file, in its order; none where it does not exist.
 
-    Raises SettingError that lists every fault at once.
+    tasks: those there are; labels are mapped to their categories, and a task of words or vectors
+    may stand in for a deployment. Raises SettingError that lists every fault at once.
     """
-    if not path.exists():
-        return []
-    try:
-        text = path.read_text("utf-8")
-        tables = tomllib.loads(text)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"cannot read {path}: {error}; mend the line") from None
+    text, tables = read_tables(path)
+    answering = {name for name, task in tasks.items() if not task.judges}
     faults: list[Fault] = []
     for name, table in tables.items():
         faults.extend(_faults(name, table, environment))
-        faults.extend(_passing_faults(name, table, tables))
+        faults.extend(_label_faults(name, table, tasks))
+        faults.extend(_passing_faults(name, table, answering | tables.keys()))
+        if name in answering:
+            faults.append(_fault(f"[{name}]", name, "another name than that of a task"))
     if faults:
         raise refuse_toml(str(path), text, faults)
     return [_deployment(name, table, environment) for name, table in tables.items()]
+
+
+def read_tables(path: Path) -> tuple[str, dict[str, Any]]:
+    """The text of a TOML file and its tables, unchecked; none where it does not exist. Raises
+    SettingError."""
+    if not path.exists():
+        return "", {}
+    try:
+        text = path.read_text("utf-8")
+        return text, tomllib.loads(text)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"cannot read {path}: {error}; mend the line") from None
 
 
 def _faults(name: str, table: Any, environment: Mapping[str, str]) -> list[Fault]:
@@ -169,8 +182,6 @@ def _expected_of(field: str, value: Any, environment: Mapping[str, str]) -> str:
         return f"another name: {INHOUSE!r} stands for the models trained here"
     if field == "batch" and not 1 <= value <= _MOST_BATCH:
         return f"1 to {_MOST_BATCH}"
-    if field == "labels" and not all(str(category) in _CATEGORIES for category in value.values()):
-        return "labels of the checkpoint, each with one of " + ", ".join(sorted(_CATEGORIES))
     if field == "terms" and full_name(value) is None:
         return hint(value)
     if field in ("omit", "stand_ins") and not all(isinstance(name, str) for name in value):
@@ -180,14 +191,24 @@ def _expected_of(field: str, value: Any, environment: Mapping[str, str]) -> str:
     return ""
 
 
-def _passing_faults(name: str, table: Any, tables: Mapping[str, Any]) -> list[Fault]:
+def _label_faults(name: str, table: Any, tasks: Mapping[str, Task]) -> list[Fault]:
+    """Labels of a checkpoint that are mapped to what no task asks for."""
+    labels = table.get("labels") if isinstance(table, dict) else None
+    categories = {category for task in tasks.values() for category in task.categories}
+    if not isinstance(labels, dict) or all(str(one) in categories for one in labels.values()):
+        return []
+    expected = "labels of the checkpoint, each with one of " + ", ".join(sorted(categories))
+    return [_fault(f"{name}.labels", labels, expected)]
+
+
+def _passing_faults(name: str, table: Any, known: Set[str]) -> list[Fault]:
     """What is wrong with how calls are passed on."""
     given = table if isinstance(table, dict) else {}
     others, services = given.get("stand_ins"), given.get("serves")
     faults = [
         _fault(f"{name}.stand_ins", other, "names of other tables of this file")
         for other in (others if isinstance(others, list) else ())
-        if isinstance(other, str) and (other not in tables or other == name)
+        if isinstance(other, str) and (other not in known or other == name)
     ]
     if given.get("dialect") == "moderations" and services not in (None, ["scores"]):
         faults.append(_fault(f"{name}.serves", services, "scores alone: moderations say no more"))

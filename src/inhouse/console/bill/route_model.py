@@ -11,7 +11,7 @@ from inhouse.core.clock import DAY_MS
 from inhouse.models.cutover import Evidence, next_step
 from inhouse.models.parity import Parity
 from inhouse.models.routes import RouteChange
-from inhouse.models.tasks import TASKS
+from inhouse.models.tasks import judging
 from inhouse.models.types import ModelCard, Route
 from inhouse.store import tables
 from inhouse.store.database import Database
@@ -47,8 +47,8 @@ class TaskFacts:
 
 
 def gather_tasks(services: Services, now_ms: int) -> tuple[TaskFacts, ...]:
-    """Every task that ships with inhouse."""
-    return tuple(_task(services, name, now_ms) for name in TASKS)
+    """Every task that texts are judged by."""
+    return tuple(_task(services, task.name, now_ms) for task in judging(services.tasks))
 
 
 def _task(services: Services, name: str, now_ms: int) -> TaskFacts:

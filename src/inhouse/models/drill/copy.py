@@ -151,7 +151,10 @@ def _stage(original: Original, copy: Database, drill: Drill, known: Known) -> St
 
     judging = [one for one in original.deployments if "scores" in one.serves]
     fleet = Fleet(
-        [provider(one) for one in judging], Registry(copy, original.registry.folder), switch
+        [provider(one) for one in judging],
+        Registry(copy, original.registry.folder),
+        TASKS,
+        switch,
     )
     stores = Stores(database=copy, keeper=Keeper(copy), switch=switch)
     return Stage(

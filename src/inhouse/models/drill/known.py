@@ -8,13 +8,13 @@ from typing import Final
 import sqlalchemy as sa
 
 from inhouse.core.clock import DAY_MS
+from inhouse.models.dataset import Shares
 from inhouse.models.drill.grading import times_of
 from inhouse.models.drill.types import Times
 from inhouse.models.harvest import Example, Labels, examples, is_person
 from inhouse.models.owned.registry import Registry
 from inhouse.models.providers.faults import Cut
 from inhouse.models.records import source_of
-from inhouse.models.train import LATER_SHARE
 from inhouse.models.types import ASKED_BESIDES, Deployment, Label, Route
 from inhouse.store import tables
 from inhouse.store.database import Database
@@ -59,7 +59,7 @@ def _untaught_ms(registry: Registry, route: Route, labels: Sequence[Label]) -> i
         return 0
     made_ms = registry.version(route.owned).created_ms
     there = [one.at_ms for one in examples(labels) if one.at_ms <= made_ms]
-    return there[int(len(there) * (1 - LATER_SHARE))] if there else made_ms
+    return there[int(len(there) * Shares().train)] if there else made_ms
 
 
 def usual_times(database: Database, cut: Cut) -> dict[str, Times]:

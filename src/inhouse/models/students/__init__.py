@@ -1,0 +1,1 @@
+"""Teaching models that others began: encoders of texts, and models that write."""

@@ -1,0 +1,144 @@
+"""What a model of words is taught by: what was asked and what was answered, with source and terms.
+
+Pairs come from whoever keeps them (`Pairs`) or from a file of JSON lines, each either
+
+    {"messages": [{"role": "user", "content": "..."}], "answer": "...", "at_ms": 0,
+     "source": "openai/openai/gpt-5-nano", "terms": "..."}
+
+or in the format that vendors fine-tune by, where the assistant's last message is the answer.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from inhouse.core.errors import Fault, InputError
+
+ROLES: Final = ("system", "developer", "user", "assistant")
+MOST_CHARS: Final = 400_000  # of a line of the file
+_MOST_FAULTS: Final = 10
+_LONGEST: Final = 128  # of a source, and of terms
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """A turn of a conversation."""
+
+    role: str  # system, developer, user or assistant
+    content: str  # the words; never logged
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pair:
+    """What was asked, and what was answered."""
+
+    messages: tuple[Message, ...]  # all that the answer was given to
+    answer: str
+    at_ms: int  # when; the latest judge what the earlier taught
+    source: str  # who answered: host/owner/model, or person:NAME
+    terms: str  # under which the answer may be used
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Split:
+    """Pairs by time."""
+
+    teach: Sequence[Pair]
+    stop: Sequence[Pair]  # later: whether to go on
+    judge: Sequence[Pair]  # latest: how good it is
+
+    @property
+    def size(self) -> int:
+        """Pairs in all."""
+        return len(self.teach) + len(self.stop) + len(self.judge)
+
+
+class Pairs(Protocol):
+    """Whoever keeps pairs."""
+
+    def pairs(self, task: str, limit: int) -> Sequence[Pair]:
+        """The newest `limit` pairs of a task, oldest first."""
+
+
+class _Line(msgspec.Struct):
+    messages: list[Message]
+    answer: str | None = None
+    at_ms: int = 0
+    source: str | None = None
+    terms: str = ""
+
+
+class FilePairs:
+    """The pairs of one file, for whatever task is trained."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def pairs(self, task: str, limit: int) -> Sequence[Pair]:
+        """Sorted by time. Raises InputError that names the first faulty lines."""
+        return sorted(read_pairs(self._path), key=lambda pair: pair.at_ms)[-limit:]
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """The pairs of a file, in its order. Raises InputError that names the first faulty lines."""
+    pairs: list[Pair] = []
+    faults: list[Fault] = []
+    decoder = msgspec.json.Decoder(_Line)
+    try:
+        with path.open("rb") as lines:
+            for number, raw in enumerate(lines, 1):
+                if raw.strip():
+                    found = _pair(raw, number, decoder, f"file:{path.name}")
+                    (pairs if isinstance(found, Pair) else faults).append(found)  # type: ignore[arg-type]
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; name a file of pairs") from None
+    if faults:
+        told = [f"{len(faults)} line(s) of {path} cannot be used", *faults[:_MOST_FAULTS]]
+        raise InputError("\n  ".join(map(str, told)))
+    return pairs
+
+
+def _pair(
+    raw: bytes, number: int, decoder: "msgspec.json.Decoder[_Line]", name: str
+) -> Pair | Fault:
+    """A line as a pair. The words themselves are not repeated in what is wrong."""
+    where = f"line {number}"
+    if len(raw) > MOST_CHARS:
+        return _fault(where, f"{len(raw):,} bytes", f"at most {MOST_CHARS:,}")
+    try:
+        line = decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return _fault(where, "no pair", f"messages and an answer as JSON ({error})")
+    messages, answer = line.messages, line.answer
+    if answer is None and messages and messages[-1].role == "assistant":
+        messages, answer = messages[:-1], messages[-1].content
+    if not messages or not (answer or "").strip():
+        return _fault(where, "no answer", "messages, and an answer or an assistant's last message")
+    strange = next((one.role for one in messages if one.role not in ROLES), None)
+    if strange is not None:
+        return _fault(f"{where}.role", repr(strange)[:40], "one of " + ", ".join(ROLES))
+    source = line.source or name
+    if len(source) > _LONGEST or len(line.terms) > _LONGEST:
+        return _fault(where, "a long source or terms", f"at most {_LONGEST} characters each")
+    return Pair(
+        messages=tuple(messages),
+        answer=answer or "",
+        at_ms=line.at_ms,
+        source=source,
+        terms=line.terms,
+    )
+
+
+def _fault(field: str, value: str, expected: str) -> Fault:
+    return Fault(field=field, value=value, expected=expected)
+
+
+def provenance_of(pairs: Sequence[Pair]) -> tuple[dict[str, int], dict[str, int]]:
+    """Counts by source and by terms: what a model taught by them is bound by."""
+    sources = Counter(pair.source for pair in pairs)
+    terms = Counter(pair.terms for pair in pairs)
+    return dict(sorted(sources.items())), dict(sorted(terms.items()))

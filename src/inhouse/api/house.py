@@ -9,11 +9,13 @@ from collections.abc import Callable
 from typing import Final
 
 from inhouse.app.build import Services
+from inhouse.app.heeding import heed
 from inhouse.app.hub import LOOK_EVERY_S, Hub, logged_as
 from inhouse.app.keys import community_of, unknown_key
 from inhouse.app.serving import MODEL_EVERY_S
 from inhouse.core.errors import InhouseError, StoreError
 from inhouse.core.logs import logger
+from inhouse.moderation.watching import LOOK_EVERY_S as LOOK_AT_RULES_EVERY_S
 
 # Requests of one community that are worked on at once where there are several. A request of another
 # one has so many before it at most, however many wait.
@@ -36,7 +38,9 @@ class Served:
     async def open(self) -> None:
         """Load the state as of now and follow the log from then on. Raises InhouseError."""
         await asyncio.to_thread(_load, self.services)
-        self._loops = [asyncio.create_task(loop()) for loop in (self._follow, self._renew)]
+        self._loops = [
+            asyncio.create_task(loop()) for loop in (self._follow, self._renew, self._heed)
+        ]
         self.ready = True
 
     @property
@@ -93,6 +97,16 @@ class Served:
                     _LOG.warning("renew_failed", reason=str(error))
                 await asyncio.sleep(MODEL_EVERY_S)
 
+    async def _heed(self) -> None:
+        """Take up changed policies and term banks; both are read on a thread."""
+        with logged_as(self.services):
+            while True:
+                await asyncio.sleep(LOOK_AT_RULES_EVERY_S)
+                try:
+                    await asyncio.to_thread(heed, self.services)
+                except InhouseError as error:
+                    _LOG.warning("heed_failed", reason=str(error))
+
 
 class House:
     """Who is served here, by name."""
@@ -116,6 +130,13 @@ class House:
     def failing(self) -> int:
         """How many cannot be served at the moment."""
         return self._hub.refused + sum(not served.ready for served in self._served.values())
+
+    @property
+    def keeping_rules(self) -> int:
+        """In how many the policy's file or a term bank has a fault, so that the rules of before
+        stay in force."""
+        ready = [served.services for served in self._served.values() if served.ready]
+        return sum(services.rules_watch.trouble is not None for services in ready)
 
     @property
     def alone(self) -> bool:

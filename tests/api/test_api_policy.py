@@ -1,7 +1,9 @@
 """/v1/policy: the past under another policy, and rules that only watch."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from starlette.testclient import TestClient
 from inhouse.api.server import create_app
 from inhouse.app.build import Services
 from inhouse.moderation.breaker import BreakerEvent, append_events
+from inhouse.moderation.tools import Tools
 
 OURS = """\
 policy: ours
@@ -33,6 +36,7 @@ rules:
     when: {trusted_reports: 2}
     actions: age_gate
 """
+PATIENCE_S = 60.0
 TEXTS = {"a": "buy followers now", "b": "rye bread", "c": "buy followers, b u y followers"}
 
 
@@ -156,3 +160,78 @@ def test_policies_are_for_moderators(services: Services) -> None:
         assert client.get("/v1/policy/shadow").status_code == 403
         answer = client.post("/v1/policy/backtest", json={"policy": OURS})
         assert answer.status_code == 403
+
+
+def _wait_for(holds: Callable[[], bool]) -> None:
+    """Until something holds; how long it may take on an idle machine is tested elsewhere."""
+    until_s = time.monotonic() + PATIENCE_S
+    while not holds() and time.monotonic() < until_s:
+        time.sleep(0.05)
+    assert holds()
+
+
+def test_a_changed_policy_decides_without_a_restart(judged: TestClient, services: Services) -> None:
+    """Verdicts, feeds and the state tell of it within the time that is promised; a broken file
+    changes nothing and is told of by health, state and metrics until it is mended."""
+    path = Path(services.settings.moderation.policy)
+
+    def action() -> str:
+        answer = judged.get("/v1/verdicts/a", params={"surface": "feed"})
+        return str(answer.json()["action"])
+
+    def state() -> dict[str, Any]:
+        told: dict[str, Any] = judged.get("/v1/state").json()
+        return told
+
+    before = state()
+    assert (action(), before["rules_trouble"]) == ("limit", None)
+    path.write_text(OURS.replace("actions: limit", "actions: remove"))
+    _wait_for(lambda: action() == "remove")
+    now = state()
+    assert now["policy_version"] != before["policy_version"]
+    assert services.board.policy.version == now["policy_version"]
+
+    path.write_text(OURS.replace("actions: limit", "actions: limt"))
+    _wait_for(lambda: state()["rules_trouble"] is not None)
+    assert "did you mean `limit`?" in state()["rules_trouble"]
+    assert (action(), state()["policy_version"]) == ("remove", now["policy_version"])
+    assert judged.get("/v1/healthz").json()["keeping_rules"] == 1
+    assert 'inhouse_state{fact="keeping_rules"} 1.0' in judged.get("/metrics").text
+
+    path.write_text(OURS)
+    _wait_for(lambda: action() == "limit")
+    assert judged.get("/v1/healthz").json()["keeping_rules"] == 0
+    assert state() == before
+
+
+def test_every_part_that_decides_takes_up_other_rules(services: Services, ours: None) -> None:
+    """None goes on by the rules it was made with."""
+    for part in vars(type(services)):
+        if part not in ("media", "feeds", "standby"):
+            getattr(services, part)
+    fresh = replace(services.rules, policy=replace(services.policy, version="another"))
+    services.use_rules(fresh)
+    made = vars(services)
+    held = {
+        name: getattr(part, "tools", part).rules.policy.version
+        for name, part in made.items()
+        if isinstance(getattr(part, "tools", part), Tools)
+    }
+    assert {"review", "appeals", "moderator", "judge", "rescan", "refresher"} <= held.keys()
+    assert set(held.values()) == {"another"}
+    assert services.board.policy.version == "another"
+    assert not {"hash_banks", "queues", "gold"} & made.keys()
+
+
+def test_a_rescan_is_begun_watched_and_stopped(judged: TestClient) -> None:
+    """There is none before the first; the worker does it; stopped, it can be begun again."""
+    assert judged.get("/v1/policy/rescan").json() == {"rescan": None}
+    assert judged.post("/v1/policy/rescan/stop").status_code == 409
+    begun = judged.post("/v1/policy/rescan", json={"signals": True}).json()
+    assert (begun["state"], begun["signals"], begun["share"]) == ("running", True, 0.0)
+    assert judged.get("/v1/policy/rescan").json() == {"rescan": begun}
+    stopped = judged.post("/v1/policy/rescan/stop").json()
+    assert (stopped["job_id"], stopped["state"]) == (begun["job_id"], "stopped")
+    again = judged.post("/v1/policy/rescan", json={}).json()
+    assert again["job_id"] != begun["job_id"]
+    assert judged.post("/v1/policy/rescan", json={"signals": [1]}).status_code == 400

@@ -62,11 +62,36 @@ def test_the_doctor_finds_a_row_that_somebody_changed(folder: Path) -> None:
     assert after["audit"]["detail"].startswith("row 3 was changed: ")
 
 
+def test_the_doctor_finds_a_verdict_that_somebody_changed(folder: Path) -> None:
+    """The chain is whole, and does not tell of what the table says now."""
+    before = {f["what"]: f for f in json.loads(_call("doctor", "--json").stdout)}
+    with sqlite3.connect(folder / "inhouse.db") as connection:
+        connection.execute("UPDATE verdicts SET policy_version = 'x-1' WHERE log_offset = 2")
+    connection.close()
+    found = _call("doctor", "--json")
+    after = {f["what"]: f for f in json.loads(found.stdout)}
+
+    assert before["verdicts"]["detail"] == "3 are what the audit chain tells"
+    assert (found.exit_code, after["audit"]["ok"], after["verdicts"]["ok"]) == (1, True, False)
+    assert "is not what row 3 of the chain tells: its policy" in after["verdicts"]["detail"]
+
+
+def test_the_doctor_finds_a_chain_cut_off_behind_its_verdicts(folder: Path) -> None:
+    """Whoever cuts the chain alone leaves a verdict without its row."""
+    with sqlite3.connect(folder / "inhouse.db") as connection:
+        connection.execute("DELETE FROM audit WHERE number = 4")
+    connection.close()
+    found = {f["what"]: f for f in json.loads(_call("doctor", "--json").stdout)}
+    assert found["verdicts"]["detail"].startswith("verdict 3 on ")
+    assert "has no row in the chain" in found["verdicts"]["detail"]
+
+
 def test_the_doctor_finds_a_cut_off_end_by_a_noted_head(folder: Path) -> None:
     """The head is printed alone, for a notebook or another machine."""
     noted = _call("moderate", "audit", "--head").stdout.strip()
     with sqlite3.connect(folder / "inhouse.db") as connection:
         connection.execute("DELETE FROM audit WHERE number = 4")
+        connection.execute("DELETE FROM verdicts WHERE log_offset = 3")
     connection.close()
     alone = _call("doctor", "--json")
     found = _call("doctor", "--head", noted, "--json")

@@ -1,6 +1,7 @@
 """A policy from the command line: watched, tried on the past, put into force, caught up with."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from inhouse.catalog.types import Item
 from inhouse.cli.main import command_line
 from inhouse.core.ids import ItemId, UserId
 
+PATIENCE_S = 60.0
 LIVE = """\
 policy: ours
 categories: {spam: advertising}
@@ -131,3 +133,62 @@ def test_a_faulty_policy_is_told_and_nothing_is_read(folder: Path) -> None:
     result = CliRunner().invoke(command_line(["moderate"]), ["moderate", "backtest", "next.yaml"])
     assert result.exit_code != 0
     assert "did you mean `links`?" in str(result.exception)
+
+
+def test_the_doctor_tells_of_a_broken_policy_and_what_stays_in_force(folder: Path) -> None:
+    """With the fault, and which policy servers keep that run."""
+    version = json.loads(call("moderate", "policy", "--json"))["version"]
+    (folder / "policy.yaml").write_text(LIVE.replace("limit", "limt"))
+    told = {f["what"]: f for f in json.loads(call("doctor", "--json", code=1))}
+    detail = told["moderation"]["detail"]
+    assert not told["moderation"]["ok"]
+    assert "did you mean `limit`?" in detail
+    assert detail.endswith(
+        f"servers that run keep policy {version}; one that starts now refuses to"
+    )
+
+
+def test_the_doctor_says_where_the_worker_has_another_policy(folder: Path) -> None:
+    """The file is new, and nobody has taken it up yet."""
+    version = json.loads(call("moderate", "policy", "--json"))["version"]
+    (folder / "policy.yaml").write_text(RAISED)
+    told = {f["what"]: f for f in json.loads(call("doctor", "--json"))}
+    assert f"; the worker last took up policy {version}" in told["moderation"]["detail"]
+
+
+def test_a_rescan_is_stopped_and_begun_again(folder: Path) -> None:
+    """Where none is running there is nothing to stop; what is begun anew ends."""
+    nothing = CliRunner().invoke(command_line(("moderate",)), ["moderate", "rescan", "--stop"])
+    assert "no re-scan is running" in str(nothing.exception)
+    with open_services() as services:
+        services.rescan.begin(signals=True)
+    stopped = json.loads(call("moderate", "rescan", "--stop", "--json"))
+    assert (stopped["state"], stopped["read"]) == ("stopped", 0)
+    assert json.loads(call("moderate", "rescan", "--json"))["state"] == "done"
+
+
+def test_a_worker_takes_up_a_changed_policy_without_a_restart(folder: Path) -> None:
+    """A broken file changes nothing; a good one brings its re-scan, which opens the cases."""
+    with open_services() as services:
+        worker = Worker(services)
+        _steps(worker, 1.2)
+        (folder / "policy.yaml").write_text(RAISED.replace("review", "reviwe"))
+        until_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until_s and services.rules_watch.trouble is None:
+            _steps(worker, 0.1)
+        assert services.rules_watch.trouble is not None
+        assert [rule.name for rule in services.policy.rules] == ["spam"]
+        (folder / "policy.yaml").write_text(RAISED)
+        until_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until_s and not services.review.queue():
+            _steps(worker, 0.1)
+        worker.close()
+        (case,) = services.review.queue()
+    assert (case.item_id, case.queue) == ("b", "spam")
+
+
+def _steps(worker: Worker, for_s: float) -> None:
+    until_s = time.monotonic() + for_s
+    while time.monotonic() < until_s:
+        worker.step()
+        time.sleep(0.02)

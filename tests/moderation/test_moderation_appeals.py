@@ -8,6 +8,7 @@ from inhouse.models.harvest import Labels
 from inhouse.moderation.appeals import Appeals, Instead
 from inhouse.moderation.audit import Audit
 from inhouse.moderation.decide import decide
+from inhouse.moderation.queues import QueueSettings, ReviewQueues
 from inhouse.moderation.reports import Reports
 from inhouse.moderation.review import Review
 from inhouse.moderation.statements.book import Statements
@@ -193,3 +194,27 @@ def test_an_authors_appeal_is_not_granted_by_another_restriction(
     with pytest.raises(InputError, match="granted by allowing the item; leave action out"):
         appeals.decide(opened.appeal_id, "ada", "overturn", "So-so.", LIMIT)
     assert community.history("bad")[-1].decided_by == "rule:hate_clear"
+
+
+def test_neither_of_two_who_agreed_decides_the_appeal(community: Community) -> None:
+    """Both made the decision; whoever only objected to it did not."""
+    community.post(held="hate=0.7")
+    community.scan()
+    ReviewQueues(community.database, community.clock, community.tools.rules.policy.categories).put(
+        QueueSettings(name="hate", two_person=True)
+    )
+    review = Review(community.database, community.clock, community.tools)
+    (case,) = review.queue()
+    for name, action in (("ada", "remove"), ("ben", "limit"), ("cleo", "remove")):
+        review.decide(case.case_id, name, action, "hate", None)
+    appeals = Appeals(community.database, community.clock, community.tools)
+    opened = appeals.open("held", "by_held", "it was a quote")
+    assert appeals.barred(opened.item_id) == {"ada", "cleo"}
+    for name in ("ada", "cleo"):
+        with pytest.raises(ConflictError, match=f"{name} made the decision that is appealed"):
+            appeals.decide(opened.appeal_id, name, "uphold", "no")
+    assert appeals.decide(opened.appeal_id, "ben", "uphold", "no").state == "upheld"
+    assert appeals.get(opened.appeal_id).decided_by == "ben"
+    assert [one.appeal_id for one in appeals.decided()] == [opened.appeal_id]
+    with pytest.raises(UnknownError, match="no appeal has the id 'none'"):
+        appeals.get("none")

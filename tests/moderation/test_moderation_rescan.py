@@ -17,6 +17,7 @@ from moderation_worlds import POLICY, Community, tools
 from sqlalchemy.engine import Connection
 
 from inhouse.catalog.types import text_key
+from inhouse.core.errors import ConflictError
 from inhouse.core.ids import ItemId, UserId
 from inhouse.moderation.past import rescan as rescan_module
 from inhouse.moderation.past.adoption import adoptions
@@ -350,3 +351,25 @@ def _cases(database: Database) -> int:
     with database.read() as connection:
         query = sa.select(sa.func.count()).select_from(tables.review_cases)
         return connection.execute(query).scalar_one()
+
+
+def test_a_stopped_rescan_goes_no_further(community: Community) -> None:
+    """What it did stays done, nobody goes on with it, and a new one begins from the first post."""
+    community.post(a="hate=0.5", b="hate=0.5", c="plain")
+    community.scan()
+    run(rescan_by(community, community.tools))
+    rescan = rescan_by(community, tools(STRICTER))
+    begun = rescan.begin()
+    community.wait(7)
+    stopped = rescan.stop()
+    assert (stopped.job_id, stopped.state) == (begun.job_id, "stopped")
+    assert stopped.updated_ms == begun.updated_ms + 7
+    assert asyncio.run(rescan.step()) is None
+    assert rescan.running() is None
+    assert rescan.latest() == stopped
+    assert rescan_by(community, tools(STRICTER)).adopt() is None  # a restart does not begin it
+    with pytest.raises(ConflictError, match="no re-scan is running; there is nothing to stop"):
+        rescan.stop()
+    again = run(rescan)
+    assert (again.job_id != begun.job_id, counts(again)[0]) == (True, 3)
+    assert rescan.latest() == again

@@ -6,10 +6,12 @@ from typing import Any, Final
 
 from inhouse.api.house import Served
 from inhouse.app.build import Services
+from inhouse.app.heeding import heed
 from inhouse.app.hub import logged_as
 from inhouse.app.serving import MODEL_EVERY_S
 from inhouse.core.errors import InhouseError, StoreError
 from inhouse.core.logs import logger
+from inhouse.moderation.watching import LOOK_EVERY_S as LOOK_AT_RULES_EVERY_S
 
 _TRY_AGAIN_S: Final = 2.0
 _LOG = logger("api")
@@ -23,8 +25,12 @@ class Following(Served[Services]):
         self.services.feeds.start()
         self.services.feeds.catch_up()
 
+    @property
+    def keeps_rules(self) -> bool:
+        return self.services.rules_watch.trouble is not None
+
     def _fresh(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
-        return (self._follow, self._renew)
+        return (self._follow, self._renew, self._heed)
 
     async def _follow(self) -> None:
         """Hear of what other processes wrote; a store that refuses for a while is asked again."""
@@ -64,3 +70,13 @@ class Following(Served[Services]):
                 except InhouseError as error:
                     _LOG.warning("renew_failed", reason=str(error))
                 await asyncio.sleep(MODEL_EVERY_S)
+
+    async def _heed(self) -> None:
+        """Take up changed policies and term banks; both are read on a thread."""
+        with logged_as(self.services):
+            while True:
+                await asyncio.sleep(LOOK_AT_RULES_EVERY_S)
+                try:
+                    await asyncio.to_thread(heed, self.services)
+                except InhouseError as error:
+                    _LOG.warning("heed_failed", reason=str(error))

@@ -53,6 +53,11 @@ class Served(Generic[P]):
             await part.close()
         await asyncio.to_thread(self.services.close)
 
+    @property
+    def keeps_rules(self) -> bool:
+        """Whether it goes by earlier rules, for their changed files have faults."""
+        return False
+
     def _load(self) -> None:
         self.services.check()
         self.services.passer.warm_up()
@@ -86,6 +91,12 @@ class House(Generic[P]):
     def failing(self) -> int:
         """How many cannot be served at the moment."""
         return self._hub.refused + sum(not served.ready for served in self._served.values())
+
+    @property
+    def keeping_rules(self) -> int:
+        """In how many the policy's file or a term bank has a fault, so that the rules of before
+        stay in force."""
+        return sum(served.ready and served.keeps_rules for served in self._served.values())
 
     @property
     def alone(self) -> bool:

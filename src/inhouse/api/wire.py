@@ -142,6 +142,7 @@ class Health:
     snapshot_id: str | None = None  # the model in use; null where there is none yet, too
     communities: int  # served here, the one without a name too
     failing: int  # of these cannot be served at the moment
+    keeping_rules: int = 0  # of these go by earlier rules, for their changed files have faults
 
 
 Handler = Callable[..., Any]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -66,10 +67,11 @@ from inhouse.moderation.scan import Moderator
 from inhouse.moderation.sealed import SealedItems
 from inhouse.moderation.statements.book import Statements
 from inhouse.moderation.strikes import Strikes
-from inhouse.moderation.tools import Rules, Tools, load_rules, vault_of
+from inhouse.moderation.tools import Rules, Tools, vault_of
 from inhouse.moderation.types import CHILD_ABUSE, Case, Notice, Report
 from inhouse.moderation.vault import Vault
 from inhouse.moderation.verdicts import Verdicts
+from inhouse.moderation.watching import RulesWatch
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.rules.book import RuleBook
 from inhouse.recommend.warm import warm_up
@@ -77,6 +79,7 @@ from inhouse.store.database import Database
 from inhouse.store.migrate import migrate
 
 CHECKPOINT: Final = "state.bin"
+_MADE_OF_POLICY: Final = ("hash_banks", "queues", "gold")  # made anew where another is used
 _WORTH_SPREADING: Final = 10_000  # texts: starting the workers takes about two seconds
 
 
@@ -119,12 +122,39 @@ class Services(Parts):
 
     @cached_property
     def policy(self) -> Policy:
-        """The moderation policy in force; read from its file once a process."""
+        """The moderation policy that this process works by."""
         return self.rules.policy
 
     @cached_property
+    def rules_watch(self) -> RulesWatch:
+        return RulesWatch(self.settings.moderation)
+
+    @cached_property
     def rules(self) -> Rules:
-        return load_rules(self.settings.moderation)
+        """Policy and term banks that this process works by, until `heed_rules` takes up others."""
+        return self.rules_watch.rules
+
+    def heed_rules(self) -> bool:
+        """Take up a changed policy and changed term banks, if there are any; for whoever runs for
+        long to call every second. What is being decided meanwhile is decided by either."""
+        fresh = self.rules_watch.look()
+        if fresh is not None:
+            self.use_rules(fresh)
+        return fresh is not None
+
+    def use_rules(self, rules: Rules) -> None:
+        """Work by these from now on."""
+        made = self.__dict__
+        made["rules"] = rules
+        for name, part in list(made.items()):
+            if isinstance(part, Tools):
+                made[name] = replace(part, rules=rules)
+            elif isinstance(getattr(part, "tools", None), Tools):
+                part.tools = replace(part.tools, rules=rules)
+        for name in _MADE_OF_POLICY:
+            made.pop(name, None)
+        if "board" in made:
+            self.board.adopt(rules.policy)
 
     @cached_property
     def snapshots(self) -> SnapshotStore:
@@ -257,10 +287,12 @@ class Services(Parts):
         return moderator
 
     @cached_property
+    def refresher(self) -> Refresher:
+        return Refresher(self.catalog, self.clock, self.scorer, self.work_tools)
+
+    @cached_property
     def rescan(self) -> Rescan:
-        tools = self.work_tools
-        refresher = Refresher(self.catalog, self.clock, self.scorer, tools)
-        rescan = Rescan(self.database, self.clock, tools, refresher)
+        rescan = Rescan(self.database, self.clock, self.work_tools, self.refresher)
         rescan.subscribe(self._tell_authors)
         return rescan
 

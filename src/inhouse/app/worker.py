@@ -8,6 +8,7 @@ from typing import Final
 from inhouse.app.build import Services
 from inhouse.app.drills import look_after_drill
 from inhouse.app.erasure import Eraser
+from inhouse.app.heeding import Heeding
 from inhouse.app.hub import Hub
 from inhouse.app.loops import run_loop
 from inhouse.app.rounds import Rounds
@@ -22,6 +23,7 @@ from inhouse.models.train import train_task
 from inhouse.moderation.answers import forget_notifiers
 from inhouse.moderation.sealed import purge
 from inhouse.moderation.strikes import end_expired
+from inhouse.moderation.teaching import forget_other_banks
 from inhouse.stats.types import NotEnough
 
 _MODELS_EVERY_S: Final = 5.0
@@ -41,6 +43,7 @@ class Worker:
         self._tidied_s = float("-inf")
         self._drilled_s = float("-inf")
         self._eraser = Eraser(services)
+        self._heeding = Heeding(services)
         self._has_adopted = False
         self._sessions = Sessions(services.database)
         self._log = logger("worker")
@@ -50,6 +53,8 @@ class Worker:
 
     def step(self) -> bool:
         """Scan what is new, now and then look after the models; returns whether anything waited."""
+        if self._heeding.step():
+            self._has_adopted = False
         scanned = self._scan()
         rescanned = self._rescan()
         read = self._services.media.step()
@@ -69,6 +74,7 @@ class Worker:
     def close(self) -> None:
         """Finish calls that are out and close connections."""
         self._trainer.shutdown(wait=False, cancel_futures=True)
+        self._heeding.close()
         self._runner.run(self._services.gateway.close())
         self._runner.close()
 
@@ -84,6 +90,8 @@ class Worker:
         """A part of what another policy means for the past; returns whether there is more."""
         rescan = self._services.rescan
         if not self._has_adopted:
+            teachers = self._services.rules.teachers
+            self._services.database.write(lambda c: forget_other_banks(c, teachers))
             begun, self._has_adopted = rescan.adopt(), True
             if begun is not None:
                 self._log.info("policy_adopted", policy=begun.policy_version, signals=begun.signals)

@@ -53,8 +53,7 @@ class Catalog:
     def items(self, ids: Iterable[str]) -> dict[ItemId, Item]:
         """The known ones among `ids`."""
         with self._database.read() as connection:
-            rows = _rows_by_id(connection, tables.items, "item_id", ids)
-        return {item.item_id: item for item in map(item_of_row, rows)}
+            return items_by_id(connection, ids)
 
     def item(self, item_id: str) -> Item | None:
         """One item, or None."""
@@ -140,6 +139,12 @@ class Catalog:
                 return
             yield rows
             last = getattr(rows[-1], key)
+
+
+def items_by_id(connection: Connection, ids: Iterable[str]) -> dict[ItemId, Item]:
+    """As `Catalog.items`, in the caller's transaction."""
+    rows = _rows_by_id(connection, tables.items, "item_id", ids)
+    return {item.item_id: item for item in map(item_of_row, rows)}
 
 
 def put_items(connection: Connection, items: Sequence[Item]) -> Put:

@@ -75,6 +75,11 @@ def text_key(title: str, text: str, media_url: str | None = None) -> str:
     return digest.hexdigest()[:15]
 
 
+def key_of(item: Item) -> str:
+    """The key of all that is judged of a post, as it is now."""
+    return text_key(item.title, item.text, item.media_url)
+
+
 def texts_of(item: Item) -> tuple[str, ...]:
     """The ways in which an item's words are sent to be judged: whole, and each part alone."""
     return post_text(item.title, item.text), item.title, item.text

@@ -13,9 +13,11 @@ from inhouse.app.communities import chosen_settings, names_in, settings_of
 from inhouse.app.settings import all_rows
 from inhouse.cli.audit import time_of
 from inhouse.cli.output import FAILED, Json, console, print_json, show
-from inhouse.core.errors import InhouseError
+from inhouse.core.errors import InhouseError, SettingError
 from inhouse.moderation.audit import head_of
+from inhouse.moderation.audited import check_verdicts
 from inhouse.moderation.breaker import open_breakers, opening_in_words
+from inhouse.moderation.past.adoption import adoptions, is_in_force
 from inhouse.moderation.sealed import REPORT_DUTY
 from inhouse.store.chain import Head
 
@@ -67,6 +69,7 @@ def _findings(noted: Head | None) -> Iterator[Finding]:
             "circuit breaker": _breaker,
             "sealed": _sealed,
             "audit": lambda services: _audit(services, noted),
+            "verdicts": _verdicts,
             "feed model": _snapshot,
             "vendors": _vendors,
             "disk": _disk,
@@ -88,8 +91,20 @@ def _store(services: Services) -> Finding:
 
 
 def _moderation(services: Services) -> Finding:
+    with services.database.read() as connection:
+        latest = next(iter(adoptions(connection, 1)), None)
+    held = f"policy {latest.policy.version}" if latest else "what they started with"
+    try:
+        rules = services.rules
+    except SettingError as error:
+        detail = f"{error}\nservers that run keep {held}; one that starts now refuses to"
+        return Finding(what="moderation", ok=False, detail=detail)
     waiting = sum(count.open for count in services.review.counts())
-    detail = f"policy {services.policy.version}, {waiting:,} cases wait for a person"
+    detail = f"policy {rules.policy.version}, {waiting:,} cases wait for a person"
+    if latest is not None and not is_in_force(rules, latest):
+        detail += (
+            f"; the worker last took up {held}, and hears of this within seconds where it runs"
+        )
     return Finding(what="moderation", ok=True, detail=detail)
 
 
@@ -117,6 +132,16 @@ def _audit(services: Services, noted: Head | None) -> Finding:
         return Finding(what="audit", ok=False, detail=detail)
     detail = f"{checked.rows:,} decisions, chain whole, {checked.blanked:,} blanked by erasures"
     return Finding(what="audit", ok=True, detail=f"{detail}, head {checked.head}")
+
+
+def _verdicts(services: Services) -> Finding:
+    checked = check_verdicts(services.database)
+    if checked.fault is not None:
+        detail = f"{checked.fault}; keep a copy of the database and find out who wrote to it"
+        return Finding(what="verdicts", ok=False, detail=detail)
+    older = f", {checked.earlier:,} are older than the chain" if checked.earlier else ""
+    detail = f"{checked.verdicts:,} are what the audit chain tells{older}"
+    return Finding(what="verdicts", ok=True, detail=detail)
 
 
 def _snapshot(services: Services) -> Finding:

@@ -24,6 +24,7 @@ from inhouse.moderation.history import Window
 from inhouse.moderation.past.backtest import backtest
 from inhouse.moderation.past.rescan_job import Progress
 from inhouse.moderation.past.shadow import shadow_report
+from inhouse.moderation.past.told import progress_in_words
 from inhouse.moderation.policy.examples import DEFAULT_EXAMPLES, load_examples, run_examples
 from inhouse.moderation.policy.parse import load_policy
 from inhouse.moderation.rulings import checked_name
@@ -180,21 +181,24 @@ def rescan(
     models: Annotated[
         bool, typer.Option(help="ask the models again; costs what they cost")
     ] = False,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="let the running one go no further instead")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Let the past catch up with the policy in force: open the cases it asks for, withdraw those it
-    no longer does. Goes on where an earlier call or the worker stopped."""
+    no longer does. Goes on where an earlier call or the worker was interrupted."""
     with open_services() as services, progress_bar() as tell:
         services.catch_clock_up()
-        last = asyncio.run(_rescan(services, tell, signals=signals, models=models))
+        if stop:
+            last = services.rescan.stop()
+        else:
+            last = asyncio.run(_rescan(services, tell, signals=signals, models=models))
     if as_json:
         print_json(last)
         return
-    console.print(
-        f"{last.read:,} posts by {last.policy_version}: {last.opened:,} cases opened, "
-        f"{last.withdrawn:,} withdrawn, {last.changed:,} posts treated differently, "
-        f"{last.refreshed:,} with new evidence"
-    )
+    stopped = "stopped: " if last.state == "stopped" else ""
+    console.print(f"{stopped}{progress_in_words(last)}")
 
 
 async def _rescan(

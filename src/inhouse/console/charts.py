@@ -76,8 +76,15 @@ def _frame(days: Sequence[str], series: list[dict[str, Any]], unit: str) -> Opti
         },
         "legend": {
             "show": len(series) > 1,
+            # One line with arrows where names need more: a second line would lie on the axis.
+            "type": "scroll",
             "top": 0,
             "left": 0,
+            "right": 0,
+            "pageIconSize": 11,
+            "pageIconColor": ACCENT,
+            "pageIconInactiveColor": _LINE,
+            "pageTextStyle": {"color": _TEXT},
             "icon": "roundRect",
             "itemWidth": 12,
             "itemHeight": 8,

@@ -11,6 +11,7 @@ from nicegui import ui
 from starlette.staticfiles import StaticFiles
 
 from inhouse.app.build import Services
+from inhouse.app.heeding import heed_beside
 from inhouse.app.settings import Settings
 from inhouse.app.supervisor import stop_with_parent
 from inhouse.console import missing
@@ -19,7 +20,15 @@ from inhouse.console.assets import ASSETS, PATH
 from inhouse.console.bill import view as bill_view
 from inhouse.console.feed_page import feed_router
 from inhouse.console.login import login_router
-from inhouse.console.moderation import bulk_view, figures_view, queues_view
+from inhouse.console.moderation import (
+    appeals_view,
+    banks_view,
+    bulk_view,
+    figures_view,
+    policy_view,
+    queues_view,
+    sealed_view,
+)
 from inhouse.console.moderation import view as moderation_view
 from inhouse.console.moderation.media import media_router
 from inhouse.console.overview import view as overview_view
@@ -63,8 +72,10 @@ def run_console(settings: Settings) -> None:
         server.should_exit = True
 
     stop_with_parent(stop)
+    heeding = heed_beside(services)
     logger("console").info("role_ready", port=settings.console.port)
     server.run()
+    heeding.set()
     services.close()
     logger("console").info("role_stopped")
 
@@ -91,7 +102,11 @@ def create_console(services: Services) -> FastAPI:
         person_view,
         moderation_view,
         bulk_view,
+        appeals_view,
         queues_view,
+        policy_view,
+        banks_view,
+        sealed_view,
         figures_view,
         bill_view,
     ):

@@ -80,6 +80,14 @@ class Appeals:
         with self._database.read() as connection:
             return [_appeal_of_row(row) for row in connection.execute(query)]
 
+    def decided(self, limit: int = 100) -> Sequence[Appeal]:
+        """Those that were answered, the latest first."""
+        table = tables.appeals
+        query = sa.select(table).where(table.c.state != "open")
+        query = query.order_by(table.c.decided_ms.desc(), table.c.appeal_id.desc()).limit(limit)
+        with self._database.read() as connection:
+            return [_appeal_of_row(row) for row in connection.execute(query)]
+
     def of_user(self, user_id: str, limit: int = 100) -> Sequence[Appeal]:
         """What a person objected to and what they were told, newest first."""
         table = tables.appeals
@@ -87,6 +95,21 @@ class Appeals:
         query = query.order_by(table.c.at_ms.desc(), table.c.appeal_id.desc()).limit(limit)
         with self._database.read() as connection:
             return [_appeal_of_row(row) for row in connection.execute(query)]
+
+    def get(self, appeal_id: str) -> Appeal:
+        """One appeal. Raises UnknownError."""
+        table = tables.appeals
+        query = sa.select(table).where(table.c.appeal_id == appeal_id)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            raise _unknown(appeal_id)
+        return _appeal_of_row(row)
+
+    def barred(self, item_id: ItemId) -> frozenset[str]:
+        """Who may not decide appeals about an item: whoever made the decision in force on it."""
+        with self._database.read() as connection:
+            return deciders_of(connection, item_id)
 
     def decide(
         self,
@@ -232,17 +255,37 @@ def _open_appeal(connection: Connection, appeal_id: str) -> Appeal:
     query = sa.select(table).where(table.c.appeal_id == appeal_id).with_for_update()
     row = connection.execute(query).first()
     if row is None:
-        raise UnknownError(f"no appeal has the id {appeal_id!r}")
+        raise _unknown(appeal_id)
     if row.state != "open":
         raise ConflictError(f"the appeal {appeal_id} is {row.state} already")
     return _appeal_of_row(row)
 
 
-def _require_other(connection: Connection, item_id: ItemId, reviewer: str) -> None:
-    """A second look is somebody else's."""
+def deciders_of(connection: Connection, item_id: ItemId) -> frozenset[str]:
+    """The people by whose word an item is treated as it is: one, or the two who agreed. None where
+    rules decide."""
     verdict = latest_verdicts(connection, [item_id]).get(item_id)
     call = verdict.evidence.person if verdict else None
-    if call is not None and call.name == reviewer:
+    if call is None:
+        return frozenset()
+    table = tables.review_opinions
+    undone = sa.select(table.c.undoes).where(table.c.undoes.is_not(None))
+    query = sa.select(table.c.reviewer).where(
+        table.c.item_id == item_id,
+        table.c.gold_id.is_(None),
+        table.c.action == call.action,
+        table.c.opinion_id.not_in(undone),
+    )
+    return frozenset((call.name, *connection.execute(query).scalars()))
+
+
+def _unknown(appeal_id: str) -> UnknownError:
+    return UnknownError(f"no appeal has the id {appeal_id[:80]!r}")
+
+
+def _require_other(connection: Connection, item_id: ItemId, reviewer: str) -> None:
+    """A second look is somebody else's."""
+    if reviewer in deciders_of(connection, item_id):
         raise ConflictError(
             f"{reviewer} made the decision that is appealed; somebody else must look at it"
         )

@@ -111,6 +111,7 @@ def _judged_posts(connection: Connection, after: int) -> Sequence[Any]:
             items.c.created_ms,
             items.c.title,
             items.c.text,
+            items.c.media_url,
         )
         .join(items, items.c.item_id == verdicts.c.item_id)
         .where(verdicts.c.log_offset > after)
@@ -128,7 +129,8 @@ def _post_of_row(row: Any, now_ms: int) -> Post:
     if at_ms > now_ms - HOUR_MS:
         judged = _DECODER.decode(row.labels)
         text = post_text(row.title, row.text)
-        hits = judged.hits if judged.text == text_key(row.title, row.text) else ()
+        is_judged = judged.text == text_key(row.title, row.text, row.media_url)
+        hits = judged.hits if is_judged else ()
     return Post(
         item_id=row.item_id,
         creator_id=row.creator_id,

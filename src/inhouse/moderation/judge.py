@@ -33,7 +33,7 @@ class TextJudge:
 
     def __init__(self, scorer: TextScorer, tools: Tools) -> None:
         self._scorer = scorer
-        self._tools = tools
+        self.tools = tools
 
     async def judge(self, texts: Sequence[Text]) -> list[Judgement]:
         """A judgement of each text, in order; one that is given twice is judged once.
@@ -51,7 +51,7 @@ class TextJudge:
         return [found[text] for text in texts]
 
     async def _read(self, texts: Sequence[Text]) -> list[Reading]:
-        reader = self._tools.rules.reader
+        reader = self.tools.rules.reader
         if sum(len(each.text) for each in texts) <= _AT_ONCE_CHARS:
             return reader.read_all(texts)
         return await asyncio.to_thread(reader.read_all, texts)
@@ -60,7 +60,7 @@ class TextJudge:
         """What a model is shown of a text: as it stands, then without its disguises."""
         if not text.text.strip():
             return []
-        most = self._tools.settings.most_chars
+        most = self.tools.settings.most_chars
         return [shortened(form, most) for form in (text.text, *reading.unmasked)]
 
     async def _score(self, asked: Mapping[str, str]) -> dict[str, Scores]:

@@ -84,6 +84,19 @@ class Review:
         with self._database.read() as connection:
             return case_of_row(case_row(connection, case_id, locked=False))
 
+    def case_of(self, item_id: str) -> Case | None:
+        """The case that led to the latest decision on a post; None where nobody was asked."""
+        table = tables.review_cases
+        query = (
+            sa.select(table)
+            .where(table.c.item_id == item_id, table.c.state.in_(("open", "closed")))
+            .order_by(table.c.closed_ms.desc().nulls_last(), table.c.opened_ms.desc())
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else case_of_row(row)
+
     def counts(self) -> list[QueueCount]:
         """Every queue with its cases, the fullest first."""
         c = tables.review_cases.c

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.catalog.catalog import item_of_row
-from inhouse.catalog.types import Item, post_text, text_key
+from inhouse.catalog.types import Item, key_of, post_text, text_key
 from inhouse.core.errors import InputError
 from inhouse.core.ids import ItemId
 from inhouse.models.harvest import add_labels
@@ -135,7 +135,7 @@ def _blank(item_id: ItemId, item: Item | None) -> Verdict:
     return Verdict(
         item_id=item_id,
         at_ms=0,
-        text_key=text_key(item.title, item.text, item.media_url) if item else text_key("", ""),
+        text_key=key_of(item) if item else text_key("", ""),
         evidence=Evidence(),
         decided_by="",
         policy_version="",

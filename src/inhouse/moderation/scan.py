@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.catalog.catalog import Catalog
-from inhouse.catalog.types import Item, text_key
+from inhouse.catalog.types import Item, key_of
 from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId
 from inhouse.core.logs import logger
@@ -39,6 +39,7 @@ from inhouse.moderation.sealed import seal_matches
 from inhouse.moderation.signals.facts import facts_of
 from inhouse.moderation.signals.read import Reading
 from inhouse.moderation.statements.keep import Judged
+from inhouse.moderation.teaching import teach_from_banks
 from inhouse.moderation.tools import Rules, Tools
 from inhouse.moderation.types import Evidence, MediaEvidence, PersonCall, Verdict
 from inhouse.moderation.verdicts import latest_verdicts, with_person
@@ -182,7 +183,7 @@ class Moderator:
         with self._database.read() as connection:
             judged = {i: v.text_key for i, v in latest_verdicts(connection, items).items()}
         there = (items[item_id] for item_id in first if item_id in items)
-        changed = [item for item in there if judged.get(item.item_id) != _key(item)]
+        changed = [item for item in there if judged.get(item.item_id) != key_of(item)]
         media = self.media.look(changed)
         unread = [item for item in changed if media.get(item.item_id, _NO_MEDIA) is None]
         new = [item for item in changed if media.get(item.item_id, _NO_MEDIA) is not None]
@@ -194,7 +195,7 @@ class Moderator:
             _Task(
                 item=item,
                 first_offset=first[item.item_id],
-                key=_key(item),
+                key=key_of(item),
                 reading=reading,
                 readings=readings_of(item, reading, tools.settings.most_chars),
                 around=known,
@@ -266,10 +267,6 @@ def _filed(verdict: Verdict, policy: Policy, fuse: Fuse) -> Judged:
     return Judged(verdict=filed, decisions=decisions)
 
 
-def _key(item: Item) -> str:
-    return text_key(item.title, item.text, item.media_url)
-
-
 def _offset(connection: Connection) -> int:
     table = tables.consumers
     query = sa.select(table.c.log_offset).where(table.c.name == CONSUMER)
@@ -300,6 +297,8 @@ def _keep(connection: Connection, done: _Done) -> tuple[int, int]:
     append_events(connection, done.opened)
     others = seal_matches(connection, done.tools, fresh, done.now_ms)
     record_verdicts(connection, others, policy)
+    found = [each.verdict for each in others]
+    teach_from_banks(connection, found, done.tools.rules.teachers, done.now_ms)
     enrol(connection, done.unread)
     opened = open_cases(connection, concerns, done.views, done.now_ms)
     if done.offset > _offset(connection):

@@ -17,6 +17,12 @@ class ModerationSettings:
         unit="path",
         help="folder of term banks (.txt, .csv); empty takes the examples in the package",
     )
+    teaching_banks: str = setting(
+        "",
+        unit="names",
+        help="term banks, with commas between, whose matches teach the text model where neither a "
+        "person nor a rented model spoke of a text; empty: none",
+    )
     media: str = setting(
         "banks",
         unit="name",

@@ -29,6 +29,7 @@ class Rules:
 
     policy: Policy
     reader: SignalReader
+    teachers: frozenset[str] = frozenset()  # the term banks whose matches teach the text model
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +47,19 @@ def load_rules(settings: ModerationSettings) -> Rules:
     """The rules the settings name. Raises SettingError that shows every fault of the file."""
     policy = load_policy(Path(settings.policy) if settings.policy else DEFAULT_POLICY)
     banks = _banks_in(Path(settings.banks)) if settings.banks else shipped_banks()
-    return Rules(policy=policy, reader=SignalReader(banks))
+    reader = SignalReader(banks)
+    return Rules(policy=policy, reader=reader, teachers=_teachers(settings, reader))
+
+
+def _teachers(settings: ModerationSettings, reader: SignalReader) -> frozenset[str]:
+    names = frozenset(filter(None, (part.strip() for part in settings.teaching_banks.split(","))))
+    unknown = sorted(names - reader.bank_sizes.keys())
+    if unknown:
+        known = ", ".join(sorted(reader.bank_sizes))
+        raise SettingError(
+            f"teaching_banks names {unknown[0][:80]!r}; expected names of term banks: {known}"
+        )
+    return names
 
 
 def vault_of(settings: ModerationSettings, folder: Path) -> Vault:
@@ -54,9 +67,14 @@ def vault_of(settings: ModerationSettings, folder: Path) -> Vault:
     return FileVault(Path(settings.sealed_key) if settings.sealed_key else folder / KEY_FILE)
 
 
+def bank_files(folder: Path) -> list[Path]:
+    """The term banks of a folder, by name."""
+    return sorted(p for p in folder.glob("*") if p.suffix in (".txt", ".csv"))
+
+
 def _banks_in(folder: Path) -> CompiledBanks:
     """The banks of a folder, as they were made from the same files before, or made now and kept."""
-    files = sorted(p for p in folder.glob("*") if p.suffix in (".txt", ".csv"))
+    files = bank_files(folder)
     if not files:
         raise SettingError(
             f"no term banks in {folder}; put .txt or .csv files there or leave the setting empty"

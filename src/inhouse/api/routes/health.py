@@ -29,6 +29,8 @@ class State:
     people: int
     log_offset: int  # how much of the log is in the state
     snapshot_id: str | None  # the model in use
+    policy_version: str  # of the moderation policy in force here
+    rules_trouble: str | None  # why changed rules are not taken up; null where the files are good
 
 
 def _state(use: Services) -> State:
@@ -38,6 +40,8 @@ def _state(use: Services) -> State:
         people=len(state.people),
         log_offset=state.log_offset,
         snapshot_id=use.feeds.feed.snapshot_id,
+        policy_version=use.policy.version,
+        rules_trouble=use.rules_watch.trouble,
     )
 
 
@@ -51,6 +55,7 @@ def _health(house: House[Services]) -> Health:
         snapshot_id=None if state is None else state.snapshot_id,
         communities=len(house),
         failing=house.failing,
+        keeping_rules=house.keeping_rules,
     )
 
 
@@ -88,7 +93,13 @@ async def metrics(
 ) -> Response:
     """Prometheus metrics of this process. Requests, events and pages are those of all communities
     together; the state is that of the one without a name. None carries a community's name."""
-    meters.state({"communities": len(house), "communities_failing": house.failing})
+    meters.state(
+        {
+            "communities": len(house),
+            "communities_failing": house.failing,
+            "keeping_rules": house.keeping_rules,
+        }
+    )
     meters.level(turns.shedder.level)
     if house.home:
         _measure(house.home, meters)

@@ -9,14 +9,12 @@ from inhouse.api.context import needs, services_of
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
 from inhouse.core.clock import DAY_MS
-from inhouse.core.errors import InputError
-from inhouse.core.faults import in_words
 from inhouse.moderation.breaker import BreakerEvent, close_breakers, open_breakers
 from inhouse.moderation.history import Window
 from inhouse.moderation.past.backtest import Backtest, backtest
+from inhouse.moderation.past.rescan_job import Progress
 from inhouse.moderation.past.shadow import ShadowReport, shadow_report
-from inhouse.moderation.policy.parse import check_policy
-from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.policy.parse import policy_from
 from inhouse.moderation.rulings import checked_name
 
 router = APIRouter(
@@ -41,6 +39,21 @@ class ResetBody:
     """Who has looked at what was removed."""
 
     reviewer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RescanBody:
+    """What is to be done anew besides deciding."""
+
+    signals: bool = False  # read texts again whose term banks or reader changed
+    models: bool = False  # ask the models again; costs what they cost
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RescanAnswer:
+    """The re-scan that moved last."""
+
+    rescan: Progress | None  # null before the first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,16 +89,28 @@ def post_backtest(
 ) -> Response:
     """What a policy would change of what was decided, beside the one in force. Reads stored
     evidence; nothing is decided and no model is asked. A million posts take half a minute."""
-    tried = _policy(body.policy)
+    tried = policy_from(body.policy)
     return answer(backtest(use.database, use.policy, tried, _window(use, days, newest)))
+
+
+@router.get("/rescan", responses=documented(RescanAnswer))
+def get_rescan(use: Use) -> Response:
+    """How far the past has caught up with the policy in force."""
+    return answer(RescanAnswer(rescan=use.rescan.latest()))
+
+
+@router.post("/rescan", responses=documented(Progress))
+def post_rescan(body: RescanBody, use: Use) -> Response:
+    """Let the past catch up, from the first post on; where a re-scan that does as much is running,
+    that one goes on. The worker does it."""
+    return answer(use.rescan.begin(signals=body.signals, models=body.models))
+
+
+@router.post("/rescan/stop", responses=documented(Progress))
+def stop_rescan(use: Use) -> Response:
+    """Let the running re-scan go no further. What it did stays done."""
+    return answer(use.rescan.stop())
 
 
 def _window(use: Services, days: int, newest: int) -> Window:
     return Window(since_ms=max(use.clock.now_ms() - days * DAY_MS, 0), newest=newest)
-
-
-def _policy(text: str) -> Policy:
-    policy, faults = check_policy("policy", text)
-    if policy is None:
-        raise InputError(in_words("the policy", faults))
-    return policy

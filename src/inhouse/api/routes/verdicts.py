@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from inhouse.api.context import needs, services_of
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
-from inhouse.catalog.types import text_key
+from inhouse.catalog.types import key_of
 from inhouse.core.errors import UnknownError
 from inhouse.core.ids import ItemId
 from inhouse.moderation.decide import decide
@@ -45,7 +45,7 @@ def get_verdict(
     if item is None:
         raise UnknownError(f"no item {item_id!r}; post it to /v1/items first")
     verdict = use.verdicts.latest([item_id]).get(ItemId(item_id))
-    key = text_key(item.title, item.text, item.media_url)
+    key = key_of(item)
     if verdict is None or verdict.text_key != key:
         return answer(_awaiting(item_id, use.policy.version))
     decision = decide(verdict.evidence, use.policy, surface, viewer)

@@ -73,7 +73,11 @@ _WAITS: Final[Mapping[str, str]] = {
 _PLACES: Final = (
     ("Desk", "/moderation"),
     ("Many at once", "/moderation/bulk"),
+    ("Appeals", "/moderation/appeals"),
     ("Queues", "/moderation/queues"),
+    ("Policy", "/moderation/policy"),
+    ("Banks", "/moderation/banks"),
+    ("Sealed", "/moderation/sealed"),
     ("Figures", "/moderation/figures"),
 )
 

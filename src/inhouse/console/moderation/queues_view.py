@@ -9,6 +9,7 @@ from nicegui import run, ui
 from inhouse.app.build import Services
 from inhouse.console.frame import Region, frame, panel, press, section
 from inhouse.console.markup import Safe, join, note, tag, words
+from inhouse.console.moderation.fields import number_field, text_field
 from inhouse.console.moderation.page import heading
 from inhouse.console.moderation.speech import category_name
 from inhouse.core.errors import InhouseError
@@ -88,8 +89,8 @@ class _Queues:
 
     def _form(self) -> None:
         with ui.element("div").classes("fields"):
-            self._name = _text("name")
-            self._texts = {name: _text(label) for name, label in _LISTS.items()}
+            self._name = text_field("name")
+            self._texts = {name: text_field(label) for name, label in _LISTS.items()}
         ui.html(_HINT, sanitize=False, tag="p").classes("quiet small")
         with ui.element("div").classes("fields"):
             self._two = ui.select(
@@ -97,9 +98,9 @@ class _Queues:
                 label="decided by",
                 value=None,
             ).props("dense outlined")
-            self._gold = _number("known answers, % of cases", 0)
-            self._lock = _number("lock, minutes (empty: as set)", None)
-            self._place = _number("place (the lower is asked first)", 100)
+            self._gold = number_field("known answers, % of cases", 0)
+            self._lock = number_field("lock, minutes (empty: as set)", None)
+            self._place = number_field("place (the lower is asked first)", 100)
             press(join(["Set up"]), self._put, "plain-button")
 
     def look(self) -> None:
@@ -152,11 +153,3 @@ class _Queues:
         except InhouseError as error:
             self._status.show(words(str(error)))
         self.look()
-
-
-def _text(label: str) -> ui.input:
-    return ui.input(label).props("dense outlined maxlength=2000")
-
-
-def _number(label: str, value: float | None) -> ui.number:
-    return ui.number(label, value=value).props("dense outlined")

@@ -18,7 +18,8 @@ from inhouse.console.moderation import page
 from inhouse.console.moderation.around import context_html
 from inhouse.console.moderation.desk import Desk
 from inhouse.console.moderation.dialogs import Box, BreakBox, EscalateBox, FindBox, OwnBox
-from inhouse.console.moderation.reviewer import REVIEWER_COOKIE, reviewer_name, reviewer_of
+from inhouse.console.moderation.fields import reviewer_field
+from inhouse.console.moderation.reviewer import reviewer_of
 from inhouse.console.moderation.speech import category_name
 from inhouse.core.errors import InhouseError
 from inhouse.moderation.types import Action
@@ -28,7 +29,6 @@ LOOK_EVERY_S: Final = 5.0
 UNSEEN_S: Final = 0.35
 # Whoever has not moved or typed for so long is not at work: their lock is not held for them.
 AT_WORK_S: Final = 60.0
-_YEAR_S: Final = 31_536_000
 Task = Literal["skip", "undo", "look", "queue"]
 
 
@@ -63,7 +63,7 @@ class _Moderation:
     def _build(self) -> None:
         with ui.element("div").classes("head"):
             ui.html(page.HEADING, sanitize=False)
-            self._reviewer_field()
+            reviewer_field(self._desk.reviewer)
         self._chips = ui.element("div").classes("chips")
         self._chips_shown: object = None
         with ui.element("div").classes("desk"):
@@ -82,23 +82,6 @@ class _Moderation:
         self._escalate.on_done = self._send_on
         self._find.on_done = self._search
         self._own.on_done = self._choose_own
-
-    def _reviewer_field(self) -> None:
-        field = ui.input("Deciding as", value=self._desk.reviewer).props(
-            "dense outlined maxlength=60"
-        )
-        field.classes("reviewer")
-        field.on("blur", lambda _: self._rename(field.value or ""))
-        field.on("keydown.enter", lambda _: field.run_method("blur"))
-
-    def _rename(self, given: str) -> None:
-        name = reviewer_name(given)
-        if not name or name == self._desk.reviewer:
-            return
-        ui.run_javascript(
-            f"document.cookie = '{REVIEWER_COOKIE}=' + {_js(name)} + "
-            f"';path=/;max-age={_YEAR_S};samesite=strict'; location.reload()"
-        )
 
     def _bar(self) -> None:
         with ui.element("div").classes("decide") as self._decide_bar:
@@ -310,8 +293,3 @@ def _dialog(name: str, content: Safe) -> ui.dialog:
         ui.html(content, sanitize=False)
         press(join(["Close"]), dialog.close, "plain-button")
     return dialog
-
-
-def _js(text: str) -> str:
-    """A cookie's value as a JavaScript string; the name's characters were checked before."""
-    return f"encodeURIComponent('{text}')"

@@ -66,6 +66,7 @@ class HealthFacts:
     oldest_case_ms: int | None  # when the oldest open case was opened
     breakers: tuple[BreakerEvent, ...] = ()  # where rules removed too much and people are asked
     duties: int = 0  # sealed posts that nobody has reported yet
+    rules_trouble: str | None = None  # why changed rules are not taken up
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +97,7 @@ def gather_health(services: Services, now_ms: int) -> HealthFacts:
         oldest_case_ms=oldest_ms,
         breakers=tuple(open_breakers(services.database)),
         duties=services.sealed.due(),
+        rules_trouble=services.rules_watch.trouble,
     )
 
 
@@ -139,12 +141,19 @@ def lights(facts: HealthFacts) -> list[Light]:
     """Every light with its reason; what the law asks for comes first, where it asks."""
     usual = [_api(facts), _log(facts), _model_light(facts), _awaiting(facts), _queue(facts)]
     always = usual + [_breaker(event) for event in facts.breakers]
+    if facts.rules_trouble is not None:
+        always.append(_rules(facts.rules_trouble))
     return [_duty(facts), *always] if facts.duties else always
 
 
 def _breaker(event: BreakerEvent) -> Light:
     remark = f"{opening_in_words(event)}; look at them, then inhouse moderate breaker reset"
     return Light(name="Circuit breaker", state="bad", value="open", remark=remark)
+
+
+def _rules(trouble: str) -> Light:
+    remark = f"{shortened(trouble.partition(chr(10))[0], 80)}; the rules of before stay in force"
+    return Light(name="Changed rules", state="bad", value="not taken up", remark=remark)
 
 
 def _duty(facts: HealthFacts) -> Light:

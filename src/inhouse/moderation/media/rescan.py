@@ -50,7 +50,7 @@ class MediaRescan:
     """Holds every post's media against the banks again."""
 
     def __init__(self, database: Database, clock: Clock, known: KnownHashes, tools: Tools) -> None:
-        self._database, self._clock, self._known, self._tools = database, clock, known, tools
+        self._database, self._clock, self._known, self.tools = database, clock, known, tools
 
     def enrol_unread(self, items: Sequence[Item]) -> int:
         """Let the media of those posts that nobody has looked at wait to be read."""
@@ -120,8 +120,8 @@ class MediaRescan:
     ) -> tuple[int, int]:
         """Write new verdicts on posts on whose media the banks say something else now, in the
         caller's transaction; returns how many these are, and how many cases they open."""
-        policy, now_ms = self._tools.rules.policy, self._clock.now_ms()
-        filed = seal_matches(connection, self._tools, self._judged(connection, found), now_ms)
+        policy, now_ms = self.tools.rules.policy, self._clock.now_ms()
+        filed = seal_matches(connection, self.tools, self._judged(connection, found), now_ms)
         record_verdicts(connection, filed, policy)
         asked = (
             asked_by_rules(each.verdict, policy)
@@ -135,7 +135,7 @@ class MediaRescan:
         self, connection: Connection, found: Mapping[ItemId, MediaEvidence]
     ) -> list[Judged]:
         """A post that nothing has judged as it is now is the scan's."""
-        policy = self._tools.rules.policy
+        policy = self.tools.rules.policy
         changed: list[Judged] = []
         keys = _keys(connection, list(found))
         for item_id, standing in latest_verdicts(connection, found).items():

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from inhouse.catalog.catalog import Catalog
-from inhouse.catalog.types import Item, text_key
+from inhouse.catalog.types import Item, key_of
 from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId
 from inhouse.moderation.decide import UNSCORED, decide_all, strictest
@@ -82,7 +82,7 @@ class Refresher:
 
 
 def _is_of(verdict: Verdict, item: Item) -> bool:
-    return verdict.text_key == text_key(item.title, item.text)
+    return verdict.text_key == key_of(item)
 
 
 def _reread(evidence: Evidence, item: Item, reading: Reading) -> Evidence:

@@ -39,14 +39,17 @@ from inhouse.moderation.past.rescan_job import (
     Plan,
     Progress,
     find_job,
+    latest_job,
     progress_of,
     running_job,
     save_job,
+    stop_job,
 )
 from inhouse.moderation.policy.compiled import Decided
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.record import judged, record_verdicts
 from inhouse.moderation.sealed import seal_matches
+from inhouse.moderation.teaching import teach_from_banks
 from inhouse.moderation.tools import Tools
 from inhouse.moderation.types import CODES, Decision, Evidence, Surface, Verdict, ViewerClass
 from inhouse.moderation.verdicts import latest_offsets, verdict_of_row
@@ -144,6 +147,18 @@ class Rescan:
         self.adopt()
         return progress_of(self._database.write(write))
 
+    def stop(self) -> Progress:
+        """Go no further: posts that were not reached keep their cases until a re-scan is begun
+        again, from the first post on. Raises ConflictError where none is running."""
+        now_ms = self._clock.now_ms()
+        return progress_of(self._database.write(lambda connection: stop_job(connection, now_ms)))
+
+    def latest(self) -> Progress | None:
+        """The running job, else the one that moved last."""
+        with self._database.read() as connection:
+            job = latest_job(connection)
+        return None if job is None else progress_of(job)
+
     def running(self) -> Progress | None:
         """The job that is not done yet."""
         with self._database.read() as connection:
@@ -189,8 +204,14 @@ class Rescan:
             after=0,
             until=last_verdict(connection),
         )
-        job = Job(job_id=new_id(KIND), state="running", plan=plan, counts=Counts())
-        save_job(connection, job, self._clock.now_ms())
+        job = Job(
+            job_id=new_id(KIND),
+            state="running",
+            plan=plan,
+            counts=Counts(),
+            updated_ms=self._clock.now_ms(),
+        )
+        save_job(connection, job, job.updated_ms)
         return job
 
     def _look(
@@ -260,6 +281,9 @@ class Rescan:
         policy = self.tools.rules.policy
         filed = seal_matches(connection, self.tools, [judged(v, policy) for v in fresh], now_ms)
         record_verdicts(connection, filed, policy)
+        now = [part.fresh.get(v.item_id, v) for v in part.verdicts if v.item_id in there]
+        open_ones = [verdict for verdict in now if not verdict.evidence.is_sealed]
+        teach_from_banks(connection, open_ones, self.tools.rules.teachers, now_ms)
         changed = [one for one in part.changed if one.item_id in there]
         for listener in self._listeners if changed else ():
             listener(connection, changed)
@@ -277,6 +301,7 @@ class Rescan:
             state="done" if part.done else "running",
             plan=dataclasses.replace(job.plan, after=last),
             counts=job.counts + counts,
+            updated_ms=now_ms,
         )
         save_job(connection, reached, now_ms)
         return reached

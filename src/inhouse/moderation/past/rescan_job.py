@@ -8,12 +8,12 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from inhouse.core.errors import UnknownError
+from inhouse.core.errors import ConflictError, UnknownError
 from inhouse.store import tables
 from inhouse.store.statements import upsert
 
 KIND: Final = "rescan"
-State = Literal["running", "done", "superseded"]
+State = Literal["running", "done", "superseded", "stopped"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +31,7 @@ class Progress:
     refreshed: int = 0  # of these got new evidence
     opened: int = 0  # cases
     withdrawn: int = 0  # cases that nobody needs to look at any more
+    updated_ms: int = 0  # when it last moved
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +72,7 @@ class Job:
     state: State
     plan: Plan
     counts: Counts
+    updated_ms: int = 0  # when its row was last written
 
 
 def running_job(connection: Connection) -> Job | None:
@@ -79,6 +81,25 @@ def running_job(connection: Connection) -> Job | None:
     query = sa.select(table).where(table.c.kind == KIND, table.c.state == "running")
     row = connection.execute(query.order_by(table.c.updated_ms.desc()).limit(1)).first()
     return None if row is None else _job_of_row(row)
+
+
+def latest_job(connection: Connection) -> Job | None:
+    """The running job, else the one that moved last."""
+    table = tables.jobs
+    query = sa.select(table).where(table.c.kind == KIND)
+    newest = ((table.c.state == "running").desc(), table.c.updated_ms.desc(), table.c.job_id.desc())
+    row = connection.execute(query.order_by(*newest).limit(1)).first()
+    return None if row is None else _job_of_row(row)
+
+
+def stop_job(connection: Connection, now_ms: int) -> Job:
+    """Let the running job go no further; what it did stays done. Raises ConflictError."""
+    job = running_job(connection)
+    if job is None:
+        raise ConflictError("no re-scan is running; there is nothing to stop")
+    stopped = dataclasses.replace(job, state="stopped", updated_ms=now_ms)
+    save_job(connection, stopped, now_ms)
+    return stopped
 
 
 def find_job(connection: Connection, job_id: str) -> Job:
@@ -97,6 +118,7 @@ def _job_of_row(row: Any) -> Job:
         state=row.state,
         plan=msgspec.json.decode(row.cursor, type=Plan),
         counts=msgspec.json.decode(row.counts, type=Counts),
+        updated_ms=row.updated_ms,
     )
 
 
@@ -124,5 +146,6 @@ def progress_of(job: Job) -> Progress:
         signals=plan.signals,
         models=plan.models,
         share=share,
+        updated_ms=job.updated_ms,
         **dataclasses.asdict(job.counts),
     )

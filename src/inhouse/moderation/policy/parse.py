@@ -10,8 +10,8 @@ from typing import Final, cast
 
 import yaml
 
-from inhouse.core.errors import SettingError
-from inhouse.core.faults import FileFault, did_you_mean, refuse
+from inhouse.core.errors import InputError, SettingError
+from inhouse.core.faults import FileFault, did_you_mean, in_words, refuse
 from inhouse.moderation.policy.logic import ALWAYS, both, neither
 from inhouse.moderation.policy.match import MISSING, Condition, Kind, When
 from inhouse.moderation.policy.nodes import YamlFile, kind_of
@@ -64,6 +64,14 @@ def read_policy(file: str, text: str) -> Policy:
     policy, faults = check_policy(file, text)
     if policy is None:
         raise refuse(f"the policy {file}", faults)
+    return policy
+
+
+def policy_from(text: str) -> Policy:
+    """A policy that somebody sent. Raises InputError that shows every fault."""
+    policy, faults = check_policy("policy", text)
+    if policy is None:
+        raise InputError(in_words("the policy", faults))
     return policy
 
 

@@ -79,6 +79,12 @@ class CompiledBanks:
         _, first = np.unique(which | phrase[places], return_index=True)
         return [self.term(number)[1] for number in places[first].tolist()]
 
+    @property
+    def bank_sizes(self) -> dict[str, int]:
+        """How many terms, patterns and sites each bank has."""
+        counts = np.bincount(self.columns.banks, minlength=len(self.names))
+        return {self.names[i]: int(counts[i]) for i in np.flatnonzero(counts).tolist()}
+
     def is_prefix(self, number: int) -> bool:
         """Whether words that begin with a term count too."""
         return bool(self.columns.flags[number] & _PREFIX)

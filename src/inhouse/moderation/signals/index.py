@@ -48,6 +48,11 @@ class TermIndex:
     def __len__(self) -> int:
         return len(self._compiled)
 
+    @property
+    def bank_sizes(self) -> dict[str, int]:
+        """How many terms, patterns and sites each bank has."""
+        return self._compiled.bank_sizes
+
     @cached_property
     def _samples(self) -> list[Term]:
         return self._compiled.samples()

@@ -84,6 +84,11 @@ class SignalReader:
         banked = self._index.version.encode()
         self.version = f"{VERSION}-{hashlib.blake2b(banked, digest_size=6).hexdigest()}"
 
+    @property
+    def bank_sizes(self) -> Mapping[str, int]:
+        """Term banks by name: how many terms, patterns and sites each has."""
+        return self._index.bank_sizes
+
     def read_all(self, texts: Sequence[Text]) -> list[Reading]:
         """All signals of each text, in order."""
         return [self.read(one.text, one.language) for one in texts]

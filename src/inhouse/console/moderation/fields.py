@@ -1,0 +1,39 @@
+"""Fields of the forms of moderation's pages."""
+
+import json
+from typing import Final
+
+from nicegui import ui
+
+from inhouse.console.moderation.reviewer import REVIEWER_COOKIE, reviewer_name
+
+_YEAR_S: Final = 31_536_000
+_PROPS: Final = "dense outlined"
+
+
+def text_field(label: str, most: int = 2_000) -> ui.input:
+    """One line of text."""
+    return ui.input(label).props(f"{_PROPS} maxlength={most}")
+
+
+def number_field(label: str, value: float | None, step: float = 1) -> ui.number:
+    """A number; `step` is how far its arrows go."""
+    return ui.number(label, value=value, step=step).props(_PROPS)
+
+
+def reviewer_field(name: str) -> None:
+    """Under which name one decides; another is remembered by the browser, and the page begins
+    anew."""
+    field = ui.input("Deciding as", value=name).props(f"{_PROPS} maxlength=60").classes("reviewer")
+    field.on("blur", lambda _: _rename(name, field.value or ""))
+    field.on("keydown.enter", lambda _: field.run_method("blur"))
+
+
+def _rename(before: str, given: str) -> None:
+    name = reviewer_name(given)
+    if not name or name == before:
+        return
+    ui.run_javascript(
+        f"document.cookie = '{REVIEWER_COOKIE}=' + encodeURIComponent({json.dumps(name)}) + "
+        f"';path=/;max-age={_YEAR_S};samesite=strict'; location.reload()"
+    )

@@ -1,0 +1,69 @@
+"""What moderation's pages show beside the desk: appeals, a policy of one's own, banks, a seal."""
+
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from inhouse.app.build import Services
+from inhouse.moderation.media.types import BankSpec
+from inhouse.moderation.types import Appeal
+from inhouse.store import tables
+
+WORDS: Final = "It was a <b>quote</b> from a film.\n\u202eand turned around & more"
+WATCHED: Final = """\
+policy: tea_room
+categories: {harassment: attacks on people, hate: attacks on groups, spam: advertising}
+rules:
+  - rule: links_watched
+    category: spam
+    mode: shadow
+    when: {links: 2}
+    actions: review
+  - rule: harassment_possible
+    category: harassment
+    when: {harassment: 0.7}
+    actions: review
+"""
+LAXER: Final = WATCHED.replace("harassment: 0.7", "harassment: 0.9")
+HASHES: Final = "\n".join(f"{i:064x},from list {i}" for i in range(25))
+
+
+def appeal_decided_by(services: Services, reviewer: str) -> Appeal:
+    """Somebody removed a post, and its author objects."""
+    case = services.review.take(services.review.queue()[0].case_id, reviewer)
+    services.review.decide(case.case_id, reviewer, "remove", "harassment", "an insult")
+    item = services.catalog.item(case.item_id)
+    assert item is not None
+    return services.appeals.open(item.item_id, item.creator_id, WORDS)
+
+
+def appeal_of_reporter(services: Services, reviewer: str) -> Appeal:
+    """Somebody allowed a post that was reported, and the reporter objects."""
+    reported = sa.select(tables.reports.c.item_id, tables.reports.c.reporter_id)
+    reported = reported.add_columns(tables.reports.c.report_id).where(
+        tables.reports.c.report_id == "report-1"
+    )
+    with services.database.read() as connection:
+        item_id, reporter, report_id = connection.execute(reported).one()
+    (case,) = [one for one in services.review.queue() if one.item_id == item_id]
+    services.review.take(case.case_id, reviewer)
+    services.review.decide(case.case_id, reviewer, "allow", None, None)
+    return services.appeals.open(item_id, reporter, "Look again, please.", report_id)
+
+
+def banks(services: Services) -> None:
+    """One that is tried out, and one of what must not match."""
+    made = services.hash_banks
+    made.create(BankSpec(name="war-footage", category="violence", share=10), 5)
+    made.create(BankSpec(name="our-own", category=None), 5)
+    made.add("war-footage", HASHES, 5)
+
+
+def policy_file(folder: Path) -> Path:
+    """A policy in force, and another beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "next.yaml").write_text(LAXER)
+    file = folder / "policy.yaml"
+    file.write_text(WATCHED)
+    return file

@@ -70,6 +70,7 @@ class House(Generic[P]):
         self._hub = hub
         self._kind = kind
         self._served: dict[str, Served[P]] = {}
+        self._origins: set[str] = set()
         self._watching: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -106,7 +107,7 @@ class House(Generic[P]):
 
     def origins(self) -> set[str]:
         """Where the browser apps of all communities come from."""
-        return {services.settings.api.public_origin for services in self._hub} - {""}
+        return self._origins
 
     async def take_turn(self, served: Served[P]) -> Callable[[], None] | None:
         """Wait until fewer than AT_ONCE requests of the community are worked on; returns how to
@@ -142,6 +143,7 @@ class House(Generic[P]):
                 self._served[name] = self._kind(services, alone=self._hub.alone)
         for served in self._served.values():
             served.alone = self._hub.alone
+        self._origins = {one.settings.api.public_origin for one in self._hub} - {""}
         for served in gone:
             await served.close()
 

@@ -15,6 +15,9 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final, Generic, TypeVar
 
+import msgspec
+from msgspec import structs
+
 from inhouse.core.clock import Clock, SystemClock
 from inhouse.core.errors import BusyError, InputError, UnknownError, VendorError
 from inhouse.core.ids import new_id
@@ -34,7 +37,6 @@ from inhouse.models.types import (
     Attempt,
     Deployment,
     Outcome,
-    ProviderAnswer,
     Role,
     Service,
     Usage,
@@ -46,8 +48,8 @@ _LOG = logger("models")
 P = TypeVar("P")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Passage:
+# Structs, where all else is a dataclass: each call makes some, and they take a fifth of the time.
+class Passage(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt on its way to a deployment."""
 
     call_id: str
@@ -60,8 +62,7 @@ class Passage:
     hold: Hold | None = None  # money set aside for it; None where the key has no budget
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sent(Generic[P]):
+class Sent(msgspec.Struct, Generic[P], frozen=True, kw_only=True):
     """What came of an attempt."""
 
     passage: Passage
@@ -192,7 +193,11 @@ class Passer:
             attempts += 1
             hold = await self._hold(first)
             timeout_ms = min(self._settings.timeout_ms, _left_ms(until))
-            sent = await send(replace(first, started=monotonic(), timeout_ms=timeout_ms, hold=hold))
+            sent = await send(
+                structs.replace(first, started=monotonic(), timeout_ms=timeout_ms, hold=hold)
+            )
+            if sent.reading.outcome in _FINAL:
+                break
             failure = Failure(
                 outcome=sent.reading.outcome,
                 attempts=attempts,
@@ -374,15 +379,7 @@ def _body(passage: Passage, response: HttpResponse) -> Body:
 
 def _row(passage: Passage, reading: Reading, now_ms: int) -> Attempt:
     deployment, latency_ms = passage.deployment, (monotonic() - passage.started) * 1000
-    answer = ProviderAnswer(
-        refs=(passage.call_id,),
-        scores=None,
-        outcome=reading.outcome,
-        latency_ms=latency_ms,
-        usage=reading.usage,
-        spillover=reading.spillover,
-    )
-    price = price_of(deployment, answer, now_ms)
+    price = price_of(deployment, reading, now_ms)
     return Attempt(
         call_id=passage.call_id,
         at_ms=now_ms,

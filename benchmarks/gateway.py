@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.common import Report, arguments, console, quantiles_ms
-from benchmarks.gateway_load import BODY, STREAM, calls, request_of, stalls, upstream
+from benchmarks.gateway_load import BODY, STREAM, calls, request_of, stalls
 from benchmarks.gateway_peers import (
     Contender,
     Running,
     bare,
-    be_bare,
     direct,
     inhouse,
     litellm,
@@ -114,23 +113,11 @@ def _extra(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peers", nargs="*", default=[], choices=["litellm", "portkey"])
     parser.add_argument("--litellm", type=Path, help="folder of its virtual environment")
     parser.add_argument("--portkey", type=Path, help="folder that holds its node_modules")
-    parser.add_argument("--be-upstream", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--be-bare", help=argparse.SUPPRESS)
 
 
 def main() -> None:
     """Measure everybody in turn, as often as was asked for."""
     options = arguments(__doc__ or "", _extra)
-    if options.be_upstream is not None:
-        upstream(options.be_upstream)
-    elif options.be_bare is not None:
-        port, _, behind = options.be_bare.partition(":")
-        be_bare(int(port), int(behind))
-    else:
-        _run(options)
-
-
-def _run(options: argparse.Namespace) -> None:
     if options.other_core is not None:
         os.sched_setaffinity(0, {options.other_core})
     seconds = 1.0 if options.quick else options.seconds

@@ -4,6 +4,7 @@ Both are bare protocols, so that two of them on one core are not what is measure
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Iterator
 from typing import Final
@@ -205,3 +206,7 @@ def stalls(port: int, request: bytes, streams: int) -> int:
         return sum(longest > STALL_S for longest, _ in found)
 
     return uvloop.run(run())
+
+
+if __name__ == "__main__":
+    upstream(int(sys.argv[1]))

@@ -16,11 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import aiohttp
 import psutil
-import uvicorn
 
 from benchmarks.gateway_load import BODY
 from benchmarks.server import free_port, make_key
@@ -119,42 +117,15 @@ def _answers(contender: Contender) -> bool:
 
 def direct(upstream: int) -> Contender:
     """The vendor itself, without anything in between."""
-    command = [sys.executable, "-m", "benchmarks.gateway", "--be-upstream", str(upstream)]
+    command = [sys.executable, "-m", "benchmarks.gateway_load", str(upstream)]
     return Contender(name="vendor alone", command=command, port=upstream)
 
 
 def bare(upstream: int) -> Contender:
     """Raw ASGI and aiohttp: what Python can do with nothing metered, checked or kept."""
     port = free_port()
-    command = [sys.executable, "-m", "benchmarks.gateway", "--be-bare", f"{port}:{upstream}"]
+    command = [sys.executable, "-m", "benchmarks.gateway_bare", str(port), str(upstream)]
     return Contender(name="bare pass-through", command=command, port=port)
-
-
-def be_bare(port: int, upstream: int) -> None:
-    """The bare pass-through, until killed."""
-    url = f"http://127.0.0.1:{upstream}/v1/chat/completions"
-    sessions: list[aiohttp.ClientSession] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if not sessions:
-            sessions.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message.get("body", b""), message.get("more_body", False)
-        headers = {"content-type": "application/json"}
-        async with sessions[0].post(url, data=body, headers=headers) as answer:
-            kind = answer.headers["content-type"].encode()
-            begin = {"type": "http.response.start", "status": answer.status}
-            await send({**begin, "headers": [(b"content-type", kind)]})
-            async for piece in answer.content.iter_any():
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-
-    uvicorn.run(
-        app, port=port, loop="uvloop", http="httptools", lifespan="off", access_log=False,
-        log_level="warning",
-    )  # fmt: skip
 
 
 def inhouse(folder: Path, upstream: int, role: str) -> Contender:

@@ -12,6 +12,7 @@ from inhouse.api.places import Places
 from inhouse.app.hub import LOOK_EVERY_S, Hub, logged_as
 from inhouse.app.keys import community_of, unknown_key
 from inhouse.app.parts import Parts
+from inhouse.app.settings import Settings
 from inhouse.core.errors import StoreError
 from inhouse.core.logs import logger
 
@@ -75,6 +76,7 @@ class House(Generic[P]):
         self._hub = hub
         self._kind = kind
         self._served: dict[str, Served[P]] = {}
+        self._origins: set[str] = set()
         self._watching: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -115,9 +117,14 @@ class House(Generic[P]):
             raise StoreError("this community cannot be served at the moment; try again later")
         return served
 
+    @property
+    def settings(self) -> Settings:
+        """Of the process."""
+        return self._hub.home.settings
+
     def origins(self) -> set[str]:
         """Where the browser apps of all communities come from."""
-        return {services.settings.api.public_origin for services in self._hub} - {""}
+        return self._origins
 
     async def take_turn(self, served: Served[P]) -> Callable[[], None] | None:
         """Wait until fewer than AT_ONCE requests of the community are worked on; returns how to
@@ -153,6 +160,7 @@ class House(Generic[P]):
                 self._served[name] = self._kind(services, alone=self._hub.alone)
         for served in self._served.values():
             served.alone = self._hub.alone
+        self._origins = {one.settings.api.public_origin for one in self._hub} - {""}
         for served in gone:
             await served.close()
 

@@ -45,10 +45,10 @@ def serve(server: uvicorn.Server, host: str, port: int, processes: int) -> None:
         server.should_exit = True
 
     stop_with_parent(stop)
-    server.run(sockets=[_listening(host, port, shared=processes > 1)])
+    server.run(sockets=[listening_on(host, port, shared=processes > 1)])
 
 
-def _listening(host: str, port: int, *, shared: bool) -> socket.socket:
+def listening_on(host: str, port: int, *, shared: bool) -> socket.socket:
     """A socket of our own on the port; the kernel deals connections out to all who listen."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listening = socket.socket(family, kind, protocol)

@@ -5,7 +5,7 @@ the pages in front have to wait for.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from starlette.middleware.cors import CORSMiddleware
@@ -65,10 +65,10 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id, declared = _told(scope)
-        started = time.perf_counter()
+        request_id = request_id_in(scope["headers"])
         state = scope.setdefault("state", {})
-        state["request_id"], state["arrived_s"] = request_id, started
+        state["request_id"] = request_id
+        started = state.setdefault("arrived_s", time.perf_counter())
         status = 500
 
         async def sending(message: Message) -> None:
@@ -82,7 +82,7 @@ class Gate:
             retry_after_s = None if self._late_s is None else self._late_s(scope)
             if retry_after_s is not None:
                 await self._put_off(retry_after_s, scope, receive, sending)
-            elif declared > self._most:
+            elif _declared(scope) > self._most:
                 await self._refuse(scope, receive, sending)
             else:
                 await self._bounded(scope, receive, sending)
@@ -151,12 +151,17 @@ _LENGTH: Final = b"content-length"
 _MOST_DIGITS: Final = 15
 
 
-def _told(scope: Scope) -> tuple[str, int]:
-    """The request's id, the client's own where it is one, and the length it says its body has."""
-    request_id, declared = "", 0
+def request_id_in(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The client's own where it sent one, else a new one."""
+    for name, value in headers:
+        if name == _HEADER and is_valid_id(given := value.decode("latin-1")):
+            return given
+    return new_id("req")
+
+
+def _declared(scope: Scope) -> int:
+    """The length that a request says its body has; 0 where it says nothing."""
     for name, value in scope["headers"]:
-        if name == _HEADER:
-            request_id = value.decode("latin-1")
-        elif name == _LENGTH and value.isdigit():
-            declared = int(value[:_MOST_DIGITS])
-    return request_id if is_valid_id(request_id) else new_id("req"), declared
+        if name == _LENGTH and value.isdigit():
+            return int(value[:_MOST_DIGITS])
+    return 0

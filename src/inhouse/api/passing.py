@@ -5,7 +5,8 @@ read on for a moment, for what it cost.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -16,16 +17,17 @@ from inhouse.api.admission import admitted, bearer_in
 from inhouse.api.errors import answer_to, crashed
 from inhouse.api.house import House
 from inhouse.api.lane import Raw
-from inhouse.api.middleware import BodyTooLargeError
 from inhouse.app.parts import Parts
 from inhouse.core.errors import InhouseError, UnknownError, VendorError
 from inhouse.models.limits import Standing
 from inhouse.models.passing import Body, PassedStream
-from inhouse.models.providers.passing import Caller, read_call
+from inhouse.models.providers.passing import Waiting, read_call
 from inhouse.models.types import INHOUSE, Service
 
-CHAT: Final = "/openai/v1/chat/completions"
-EMBEDDINGS: Final = "/openai/v1/embeddings"
+PATHS: Final[Mapping[Service, str]] = {
+    "chat": "/openai/v1/chat/completions",
+    "embeddings": "/openai/v1/embeddings",
+}
 WHO: Final = b"x-inhouse-deployment"
 SCOPE: Final = "models"
 _GONE: Final = 499  # nobody reads it
@@ -35,58 +37,75 @@ _FRESH: Final = (b"cache-control", b"no-cache")
 _WATCH_AFTER_S: Final = 0.02  # watching takes a task, and most of a short call's time with it
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A call as it was sent."""
+
+    service: Service
+    headers: Iterable[tuple[bytes, bytes]]  # names in lower case
+    body: bytes
+    request_id: str
+    caller: Waiting = field(default_factory=Waiting)  # who leaves says so there
+
+
 class Calls:
     """Takes calls, and answers each."""
 
     def __init__(self, house: House[Any]) -> None:
         self._house = house
 
+    @property
+    def drain_s(self) -> float:
+        """How long what is asked goes on when its caller has left, for what it cost."""
+        return self._house.settings.models.drain_ms / 1_000
+
     def fast(self) -> dict[tuple[str, str], Raw]:
         """For the lane."""
         return {
-            ("POST", CHAT): Raw(path=CHAT, app=self.app("chat")),
-            ("POST", EMBEDDINGS): Raw(path=EMBEDDINGS, app=self.app("embeddings")),
+            ("POST", path): Raw(path=path, app=self.app(service)) for service, path in PATHS.items()
         }
 
     def app(self, service: Service) -> ASGIApp:
         """What answers calls for a service."""
 
         async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-            answer = await self._answer(service, scope, receive)
-            await answer(scope, receive, send)
+            body = await _body(receive)
+            if body is not None:
+                asked = Asked(
+                    service=service,
+                    headers=scope["headers"],
+                    body=body,
+                    request_id=scope["state"]["request_id"],
+                )
+                answering = self.answer(asked)
+                found = await _unless_gone(receive, answering, asked.caller, self.drain_s)
+                await (found or Response(status_code=_GONE))(scope, receive, send)
 
         return handle
 
-    async def _answer(self, service: Service, scope: Scope, receive: Receive) -> ASGIApp:
-        request_id = scope["state"]["request_id"]
+    async def answer(self, asked: Asked) -> "Answering":
+        """The answer, an error's too. Cancelled some time after the caller has left."""
         try:
-            return await self._pass_on(service, scope, receive)
+            return await self._pass_on(asked)
         except InhouseError as error:
-            return answer_to(scope["path"], request_id, error)
-        except BodyTooLargeError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told in the format's shape
-            return crashed(scope["path"], request_id, error)
+            return answer_to(PATHS[asked.service], asked.request_id, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told of it
+            return crashed(PATHS[asked.service], asked.request_id, error)
 
-    async def _pass_on(self, service: Service, scope: Scope, receive: Receive) -> ASGIApp:
-        served, key = admitted(self._house, bearer_in(scope["headers"]), SCOPE)
-        body = await _body(receive)
-        if body is None:
-            return Response(status_code=_GONE)
-        call = read_call(service, body, key.key_id)
+    async def _pass_on(self, asked: Asked) -> "Whole | Streamed":
+        served, key = admitted(self._house, bearer_in(asked.headers), SCOPE)
+        call = read_call(asked.service, asked.body, key.key_id, asked.caller)
         passer, places = served.services.passer, served.places
         places.take()
-        streamed = False
+        found: PassedStream | Body | None = None
         try:
-            asked = passer.open(call) if call.stream else passer.ask(call)
-            found = await _unless_gone(receive, asked, call.caller, passer.drain_s)
-            if isinstance(found, PassedStream):
-                streamed = True
-                return _Streamed(found, places.give_back)
-            return Response(status_code=_GONE) if found is None else _Whole(found)
+            found = await (passer.open(call) if call.stream else passer.ask(call))
         finally:
-            if not streamed:
+            if not isinstance(found, PassedStream):
                 places.give_back()
+        if isinstance(found, PassedStream):
+            return Streamed(found, places.give_back)
+        return Whole(found)
 
 
 def models_of(parts: Parts) -> list[dict[str, object]]:
@@ -123,11 +142,8 @@ async def _body(receive: Receive) -> bytes | None:
 
 
 async def _unless_gone(
-    receive: Receive,
-    asked: "Awaitable[Body] | Awaitable[PassedStream | Body]",
-    caller: Caller,
-    drain_s: float,
-) -> "PassedStream | Body | None":
+    receive: Receive, asked: "Awaitable[Answering]", caller: Waiting, drain_s: float
+) -> "Answering | None":
     """What is asked; None where the caller goes away, and the answer does not come soon after: it
     is waited for that long, for what it cost.
 
@@ -175,23 +191,23 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-class _Whole:
+class Whole:
     """A vendor's answer, as it came."""
 
     def __init__(self, body: Body) -> None:
-        self._body = body
+        self.status, self.body = body.status, body.body
+        self._found = body
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """All but its length."""
+        found = self._found
+        return [_JSON, (WHO, found.deployment.encode()), *_standing(found.standing)]
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        content = self._body.body
-        headers = [
-            _JSON,
-            (b"content-length", b"%d" % len(content)),
-            (WHO, self._body.deployment.encode()),
-            *_standing(self._body.standing),
-        ]
-        start = {"type": "http.response.start", "status": self._body.status, "headers": headers}
-        await send(start)
-        await send({"type": "http.response.body", "body": content})
+        headers = [*self.headers, (b"content-length", b"%d" % len(self.body))]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
 
 
 def _standing(standing: Standing | None) -> list[tuple[bytes, bytes]]:
@@ -199,7 +215,7 @@ def _standing(standing: Standing | None) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in told.items()]
 
 
-class _Streamed:
+class Streamed:
     """A stream on its way through. It is let go of however it ends."""
 
     def __init__(self, stream: PassedStream, let_go: Callable[[], None]) -> None:
@@ -231,3 +247,6 @@ class _Streamed:
             piece = b"data: " + msgspec.json.encode({"error": told}) + b"\n\n"
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+
+
+Answering = Whole | Streamed | Response

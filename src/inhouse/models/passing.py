@@ -16,6 +16,9 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final, Generic, TypeVar
 
+import msgspec
+from msgspec import structs
+
 from inhouse.core.clock import Clock, SystemClock
 from inhouse.core.errors import BusyError, InputError, UnknownError, VendorError
 from inhouse.core.ids import new_id
@@ -37,7 +40,6 @@ from inhouse.models.types import (
     USABLE,
     Attempt,
     Deployment,
-    ProviderAnswer,
     Role,
     Service,
     Usage,
@@ -48,8 +50,8 @@ _LOG = logger("models")
 P = TypeVar("P")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Passage:
+# Structs, where all else is a dataclass: each call makes some, and they take a fifth of the time.
+class Passage(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt on its way to a deployment."""
 
     call_id: str
@@ -64,8 +66,7 @@ class Passage:
     since: float = 0.0  # when the call began, on the monotonic clock
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sent(Generic[P]):
+class Sent(msgspec.Struct, Generic[P], frozen=True, kw_only=True):
     """What came of an attempt."""
 
     passage: Passage
@@ -243,7 +244,11 @@ class Passer:
             attempts += 1
             hold = await self._hold(first)
             timeout_ms = min(self._settings.timeout_ms, _left_ms(until))
-            sent = await send(replace(first, started=monotonic(), timeout_ms=timeout_ms, hold=hold))
+            sent = await send(
+                structs.replace(first, started=monotonic(), timeout_ms=timeout_ms, hold=hold)
+            )
+            if sent.reading.outcome in USABLE:
+                break
             failure = Failure(
                 outcome=sent.reading.outcome,
                 attempts=attempts,
@@ -457,16 +462,8 @@ def _body(passage: Passage, response: HttpResponse) -> Body:
 
 
 def _row(passage: Passage, reading: Reading, now_ms: int, pieces: int = 0) -> Attempt:
-    deployment, latency_ms = passage.deployment, (monotonic() - passage.started) * 1000
-    answer = ProviderAnswer(
-        refs=(passage.call_id,),
-        scores=None,
-        outcome=reading.outcome,
-        latency_ms=latency_ms,
-        usage=reading.usage,
-        spillover=reading.spillover,
-    )
-    price, estimate_usd = price_of(deployment, answer, now_ms), None
+    deployment = passage.deployment
+    price, estimate_usd = price_of(deployment, reading, now_ms), None
     if price.cost_usd is None and reading.usage is None:
         estimate_usd = estimate_of(deployment, passage.call.seen(pieces), now_ms)
     return Attempt(
@@ -483,7 +480,7 @@ def _row(passage: Passage, reading: Reading, now_ms: int, pieces: int = 0) -> At
         usage=reading.usage,
         cost_usd=price.cost_usd,
         price_version=price.version,
-        latency_ms=latency_ms,
+        latency_ms=(monotonic() - passage.started) * 1000,
         outcome=reading.outcome,
         simulated=deployment.simulated,
         spillover=reading.spillover,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 
 from genai_prices import Usage as ListUsage
 from genai_prices import __version__ as list_version
@@ -24,7 +24,6 @@ from inhouse.models.types import (
     ContractPrice,
     Deployment,
     Outcome,
-    ProviderAnswer,
     Usage,
 )
 
@@ -41,6 +40,28 @@ _LONGEST_VERSION: Final = 96
 _MINUTE_S: Final = 60
 
 
+class Priced(Protocol):
+    """What came of a request, as far as its price depends on it."""
+
+    @property
+    def outcome(self) -> Outcome: ...
+
+    @property
+    def usage(self) -> Usage | None: ...
+
+    @property
+    def spillover(self) -> str | None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Seen:
+    """An answer as if it had come to its end where it is."""
+
+    usage: Usage
+    outcome: Outcome = "ok"
+    spillover: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Price:
     """An amount and where it comes from."""
@@ -52,7 +73,7 @@ class Price:
 UNPRICED: Final = Price(cost_usd=None, version=None)
 
 
-def price_of(deployment: Deployment, answer: ProviderAnswer, at_ms: int) -> Price:
+def price_of(deployment: Deployment, answer: Priced, at_ms: int) -> Price:
     """What one request cost at that time."""
     if deployment.host == INHOUSE:
         return Price(cost_usd=Decimal(0), version="owned")
@@ -77,8 +98,7 @@ def estimate_of(deployment: Deployment, seen: Usage, at_ms: int) -> Decimal | No
     """About what an attempt cost whose usage nobody told, from what was seen of it."""
     if deployment.host in (INHOUSE, LOCAL):
         return None
-    answer = ProviderAnswer(refs=(), scores=None, outcome="ok", latency_ms=0.0, usage=seen)
-    return price_of(deployment, answer, at_ms).cost_usd
+    return price_of(deployment, _Seen(usage=seen), at_ms).cost_usd
 
 
 def to_pico(cost_usd: Decimal) -> int:

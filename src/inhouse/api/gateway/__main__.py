@@ -3,10 +3,7 @@
 import os
 from typing import Final
 
-from inhouse.api.gateway.server import GatewayApp
-from inhouse.api.listening import serve, server_of
-from inhouse.app.hub import Hub
-from inhouse.app.parts import Parts
+from inhouse.api.gateway.serve import run_gateway
 from inhouse.app.settings import Settings, load_settings
 from inhouse.app.supervisor import Program, Supervisor, on_signals
 from inhouse.core.logs import configure_logs
@@ -21,10 +18,8 @@ def main() -> None:
     configure_logs(role="supervisor" if many else "gateway", level=settings.app.log_level)
     if many:
         _keep(settings)
-        return
-    server = server_of(GatewayApp(Hub(Parts(settings))))
-    where = settings.api
-    serve(server, where.host, where.gateway_port, where.gateway_workers)
+    else:
+        run_gateway(settings)
 
 
 def _keep(settings: Settings) -> None:

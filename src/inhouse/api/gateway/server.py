@@ -4,20 +4,22 @@ A framework, the feed and the models of one's own would take three times the mem
 needed here, and seconds to start.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import unquote
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inhouse.api.admission import admitted, bearer_in
 from inhouse.api.errors import answer_to, crashed, no_endpoint
+from inhouse.api.gateway.http import Inbound, Ready
 from inhouse.api.house import House, Served
 from inhouse.api.lane import Lane, Raw
 from inhouse.api.meters import EXPOSITION, Meters
-from inhouse.api.middleware import Gate, Origins
-from inhouse.api.passing import SCOPE, Calls, model_named, models_of
+from inhouse.api.middleware import Gate, Origins, request_id_in
+from inhouse.api.passing import PATHS, SCOPE, Asked, Calls, Whole, model_named, models_of
 from inhouse.api.wire import Health, answer
 from inhouse.app.hub import Hub
 from inhouse.app.parts import Parts
@@ -39,36 +41,55 @@ class Calling(Served[Parts]):
         super()._load()
 
 
-class GatewayApp:
-    """The way through: gate, origins, lane, and what is asked now and then."""
+class Gateway:
+    """What a process of the role does with a request."""
 
     def __init__(self, hub: Hub[Parts]) -> None:
         self.house, self._meters = House(hub, Calling), Meters()
-        calls, plain = Calls(self.house), Plain(self.house, self._meters)
-        lane = Lane(plain, {**calls.fast(), **plain.fast()})
-        self._app = Gate(
-            Origins(lane, self.house.origins),
-            hub.home.settings.api.most_body_bytes,
-            self._meters,
+        self.most_body_bytes = hub.home.settings.api.most_body_bytes
+        self._calls = Calls(self.house)
+        self.drain_s = self._calls.drain_s
+        self._straight = {path.encode(): service for service, path in PATHS.items()}
+        plain = Plain(self.house, self._meters)
+        lane = Lane(plain, {**self._calls.fast(), **plain.fast()})
+        self._around = self._gate(Origins(lane, self.house.origins))
+
+    async def handle(self, request: Inbound) -> Ready | ASGIApp:
+        """Calls straight away, unless a browser may ask; all else as every role does."""
+        service = self._straight.get(request.target) if request.method == b"POST" else None
+        if service is None or request.too_large or self.house.origins():
+            return self._around
+        started = time.perf_counter()
+        request_id = request_id_in(request.headers)
+        asked = Asked(
+            service=service,
+            headers=request.headers,
+            body=request.body,
+            request_id=request_id,
+            caller=request.caller,
         )
+        found = await self._calls.answer(asked)
+        if not isinstance(found, Whole):
+            return self._later(found, request, request_id, started)
+        self._meters.request("POST", PATHS[service], found.status, time.perf_counter() - started)
+        lines = b"".join(b"%b: %b\r\n" % pair for pair in found.headers)
+        lines += b"x-request-id: %b\r\n" % request_id.encode()
+        return Ready(status=found.status, headers=lines, body=found.body)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        else:
-            await self._app(scope, receive, send)
+    def _later(self, found: ASGIApp, request: Inbound, request_id: str, started: float) -> ASGIApp:
+        """A stream, or an error: counted and named as all requests are, when it has ended."""
+        gate = self._gate(found)
+        request.headers.append((b"x-request-id", request_id.encode()))
+        route = Raw(path=request.target.decode(), app=found)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
-        try:
-            await self.house.open()
-        except InhouseError as error:
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
-            return
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self.house.close()
-        await send({"type": "lifespan.shutdown.complete"})
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["state"]["arrived_s"], scope["route"] = started, route
+            await gate(scope, receive, send)
+
+        return answer
+
+    def _gate(self, app: ASGIApp) -> Gate:
+        return Gate(app, self.most_body_bytes, self._meters)
 
 
 class Plain:

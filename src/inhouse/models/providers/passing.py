@@ -52,7 +52,7 @@ class _Head(msgspec.Struct):
 
 
 @dataclass(kw_only=True, slots=True)
-class Caller:
+class Waiting:
     """Whoever waits for an answer."""
 
     left: bool = False  # nobody waits any more: what is under way is still heard, for its cost
@@ -70,14 +70,14 @@ class Passed:
     key_id: str  # whose call it is
     most_tokens_in: int  # that it can come to: no token is less than a byte
     most_tokens_out: int | None  # that it asks for; None where it names no most
-    caller: Caller = field(default_factory=Caller, compare=False)
+    caller: Waiting = field(default_factory=Waiting, compare=False)
 
     def seen(self, pieces: int) -> Usage:
         """About what it used so far: four bytes a token, and a token a piece of its answer."""
         return Usage(tokens_in=-(-self.most_tokens_in // _BYTES_A_TOKEN), tokens_out=pieces)
 
 
-def read_call(service: Service, body: bytes, key_id: str) -> Passed:
+def read_call(service: Service, body: bytes, key_id: str, caller: Waiting | None = None) -> Passed:
     """From a body in OpenAI's format. Raises InputError where it names no model."""
     try:
         fields = _BODY.decode(body)
@@ -93,6 +93,7 @@ def read_call(service: Service, body: bytes, key_id: str) -> Passed:
         key_id=key_id,
         most_tokens_in=len(body) + _PER_REFERENCE * sum(map(body.count, _REFERENCES)),
         most_tokens_out=_most_out(service, head),
+        caller=caller or Waiting(),
     )
 
 

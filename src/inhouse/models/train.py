@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -14,10 +15,10 @@ from inhouse.models.owned.files import save_text_model, weights_of
 from inhouse.models.owned.fit import fit_text
 from inhouse.models.owned.hashing import VERSION
 from inhouse.models.owned.registry import ModelVersion, Registry
-from inhouse.models.owned.text import Doubles, TextClassifier
+from inhouse.models.owned.text import Doubles
 from inhouse.models.parity import parity
 from inhouse.models.settings import ModelSettings
-from inhouse.models.types import CategoryMetrics, ModelCard, Task
+from inhouse.models.types import CategoryMetrics, ModelCard, Scores, Task
 from inhouse.stats.calibration import expected_calibration_error
 from inhouse.stats.classification import average_precision, recall_at_fpr
 from inhouse.stats.types import NotEnough
@@ -49,9 +50,15 @@ def train_task(
         return model
     weights = weights_of(model)
     p = model.probabilities([example.text for example in later])
-    card = _card(task, earlier, clock.now_ms(), _Weighed(model, weights, later, p))
-    student = [dict(zip(model.categories, row, strict=True)) for row in p.tolist()]
-    report = parity(later, student, settings)
+    told = Told(later=later, categories=model.categories, p=p)
+    sha256 = hashlib.sha256(weights).hexdigest()
+    card = replace(
+        card_of(task, earlier, told, clock.now_ms()),
+        version=f"{task.name}-{sha256[:16]}",
+        sha256=sha256,
+        features=VERSION,
+    )
+    report = parity(later, told.scores(), settings)
     save_text_model(folder / card.version, weights, card)
     version = ModelVersion(
         version=card.version,
@@ -93,37 +100,43 @@ def metrics_of(p: Doubles, truth: Doubles) -> CategoryMetrics:
     )
 
 
-class _Weighed(NamedTuple):
-    """A model, its file, and what it says of the held-out texts."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """What a model says of the texts that came too late to teach it."""
 
-    model: TextClassifier
-    weights: bytes
     later: Sequence[Example]
-    p: Doubles  # [later, model.categories]
+    categories: tuple[str, ...]  # that it learned
+    p: Doubles  # [later, categories]
+
+    def scores(self) -> list[Scores]:
+        """By name, for each text in order."""
+        return [dict(zip(self.categories, row, strict=True)) for row in self.p.tolist()]
 
 
-def _card(task: Task, earlier: Sequence[Example], now_ms: int, weighed: _Weighed) -> ModelCard:
-    categories = weighed.model.categories
-    sha256 = hashlib.sha256(weighed.weights).hexdigest()
-    truth = truths_of(weighed.later, categories)
+def card_of(task: Task, earlier: Sequence[Example], told: Told, now_ms: int) -> ModelCard:
+    """What a judging model is made of and how good it is; its files are yet to be named.
+
+    earlier: what it was taught on.
+    """
+    truth = truths_of(told.later, told.categories)
     taught = targets_of(earlier, task.categories)
     sources, terms = provenance(earlier)
     return ModelCard(
-        version=f"{task.name}-{sha256[:16]}",
+        version="",
         task=task.name,
         created_ms=now_ms,
-        categories=categories,
+        categories=told.categories,
         trained_on=len(earlier),
         positives=_counts(task, taught >= 0.5),
         negatives=_counts(task, taught < 0.5),
         sources=sources,
         terms=terms,
         metrics={
-            category: metrics_of(weighed.p[:, place], truth[:, place])
-            for place, category in enumerate(categories)
+            category: metrics_of(told.p[:, place], truth[:, place])
+            for place, category in enumerate(told.categories)
         },
-        sha256=sha256,
-        features=VERSION,
+        sha256="",
+        features=0,
     )
 
 

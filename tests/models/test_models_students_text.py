@@ -249,26 +249,30 @@ def test_faulty_lines_are_named_without_their_words(tmp_path: Path) -> None:
         {"messages": [user]},
         {"messages": [{"role": "wizard", "content": "secret"}], "answer": "a"},
         {"messages": [user], "answer": "a", "terms": "t" * 200},
-        {"messages": "secret"},
         {"messages": [], "answer": "a"},
     )
+    torn = write_lines(tmp_path / "torn.jsonl", {"messages": "secret"}, {"messages": [user]})
 
     with pytest.raises(InputError) as caught:
         read_pairs(path)
-    with pytest.raises(InputError, match=r"cannot read .*: No such file.*; name a file of pairs"):
+    with pytest.raises(InputError, match=r"cannot read .*: No such file.*; name a file of lines"):
         read_pairs(tmp_path / "none.jsonl")
+    with pytest.raises(InputError) as unread:
+        read_pairs(torn)
 
     no_answer = "got no answer, expected messages, and an answer or an assistant's last message"
     assert str(caught.value) == "\n  ".join(
         (
-            f"5 line(s) of {path} cannot be used",
+            f"4 line(s) of {path} cannot be used",
             f"line 1: {no_answer}",
             "line 2.role: got 'wizard', expected one of system, developer, user, assistant",
             "line 3: got a long source or terms, expected at most 128 characters each",
-            "line 4: got no pair, expected messages and an answer as JSON (Expected `array`, got "
-            "`str` - at `$.messages`)",
-            f"line 5: {no_answer}",
+            f"line 4: {no_answer}",
         )
+    )
+    assert str(unread.value) == (
+        f"1 line(s) of {torn} cannot be used\n  line 1: got another thing, expected JSON of the "
+        "form that is documented (Expected `array`, got `str` - at `$.messages`)"
     )
 
 

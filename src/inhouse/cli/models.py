@@ -1,22 +1,23 @@
 """inhouse models: who answers each task, and the way to a model of one's own."""
 
 import secrets
-from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from inhouse.app.asking import MOST_OPEN, QUEUE, ask_people
 from inhouse.app.build import open_services
+from inhouse.app.students import USE, Begun, step_of, train_student, use_version
 from inhouse.cli import models_owned
-from inhouse.cli.output import FAILED, Json, complaints, console, print_json, show
+from inhouse.cli.output import FAILED, Json, complaints, console, print_json, progress_bar, show
 from inhouse.core.errors import InputError
-from inhouse.models.cards import bounds, teachers_on
+from inhouse.models.cards import bounds, kind_of, teachers_on
 from inhouse.models.cascade import Goal
 from inhouse.models.cascade_learning import Learned, learn_cascade, use_cascade
+from inhouse.models.owned.registry import ModelVersion
 from inhouse.models.routes import Acceptance
 from inhouse.models.tasks import judgement_named, task_named
-from inhouse.models.train import train_task
 from inhouse.stats.types import NotEnough
 
 app = typer.Typer(
@@ -78,11 +79,11 @@ def use(
         known = services.registry.version(version)
         if known.task != task_named(task, services.tasks).name:
             raise InputError(f"{version} was trained for {known.task}, not for {task}")
-        route = services.routes.accept(
+        route = use_version(
+            services,
             Acceptance(
                 task=task, version=version, by=by, reason=because, at_ms=services.clock.now_ms()
             ),
-            services.settings.models.watch_share,
         )
     console.print(f"{task}: stage {route.stage}, {version}", markup=False)
 
@@ -90,6 +91,22 @@ def use(
 @app.command()
 def train(
     task: Task,
+    encoder: Annotated[
+        str, typer.Option(help="encoder to begin from: a name on the hub, or a folder")
+    ] = "",
+    base: Annotated[
+        str, typer.Option(help="language model to begin from: a name on the hub, or a folder")
+    ] = "",
+    full: Annotated[
+        bool, typer.Option("--full", help="teach all weights of --encoder or --base, not a few")
+    ] = False,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="JSON lines to learn from: prompts with answers, or texts with vectors"),
+    ] = None,
+    licence: Annotated[
+        str, typer.Option(help="of --encoder or --base, where its README names none")
+    ] = "",
     without: Annotated[
         list[str] | None,
         typer.Option(
@@ -99,34 +116,51 @@ def train(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Train the owned model of a task from the labels there are, judge it on later ones, and let
-    its route take the next step where the evidence allows it."""
-    with open_services() as services:
-        settings = services.settings.models
-        left_out = ",".join((settings.without_terms, *(without or ())))
-        trained = train_task(
-            services.database,
-            judgement_named(task, services.tasks),
-            services.registry.folder,
-            services.clock,
-            replace(settings, without_terms=left_out),
-        )
-        step = services.routes.step(
-            task, services.registry, services.settings.models, services.clock.now_ms()
-        )
+    """Train the model of a task from what there is, and judge it on what came later.
+
+    A task of labels or a score learns from its labels: from nothing, or with --encoder from an
+    encoder that others began, and its route takes the next step where the evidence allows it. A
+    task of text learns from prompts with answers, with --base. A task of embedding takes an
+    --encoder, and with --pairs maps it into the space of another's vectors. Killed and run again,
+    it goes on where it was.
+    """
+    begun = Begun(
+        encoder=encoder,
+        base=base,
+        full=full,
+        licence=licence,
+        pairs=pairs,
+        without=tuple(without or ()),
+    )
+    with open_services() as services, progress_bar() as tell:
+        trained = train_student(services, task_named(task, services.tasks), begun, tell)
+        step = step_of(services, task) if not isinstance(trained, NotEnough) else None
     if isinstance(trained, NotEnough):
-        complaints.print(f"{trained.reason}: {trained.have:,} of {trained.need:,}")
+        needed = "" if trained.need is None else f": {trained.have:,} of {trained.need:,}"
+        complaints.print(f"{trained.reason}{needed}", markup=False)
         raise typer.Exit(FAILED)
     if as_json:
         print_json(trained)
         return
-    console.print(f"{trained.version}, trained on {trained.card.trained_on:,} texts")
-    for category, found in trained.card.metrics.items():
+    _print_trained(trained)
+    told = f"stage {step.route.stage}: {step.reason}" if step else USE.format(trained)
+    console.print(told, markup=False)
+
+
+def _print_trained(trained: ModelVersion) -> None:
+    card = trained.card
+    began = f", {card.method} from {card.base} ({card.base_terms})" if card.base else ""
+    console.print(f"{trained.version}, trained on {card.trained_on:,} texts{began}", markup=False)
+    for category, found in card.metrics.items():
         auprc = "unknown" if found.auprc is None else f"{found.auprc:.3f}"
         console.print(f"  {category}: AUPRC {auprc}, {found.positives} positives held out")
-    for bound in bounds(teachers_on(trained.card), "own use"):
+    if card.held_out is not None:
+        before = card.held_out.before
+        was = "" if before is None else f", {before:.3f} before"
+        told = f"  {card.held_out.measure} {card.held_out.after:.3f}{was}"
+        console.print(f"{told}, on {card.held_out.pairs:,} later pairs")
+    for bound in bounds(teachers_on(card), "own use", kind_of(card)):
         complaints.print(f"these terms may forbid such a model: {bound.in_words()}", markup=False)
-    console.print(f"stage {step.route.stage}: {step.reason}", markup=False)
 
 
 @app.command()

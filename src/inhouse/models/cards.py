@@ -32,24 +32,38 @@ class Bound:
 
     def in_words(self) -> str:
         """Which teacher, how many labels, which clause, and why."""
-        said = ", ".join(f"{one.labels:,} of {one.source}" for one in self.teachers)
+        said = ", ".join(
+            f"{one.labels:,} of {one.source}" if one.labels else one.source for one in self.teachers
+        )
+        what = f"{self.labels:,} labels ({said})" if self.labels else said
         names = sorted({one.terms for one in self.teachers} - {self.terms.name})
         named = f" (named {', '.join(map(repr, names))})" if names else ""
         return (
-            f"{self.labels:,} labels ({said}) came under {self.terms.name}{named}: "
+            f"{what} came under {self.terms.name}{named}: "
             f"{self.terms.title}, {self.terms.clause}: {self.terms.why}"
         )
 
 
 def teachers_on(card: ModelCard) -> tuple[Teacher, ...]:
-    """Who taught the model. Cards from before teachers were noted say under which terms how many
-    labels came, and from whom in all."""
-    if card.teachers or not card.terms:
-        return card.teachers
-    anybody = " or ".join(card.sources)
-    return tuple(
-        Teacher(source=anybody, terms=terms, labels=labels) for terms, labels in card.terms.items()
-    )
+    """Who taught the model, and last the model that it began as: its licence binds the weights too.
+    Cards from before teachers were noted say under which terms how many labels came, and from whom
+    in all."""
+    taught = card.teachers
+    if not taught and card.terms:
+        anybody = " or ".join(card.sources)
+        taught = tuple(
+            Teacher(source=anybody, terms=terms, labels=labels)
+            for terms, labels in card.terms.items()
+        )
+    if not card.base:
+        return taught
+    begun = Teacher(source=f"the weights of {card.base}", terms=card.base_terms, labels=0)
+    return (*taught, begun)
+
+
+def kind_of(card: ModelCard) -> StudentKind:
+    """What terms call such a model."""
+    return "text" if card.student == "causal" else "classifier"
 
 
 def bounds(
@@ -72,7 +86,7 @@ def refusal(card: ModelCard, purpose: Purpose, found: Sequence[Bound]) -> str:
     told = "; ".join(bound.in_words() for bound in found)
     wanted = "given to others" if purpose == "others" else "trained from such labels"
     remedy = f"train it without them, `inhouse models train {card.task} {without}`"
-    if purpose == "others" and not bounds(teachers_on(card), "own use"):
+    if purpose == "others" and not bounds(teachers_on(card), "own use", kind_of(card)):
         remedy += ", or take it out for your own machines alone, with --own-use"
     return f"{card.version} may not be {wanted}: {told}; {remedy}"
 
@@ -111,7 +125,7 @@ def _use_lines(card: ModelCard) -> list[str]:
     )
     lines = []
     for purpose, words in asked:
-        found = bounds(teachers, purpose)
+        found = bounds(teachers, purpose, kind_of(card))
         lines.append(f"- {words}: {'not allowed' if found else 'allowed'}.")
         lines += [f"  - {bound.in_words()}." for bound in found]
     names = dict.fromkeys(teacher.terms for teacher in teachers)

@@ -12,8 +12,9 @@ import msgspec
 
 from inhouse.core.errors import ConflictError, InputError, SnapshotError, StoreError
 from inhouse.core.files import sha256_of, write_atomically
-from inhouse.models.cards import Purpose, bounds, card_in_words, refusal, teachers_on
+from inhouse.models.cards import Purpose, bounds, card_in_words, kind_of, refusal, teachers_on
 from inhouse.models.owned.files import CARD, WEIGHTS
+from inhouse.models.owned.folders import checked_card
 from inhouse.models.owned.registry import Registry
 from inhouse.models.types import ModelCard
 from inhouse.store import chain
@@ -46,7 +47,7 @@ def export_model(database: Database, registry: Registry, wanted: Wanted) -> tupl
         raise InputError("by is empty, expected who answers for it", field="by")
     if wanted.folder.exists() and (wanted.folder.is_file() or any(wanted.folder.iterdir())):
         raise InputError(f"{wanted.folder} holds something already; name a new folder", field="to")
-    found = bounds(teachers_on(card), wanted.purpose)
+    found = bounds(teachers_on(card), wanted.purpose, kind_of(card))
     if found:
         told = {bound.terms.name: bound.labels for bound in found}
         _note(database, card, wanted, {"outcome": "refused", "terms": told})
@@ -65,7 +66,9 @@ def _written(kept: Path, card: ModelCard, folder: Path) -> Path:
     beside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
     try:
-        if sha256_of(kept / WEIGHTS) != card.sha256:
+        if card.files:
+            checked_card(kept)
+        elif sha256_of(kept / WEIGHTS) != card.sha256:
             raise SnapshotError(f"{kept / WEIGHTS} is not what its card says; train the task again")
         shutil.copytree(kept, beside)
     except OSError as error:

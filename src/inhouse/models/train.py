@@ -3,9 +3,9 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -17,10 +17,10 @@ from inhouse.models.owned.files import save_text_model, weights_of
 from inhouse.models.owned.fit import fit_text
 from inhouse.models.owned.hashing import VERSION
 from inhouse.models.owned.registry import ModelVersion, Registry
-from inhouse.models.owned.text import Doubles, TextClassifier
+from inhouse.models.owned.text import Doubles
 from inhouse.models.parity import parity
 from inhouse.models.settings import ModelSettings, names_in
-from inhouse.models.types import CategoryMetrics, ModelCard, Task
+from inhouse.models.types import CategoryMetrics, ModelCard, Scores, Task
 from inhouse.stats.calibration import expected_calibration_error
 from inhouse.stats.classification import average_precision, recall_at_fpr
 from inhouse.stats.types import NotEnough
@@ -49,11 +49,16 @@ def train_task(
         return model
     weights = weights_of(model)
     p = model.probabilities([example.text for example in later])
+    told = Told(later=later, categories=model.categories, p=p)
+    sha256 = hashlib.sha256(weights).hexdigest()
     card = replace(
-        _card(task, data, clock.now_ms(), _Weighed(model, weights, later, p)), labels=there_are
+        card_of(task, data, told, clock.now_ms()),
+        version=f"{task.name}-{sha256[:16]}",
+        sha256=sha256,
+        features=VERSION,
+        labels=there_are,
     )
-    student = [dict(zip(model.categories, row, strict=True)) for row in p.tolist()]
-    report = parity(later, student, settings)
+    report = parity(later, told.scores(), settings)
     save_text_model(folder / card.version, weights, card)
     version = ModelVersion(
         version=card.version,
@@ -102,37 +107,40 @@ def metrics_of(p: Doubles, truth: Doubles) -> CategoryMetrics:
     )
 
 
-class _Weighed(NamedTuple):
-    """A model, its file, and what it says of the held-out texts."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """What a model says of the texts that came too late to teach it."""
 
-    model: TextClassifier
-    weights: bytes
     later: Sequence[Example]
-    p: Doubles  # [later, model.categories]
+    categories: tuple[str, ...]  # that it learned
+    p: Doubles  # [later, categories]
+
+    def scores(self) -> list[Scores]:
+        """By name, for each text in order."""
+        return [dict(zip(self.categories, row, strict=True)) for row in self.p.tolist()]
 
 
-def _card(task: Task, data: DataSet[Example], now_ms: int, weighed: _Weighed) -> ModelCard:
-    categories = weighed.model.categories
-    sha256 = hashlib.sha256(weighed.weights).hexdigest()
-    truth = truths_of(weighed.later, categories)
+def card_of(task: Task, data: DataSet[Example], told: Told, now_ms: int) -> ModelCard:
+    """What a judging model is made of and how good it is; its files are yet to be named."""
+    truth = truths_of(told.later, told.categories)
     taught = targets_of(data.rows("train"), task.categories)
     teachers = teachers_of(data.sides["train"])
     return ModelCard(
-        version=f"{task.name}-{sha256[:16]}",
+        version="",
         task=task.name,
         created_ms=now_ms,
-        categories=categories,
+        categories=told.categories,
         trained_on=data.facts.train,
         positives=_counts(task, taught >= 0.5),
         negatives=_counts(task, taught < 0.5),
         sources=_added((teacher.source, teacher.labels) for teacher in teachers),
         terms=_added((teacher.terms, teacher.labels) for teacher in teachers),
         metrics={
-            category: metrics_of(weighed.p[:, place], truth[:, place])
-            for place, category in enumerate(categories)
+            category: metrics_of(told.p[:, place], truth[:, place])
+            for place, category in enumerate(told.categories)
         },
-        sha256=sha256,
-        features=VERSION,
+        sha256="",
+        features=0,
         teachers=teachers,
         data=data.facts,
     )

@@ -25,6 +25,7 @@ def transformers_here() -> Any:
             "pip install 'inhouse[students]'"
         ) from None
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     return transformers
 
 

@@ -3,18 +3,37 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import sqlalchemy as sa
 
-from inhouse.core.errors import UnknownError
-from inhouse.models.owned.files import load_text_model
-from inhouse.models.owned.text import TextClassifier
-from inhouse.models.types import ModelCard
+from inhouse.core.errors import SnapshotError, UnknownError
+from inhouse.models.owned.encoder import load_classifier
+from inhouse.models.owned.files import load_card, load_text_model
+from inhouse.models.owned.text import Doubles
+from inhouse.models.types import ModelCard, Scores
 from inhouse.store import tables
 from inhouse.store.database import Database
 from inhouse.store.statements import upsert
+
+
+class Judging(Protocol):
+    """A model that was trained here to judge texts. Never changes; thread-safe."""
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """That it learned."""
+
+    @property
+    def at_once_chars(self) -> int:
+        """So much is scored sooner than a thread takes over."""
+
+    def scores(self, texts: Sequence[str]) -> list[Scores]:
+        """A probability for each category of each text, in order."""
+
+    def probabilities(self, texts: Sequence[str]) -> Doubles:
+        """The same as a table, [texts, categories]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,9 +89,16 @@ class Registry:
             raise UnknownError(f"no model version is called {version!r}; list them by task")
         return found[0]
 
-    def load(self, version: str) -> TextClassifier:
-        """The model behind a version. Raises SnapshotError where its files are not whole."""
-        return load_text_model(self.folder / version)[0]
+    def load(self, version: str) -> Judging:
+        """The judging model behind a version. Raises SnapshotError where its files are not whole,
+        or it judges nothing."""
+        folder = self.folder / version
+        student = load_card(folder).student
+        if student == "words":
+            return load_text_model(folder)[0]
+        if student == "encoder":
+            return load_classifier(folder)
+        raise SnapshotError(f"{version} writes or places texts and judges none; call it by name")
 
 
 def _versions(rows: Sequence[Any]) -> list[ModelVersion]:

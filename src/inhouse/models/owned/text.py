@@ -86,6 +86,8 @@ class Reading:
 class TextClassifier:
     """Scores texts in the categories it learned. Never changes; fitting makes a new one."""
 
+    at_once_chars: Final = 4_000  # 0.1 to 0.5 ms
+
     def __init__(
         self,
         categories: Sequence[str],

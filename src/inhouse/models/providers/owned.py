@@ -4,21 +4,19 @@ import asyncio
 from collections.abc import Sequence
 from time import perf_counter
 
-from inhouse.models.owned.text import TextClassifier
+from inhouse.models.owned.registry import Judging
 from inhouse.models.providers.cutting import split_by_size
 from inhouse.models.types import INHOUSE, OWNED, Deployment, ProviderAnswer, Task, TaskInput
 
 _BATCH = 256
 _BATCH_CHARS = 200_000
-# So little is scored sooner (0.1 to 0.5 ms) than a thread takes over.
-_AT_ONCE_CHARS = 4_000
 
 
 class OwnedProvider:
-    """One version of a text classifier. More than a few posts are scored in a thread, so that the
+    """One version of a judging model. More than a few posts are scored in a thread, so that the
     loop stays free."""
 
-    def __init__(self, version: str, model: TextClassifier) -> None:
+    def __init__(self, version: str, model: Judging) -> None:
         self._deployment = Deployment(
             name=OWNED, host=INHOUSE, owner=INHOUSE, model=version, batch=_BATCH, harvest=False
         )
@@ -39,7 +37,7 @@ class OwnedProvider:
     ) -> list[ProviderAnswer]:
         started = perf_counter()
         texts = [given.text for given in inputs]
-        if sum(map(len, texts)) <= _AT_ONCE_CHARS:
+        if sum(map(len, texts)) <= self._model.at_once_chars:
             told = self._model.scores(texts)
         else:
             told = await asyncio.to_thread(self._model.scores, texts)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -21,6 +21,7 @@ from inhouse.core.errors import Fault, InputError
 ROLES: Final = ("system", "developer", "user", "assistant")
 MOST_CHARS: Final = 400_000  # of a line of the file
 _MOST_FAULTS: Final = 10
+T = TypeVar("T")
 _LONGEST: Final = 128  # of a source, and of terms
 
 
@@ -85,34 +86,52 @@ class FilePairs:
 
 def read_pairs(path: Path) -> list[Pair]:
     """The pairs of a file, in its order. Raises InputError that names the first faulty lines."""
-    pairs: list[Pair] = []
-    faults: list[Fault] = []
-    decoder = msgspec.json.Decoder(_Line)
-    try:
-        with path.open("rb") as lines:
-            for number, raw in enumerate(lines, 1):
-                if raw.strip():
-                    found = _pair(raw, number, decoder, f"file:{path.name}")
-                    (pairs if isinstance(found, Pair) else faults).append(found)  # type: ignore[arg-type]
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; name a file of pairs") from None
+    lines = read_lines(path, _Line)
+    faults, pairs = [], []
+    for number, line in enumerate(lines, 1):
+        found = _pair(line, number, f"file:{path.name}")
+        if isinstance(found, Pair):
+            pairs.append(found)
+        else:
+            faults.append(found)
     if faults:
-        told = [f"{len(faults)} line(s) of {path} cannot be used", *faults[:_MOST_FAULTS]]
-        raise InputError("\n  ".join(map(str, told)))
+        raise _unusable(path, faults)
     return pairs
 
 
-def _pair(
-    raw: bytes, number: int, decoder: "msgspec.json.Decoder[_Line]", name: str
-) -> Pair | Fault:
+def read_lines(path: Path, kind: type[T]) -> list[T]:
+    """The JSON lines of a file as what they are to be; empty ones are not counted. Raises
+    InputError that names the first faulty ones, without their words."""
+    found: list[T] = []
+    faults: list[Fault] = []
+    decoder = msgspec.json.Decoder(kind)
+    try:
+        with path.open("rb") as lines:
+            for number, raw in enumerate((line for line in lines if line.strip()), 1):
+                if len(raw) > MOST_CHARS:
+                    told = f"{len(raw):,} bytes"
+                    faults.append(_fault(f"line {number}", told, f"at most {MOST_CHARS:,}"))
+                    continue
+                try:
+                    found.append(decoder.decode(raw))
+                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                    expected = f"JSON of the form that is documented ({error})"
+                    faults.append(_fault(f"line {number}", "another thing", expected))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; name a file of lines") from None
+    if faults:
+        raise _unusable(path, faults)
+    return found
+
+
+def _unusable(path: Path, faults: Sequence[Fault]) -> InputError:
+    told = [f"{len(faults)} line(s) of {path} cannot be used", *faults[:_MOST_FAULTS]]
+    return InputError("\n  ".join(map(str, told)))
+
+
+def _pair(line: _Line, number: int, name: str) -> Pair | Fault:
     """A line as a pair. The words themselves are not repeated in what is wrong."""
     where = f"line {number}"
-    if len(raw) > MOST_CHARS:
-        return _fault(where, f"{len(raw):,} bytes", f"at most {MOST_CHARS:,}")
-    try:
-        line = decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return _fault(where, "no pair", f"messages and an answer as JSON ({error})")
     messages, answer = line.messages, line.answer
     if answer is None and messages and messages[-1].role == "assistant":
         messages, answer = messages[:-1], messages[-1].content

@@ -1,0 +1,62 @@
+"""From labels to a registered encoder that judges: taught on the earlier, judged by the later."""
+
+import importlib
+from dataclasses import replace
+from typing import Any, Final
+
+import msgspec
+
+from inhouse.models.harvest import Labels
+from inhouse.models.owned.registry import ModelVersion
+from inhouse.models.parity import parity
+from inhouse.models.students.course import Course, Work
+from inhouse.models.students.workplace import Base, Made, Workplace, made_version
+from inhouse.models.train import Told, card_of, targets_of, task_data
+from inhouse.models.types import Task
+from inhouse.stats.types import NotEnough
+
+_TEACHER: Final = "inhouse.models.students.encoder_torch"  # never imported here: it loads torch
+_RATE: Final = 3e-5
+
+
+def train_encoder(
+    place: Workplace, task: Task, base: Base, course: Course | None = None
+) -> ModelVersion | NotEnough:
+    """Teach heads on an encoder's vectors, or all of the encoder, and register what was judged.
+
+    The labels, their split and the report are those of every judging model. course: of the whole
+    encoder; else as the settings say.
+    """
+    settings = place.settings
+    there_are = sum(Labels(place.database).counts(task.name).values())
+    data = task_data(place.database, task.name, settings)
+    earlier, later = data.rows("train"), data.rows("validation", "test")
+    if (found := len(earlier) + len(later)) < settings.least_labels:
+        return NotEnough(reason="too few labelled texts", have=found, need=settings.least_labels)
+    how = course or Course(rounds=settings.student_rounds, rate=_RATE)
+
+    def teach(work: Work) -> Made | NotEnough:
+        torch_side: Any = importlib.import_module(_TEACHER)
+        labelled = torch_side.Labelled(
+            texts=[one.text for one in earlier],
+            targets=targets_of(earlier, task.categories),
+            categories=task.categories,
+        )
+        texts = [one.text for one in later]
+        taught: Any = torch_side.teach_encoder(work, labelled, texts, place.tell)
+        if isinstance(taught, NotEnough):
+            return taught
+        head, p = taught
+        told = Told(later=later, categories=head.categories, p=p)
+        card = replace(
+            card_of(task, data, told, place.clock.now_ms()),
+            student="encoder",
+            method="full" if base.full else "heads",
+            base=base.name,
+            base_terms=base.terms,
+            labels=there_are,
+        )
+        report = parity(later, told.scores(), settings)
+        return card, msgspec.json.encode(report).decode()
+
+    return made_version(place, task, (base, how, data.facts.sha256), teach)

@@ -36,6 +36,7 @@ from inhouse.features.state import LiveState
 from inhouse.learning.snapshot import SnapshotStore
 from inhouse.models.asking import Stores
 from inhouse.models.budgets import Budgets
+from inhouse.models.call_harvest import CallHarvest
 from inhouse.models.fleet import Fleet, open_fleet
 from inhouse.models.gateway import Gateway
 from inhouse.models.keeping import Keeper
@@ -68,6 +69,7 @@ from inhouse.moderation.reviewing.gold import Gold
 from inhouse.moderation.reviewing.reviewers import Reviewers
 from inhouse.moderation.scan import Moderator
 from inhouse.moderation.sealed import SealedItems
+from inhouse.moderation.signals.redact import redact
 from inhouse.moderation.statements.book import Statements
 from inhouse.moderation.strikes import Strikes
 from inhouse.moderation.tools import Rules, Tools, load_rules, vault_of
@@ -101,6 +103,8 @@ class Services:
         """Finish what waits to be written and let go of the database."""
         if "media" in self.__dict__:
             self.media.close()
+        if "call_harvest" in self.__dict__:
+            self.call_harvest.close()
         if "database" in self.__dict__:
             self.database.close()
 
@@ -218,8 +222,18 @@ class Services:
     @cached_property
     def passer(self) -> Passer:
         """For calls of others that are passed on to rented models."""
-        stores = Stores(database=self.database, keeper=Keeper(self.database))
+        may_keep = any(deployment.keep_calls for deployment in self.deployments)
+        stores = Stores(
+            database=self.database,
+            keeper=Keeper(self.database),
+            listener=self.call_harvest if may_keep else None,
+        )
         return Passer(self.deployments, stores, self.clock, self.settings.models)
+
+    @cached_property
+    def call_harvest(self) -> CallHarvest:
+        """Keeps calls passed on where deployment and key allow it, without personal data."""
+        return CallHarvest(self.database, redact, SystemClock(), self.settings.models)
 
     @cached_property
     def budgets(self) -> Budgets:

@@ -11,7 +11,7 @@ from typing import Final
 from inhouse.models.breakers import Breakers
 from inhouse.models.fleet import Fleet
 from inhouse.models.keeping import Keeper, Kept, keep_all
-from inhouse.models.ports import Provider
+from inhouse.models.ports import Listener, Provider
 from inhouse.models.records import Question, answers_of, attempt_of, labels_of
 from inhouse.models.resilience import BreakerPolicy, Failure, RetryPolicy, retry_delay_ms
 from inhouse.models.settings import ModelSettings
@@ -37,6 +37,7 @@ class Stores:
 
     database: Database
     keeper: Keeper  # for rows that nobody waits for
+    listener: Listener | None = None  # for answers of calls passed on that may be learned from
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

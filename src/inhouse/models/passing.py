@@ -25,6 +25,7 @@ from inhouse.models.asking import Patience, Stores
 from inhouse.models.breakers import Breakers
 from inhouse.models.budgets import Budgets, Hold
 from inhouse.models.keeping import Kept
+from inhouse.models.ports import Hearing
 from inhouse.models.prices import price_of
 from inhouse.models.providers.azure import spillover_of
 from inhouse.models.providers.passing import Event, Events, Passed, read_whole, request_to
@@ -227,6 +228,10 @@ class Passer:
             raise
         reading = read_whole(response)
         await self.keep(passage, reading)
+        hearing = self.hearing(passage)
+        if hearing is not None and reading.outcome == "ok":
+            hearing.hear(response.body)
+            hearing.done()
         return Sent(passage=passage, reading=reading, payload=_body(passage, response))
 
     async def _stream(self, passage: Passage) -> "Sent[PassedStream | Body]":
@@ -262,6 +267,13 @@ class Passer:
             return Reading(outcome="bad_answer"), _body(passage, response)
         return Reading(outcome="ok"), stream
 
+    def hearing(self, passage: Passage) -> Hearing | None:
+        """Who keeps this answer to learn from; None where nobody may."""
+        listener = self._stores.listener
+        if listener is None or passage.call.about is None:
+            return None
+        return listener.listen(passage.call, passage.call_id, passage.deployment)
+
     async def keep(self, passage: Passage, reading: Reading) -> None:
         """Tell the breaker; hand the row over. Waits only where the ledger refused rows before."""
         deployment = passage.deployment
@@ -288,6 +300,7 @@ class PassedStream:
         self._passer, self._passage, self._stack = passer, passage, stack
         self._events = self._read(opened)
         self._first: Event | None = None
+        self._hearing = passer.hearing(passage)
         # What is kept where nobody reads to the end.
         self._reading = Reading(outcome="aborted", spillover=spillover_of(opened.headers))
 
@@ -304,6 +317,8 @@ class PassedStream:
         event: Event | None = self._first
         try:
             while event is not None:
+                if self._hearing is not None:
+                    self._hearing.hear(event.raw)
                 if event.usage is not None:
                     self._reading = replace(self._reading, usage=event.usage)
                 if not event.only_usage or self._passage.call.wants_usage:
@@ -327,6 +342,8 @@ class PassedStream:
         await self._events.aclose()
         await self._stack.aclose()
         await self._passer.keep(self._passage, self._reading)
+        if self._hearing is not None and self._reading.outcome == "ok":
+            self._hearing.done()
 
     async def _read(self, opened: HttpStream) -> AsyncGenerator[Event, None]:
         events = Events()

@@ -6,6 +6,7 @@ ours; the vendor's stays here.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -16,9 +17,11 @@ from inhouse.api.context import admit, context_of, needs, services_of
 from inhouse.api.lane import Fast
 from inhouse.api.wire import JSON, answer
 from inhouse.app.build import Services
-from inhouse.core.errors import UnknownError, VendorError
+from inhouse.core.errors import InputError, UnknownError, VendorError
+from inhouse.core.ids import ID_RULE, is_valid_id
+from inhouse.models.conversations import is_task_name
 from inhouse.models.passing import Body, PassedStream
-from inhouse.models.providers.passing import read_call
+from inhouse.models.providers.passing import About, read_call
 from inhouse.models.tasks import TASKS
 from inhouse.models.types import INHOUSE, Service
 
@@ -27,6 +30,8 @@ _MODELS = [Depends(needs("models"))]
 CHAT: Final = "/openai/v1/chat/completions"
 EMBEDDINGS: Final = "/openai/v1/embeddings"
 WHO: Final = "x-inhouse-deployment"
+TASK: Final = "x-inhouse-task"  # where calls may be kept: what the call is for
+ITEM: Final = "x-inhouse-item"  # and which item it is about
 _EVENTS: Final = b"text/event-stream; charset=utf-8"
 _GONE: Final = 499  # nobody reads it
 T = TypeVar("T")
@@ -100,6 +105,8 @@ def _models(use: Services) -> list[dict[str, object]]:
 async def _pass_on(service: Service, request: Request) -> Response:
     key = await admit(request, "models")
     call = read_call(service, await request.body(), key.key_id)
+    if key.keeps_calls:
+        call = replace(call, about=_about(request))
     passer, places = (await services_of(request)).passer, context_of(request).places
     places.take()
     streamed = False
@@ -120,6 +127,16 @@ async def _pass_on(service: Service, request: Request) -> Response:
     finally:
         if not streamed:
             places.give_back()
+
+
+def _about(request: Request) -> About:
+    """What the caller says of a call that may be kept. Raises InputError for what is no name."""
+    task, item = request.headers.get(TASK, ""), request.headers.get(ITEM, "")
+    if task and not is_task_name(task):
+        raise InputError(f"{TASK}: got {task[:80]!r}, expected a name: {ID_RULE}, at most 64 here")
+    if item and not is_valid_id(item):
+        raise InputError(f"{ITEM}: got {item[:80]!r}, expected the id of an item: {ID_RULE}")
+    return About(task=task, item=item)
 
 
 async def _unless_gone(

@@ -23,6 +23,7 @@ from tests.models.models_vendor import Reply, Vendor, chat_reply, error_reply, s
 from inhouse.app.build import Services, open_services
 from inhouse.app.settings import load_settings
 from inhouse.models.ledger import Ledger
+from inhouse.models.pairs import Pairs
 
 HELLO: Any = [{"role": "user", "content": "hello"}]
 _VENDORS = """
@@ -33,6 +34,7 @@ host = "openai"
 owner = "openai"
 serves = ["chat", "embeddings"]
 stand_ins = ["other"]
+keep_calls = true
 [other]
 url = "{url}"
 model = "gpt-4o"
@@ -87,6 +89,57 @@ def test_a_chat_by_the_official_client(services: Services) -> None:
     assert _rows(services) == [("chat", "main", "ok")]
     ((_, row),) = Ledger(services.database).read()
     assert row.key_id == services.keys.list()[0].key_id
+
+
+def test_calls_are_kept_where_the_key_allows_it(services: Services) -> None:
+    """Whole and in pieces, without personal data, under the name of the task and with the terms of
+    whoever answered; a stand-in that does not allow it keeps nothing, nor does another key."""
+    asked: Any = [{"role": "user", "content": "a title for ann@example.com please"}]
+    end: Any = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    streamed = stream_reply("Green ", "tea")
+    streamed = replace(
+        streamed,
+        pieces=(
+            *streamed.pieces[:-1],
+            f"data: {json.dumps(end)}\n\n".encode(),
+            streamed.pieces[-1],
+        ),
+    )
+
+    async def play(client: Any, vendor: Any) -> None:
+        create = client.chat.completions.create
+        await create(model="main", messages=asked)  # the key does not allow it yet
+        services.keys.keep_calls(services.keys.list()[0].key_id, keep=True)
+        await asyncio.sleep(2.1)
+        headers = {"x-inhouse-task": "titles", "x-inhouse-item": "i7"}
+        await create(model="main", messages=asked, extra_headers=headers, user="u1")
+        stream = await create(
+            model="main",
+            messages=HELLO,
+            stream=True,
+            safety_identifier="u2",
+            metadata={"inhouse_task": "greetings"},
+        )
+        assert [chunk async for chunk in stream][-1].choices[0].finish_reason == "stop"
+        await create(model="other", messages=asked)
+        with pytest.raises(openai.BadRequestError, match="x-inhouse-task: got 'two words'"):
+            await create(
+                model="main", messages=asked, extra_headers={"x-inhouse-task": "two words"}
+            )
+
+    _play(services, play, chat_reply("no"), chat_reply("Tea"), streamed, chat_reply("no"))
+    services.call_harvest.close()
+    (title,), (greeting,) = (
+        Pairs(services.database).latest(task, 9) for task in ("titles", "greetings")
+    )
+
+    assert Pairs(services.database).counts() == {"greetings": 1, "titles": 1}
+    assert [one.content for one in title.messages] == ["a title for [email] please"]
+    assert (title.answer, title.person, title.ref) == ("Tea", "u1", "i7")
+    assert (greeting.answer, greeting.person, greeting.ref) == ("Green tea", "u2", None)
+    assert {one.terms for one in (title, greeting)} == {"openai-2026-01-01"}
+    calls = {attempt.call_id for _, attempt in Ledger(services.database).read()}
+    assert {title.call_id, greeting.call_id} < calls
 
 
 def test_a_stream_by_the_official_client(services: Services) -> None:

@@ -1,8 +1,11 @@
 """Erasing on both databases, and what a late start or a second try finds."""
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,6 +19,8 @@ from inhouse.app.settings import load_settings
 from inhouse.catalog.types import Item, User
 from inhouse.core.ids import EventId, ItemId, PageId, UserId
 from inhouse.events.types import Event, ServedPage
+from inhouse.models.conversations import Message
+from inhouse.models.pairs import Pair, Pairs, add_pairs
 from inhouse.moderation.media.records import due, enrol, save_hashes
 from inhouse.moderation.media.types import Frame, MediaHashes
 from inhouse.moderation.queues import QueueSettings
@@ -96,6 +101,41 @@ def test_no_table_tells_of_who_was_erased(services: Services) -> None:
     assert (receipt.counts["events"], receipt.counts["served_pages"]) == (5, 1)
     assert set(services.state.people) == {"other"}
     assert list(services.state.items.index) == ["i"]
+
+
+def test_words_of_calls_go_with_whoever_said_them(services: Services) -> None:
+    """What they said to a model, by id or its digest, what was said about their posts or names
+    them; and what they said, and what is about their posts, is in the export before, once each."""
+    given: dict[str, Any] = {"task": "chat", "answer": "yes", "call_id": "c", "key_id": "k"}
+    given |= {"deployment": "d", "source": "s", "terms": "mit", "at_ms": 1}
+
+    def pair(question: str, person: str | None = None, ref: str | None = None) -> Pair:
+        messages = (Message(role="user", content=question),)
+        return Pair(messages=messages, person=person, ref=ref, **given)
+
+    pairs = [
+        pair("by id", WHO),
+        pair("by digest", hashlib.sha256(WHO.encode()).hexdigest()),
+        pair("about it", "somebody", "mine"),
+        pair("both", WHO, "mine"),
+        pair(f"who is {WHO}?"),
+        pair("by another", "other", "i"),
+    ]
+    services.database.write(lambda connection: add_pairs(connection, pairs))
+    exported = [msgspec.json.decode(line) for line in export_lines(services, UserId(WHO))]
+    eraser = Eraser(services)
+    receipt = eraser.finish(eraser.wipe(WHO))
+
+    told = [json.loads(row["row"]["messages"]) for row in exported if row["kind"] == "pair"]
+    assert sorted(messages[0]["content"] for messages in told) == [
+        "about it",
+        "both",
+        "by digest",
+        "by id",
+    ]
+    assert receipt.counts["pairs"] == 5
+    assert [one.person for one in Pairs(services.database).latest("chat", 9)] == ["other"]
+    assert _tables_with(services, WHO) == []
 
 
 def test_what_was_read_of_their_pictures_goes(services: Services) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 from inhouse.app import worker as worker_module
 from inhouse.app.build import Services, open_services
 from inhouse.app.worker import Worker
+from inhouse.core.clock import DAY_MS, FollowingClock, SystemClock
+from inhouse.models.conversations import Message
 from inhouse.models.harvest import Labels
+from inhouse.models.pairs import Pair, Pairs, add_pairs
 from inhouse.models.types import Label
 from inhouse.stats.types import NotEnough
 
@@ -62,6 +66,43 @@ def test_a_training_does_not_hold_up_the_scans(
         training.result(30)
         worker.step()
         assert worker._training is None
+        worker.step()
+        assert len(started) == 1, "as many labels as before teach nothing more"
     finally:
         going_on.set()
         worker.close()
+
+
+def test_words_are_kept_no_longer_than_is_set(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Labels by the community's clock, where a bound is set; words of calls by the machine's."""
+    now_ms = SystemClock().now_ms()
+    fresh, old = (
+        Pair(
+            task="chat",
+            messages=(Message(role="user", content=f"{at_ms}"),),
+            answer="yes",
+            person=None,
+            ref=None,
+            call_id="c",
+            key_id="k",
+            deployment="d",
+            source="s",
+            terms="mit",
+            at_ms=at_ms,
+        )
+        for at_ms in (now_ms, now_ms - 31 * DAY_MS)
+    )
+    services.database.write(lambda connection: add_pairs(connection, [old, fresh]))
+    bounded = replace(services.settings.models, labels_days=1)
+    worker = Worker(services)
+    worker._tidy()
+    assert Pairs(services.database).latest("chat", 9) == [fresh]
+    assert Labels(services.database).counts("text_harm") == {"person:ann": 300}
+
+    services.settings = replace(services.settings, models=bounded)
+    services.clock = FollowingClock(DAY_MS + 100)
+    worker._tidy()
+    worker.close()
+    assert Labels(services.database).counts("text_harm") == {"person:ann": 200}

@@ -77,6 +77,20 @@ def test_a_key_gets_a_budget_and_loses_it() -> None:
     assert _json("keys", "budgets") == []
 
 
+def test_a_key_lets_its_calls_be_kept_and_no_longer() -> None:
+    """Off until a person says so; an unknown key is an error."""
+    made = _json("keys", "create", "my app", "--scope", "models")
+    told = _call("keys", "keep", made["key_id"])
+    (kept,) = _json("keys", "list")
+    _call("keys", "keep", made["key_id"], "--off")
+    (after,) = _json("keys", "list")
+
+    assert "are kept for 30 days" in " ".join(told.split())
+    assert (kept["keeps_calls"], after["keeps_calls"]) == (True, False)
+    with pytest.raises(InputError, match="no key 'x'"), open_services() as services:
+        services.keys.keep_calls("x", keep=True)
+
+
 def test_a_key_is_made_listed_and_revoked() -> None:
     """The secret is printed once; the list never has it; a revoked key says so."""
     made = _json("keys", "create", "my app", "--scope", "events")

@@ -6,7 +6,7 @@ read on for a moment, for what it cost.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
@@ -18,10 +18,12 @@ from inhouse.api.errors import answer_to, crashed
 from inhouse.api.house import House
 from inhouse.api.lane import Raw
 from inhouse.app.parts import Parts
-from inhouse.core.errors import InhouseError, UnknownError, VendorError
+from inhouse.core.errors import InhouseError, InputError, UnknownError, VendorError
+from inhouse.core.ids import ID_RULE, is_valid_id
+from inhouse.models.conversations import is_task_name
 from inhouse.models.limits import Standing
 from inhouse.models.passing import Body, PassedStream
-from inhouse.models.providers.passing import Waiting, read_call
+from inhouse.models.providers.passing import About, Waiting, read_call
 from inhouse.models.types import INHOUSE, Service
 
 PATHS: Final[Mapping[Service, str]] = {
@@ -29,6 +31,8 @@ PATHS: Final[Mapping[Service, str]] = {
     "embeddings": "/openai/v1/embeddings",
 }
 WHO: Final = b"x-inhouse-deployment"
+TASK: Final = b"x-inhouse-task"  # where calls may be kept: what the call is for
+ITEM: Final = b"x-inhouse-item"  # and which item it is about
 SCOPE: Final = "models"
 _GONE: Final = 499  # nobody reads it
 _JSON: Final = (b"content-type", b"application/json")
@@ -95,6 +99,8 @@ class Calls:
     async def _pass_on(self, asked: Asked) -> "Whole | Streamed":
         served, key = admitted(self._house, bearer_in(asked.headers), SCOPE)
         call = read_call(asked.service, asked.body, key.key_id, asked.caller)
+        if key.keeps_calls:
+            call = replace(call, about=_about(asked.headers))
         passer, places = served.services.passer, served.places
         places.take()
         found: PassedStream | Body | None = None
@@ -126,6 +132,21 @@ def model_named(parts: Parts, name: str) -> dict[str, object]:
     if found is None:
         raise UnknownError(f"the model {name[:80]!r} does not exist here", field="model")
     return found
+
+
+def _about(headers: Iterable[tuple[bytes, bytes]]) -> About:
+    """What the caller says of a call that may be kept. Raises InputError for what is no name."""
+    told = {name: value.decode("latin-1") for name, value in headers if name in (TASK, ITEM)}
+    task, item = told.get(TASK, ""), told.get(ITEM, "")
+    if task and not is_task_name(task):
+        raise InputError(
+            f"{TASK.decode()}: got {task[:80]!r}, expected a name: {ID_RULE}, at most 64 here"
+        )
+    if item and not is_valid_id(item):
+        raise InputError(
+            f"{ITEM.decode()}: got {item[:80]!r}, expected the id of an item: {ID_RULE}"
+        )
+    return About(task=task, item=item)
 
 
 async def _body(receive: Receive) -> bytes | None:

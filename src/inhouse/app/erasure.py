@@ -30,6 +30,7 @@ from inhouse.events.log import ERASED_UNTIL, erase_events
 from inhouse.events.pages import erase_pages
 from inhouse.events.sessions import erase_links, linked_to
 from inhouse.models.harvest import erase_labels
+from inhouse.models.pairs import erase_pairs
 from inhouse.moderation import sampling
 from inhouse.moderation.erasure import erase_person as erase_from_moderation
 from inhouse.store import tables
@@ -143,6 +144,7 @@ class Eraser:
             "session_links": erase_links(connection, whom.user_ids),
             "exposures": erase_exposures(connection, whom.user_ids),
             "labels": erase_labels(connection, (*whom.posts, *whom.words)),
+            "pairs": erase_pairs(connection, whom.user_ids, whom.posts),
             **erase_from_moderation(connection, whom.user_ids, whom.posts, now_ms),
             "jobs": _blank_jobs(connection, whom.user_ids),
         }
@@ -185,8 +187,10 @@ def _logged_since(connection: Connection, whom: Whom) -> list[int]:
 
 
 def _erase_stragglers(connection: Connection, whom: Whom) -> int:
-    """Pages that were being made in a process that had not heard of it yet."""
+    """Pages that were being made in a process that had not heard of it yet, and calls about their
+    posts that were being kept."""
     overwriting(connection)
+    erase_pairs(connection, whom.user_ids, whom.posts)
     query = sa.select(tables.consumers.c.log_offset).where(tables.consumers.c.name == ERASED_UNTIL)
     until = connection.execute(query).scalar() or 0
     return erase_pages(connection, whom.user_ids, until)

@@ -11,6 +11,7 @@ from inhouse.app.build import Services
 from inhouse.catalog.catalog import posts_of, words_of
 from inhouse.core.ids import UserId
 from inhouse.events.sessions import linked_to
+from inhouse.models.pairs import names_of
 from inhouse.moderation.erasure import told_of
 from inhouse.store import tables
 
@@ -22,8 +23,8 @@ def export_lines(use: Services, user_id: UserId) -> Iterator[bytes]:
     """JSON lines, each `{"kind": …, "row": …}`; the last is of kind `end` and counts the others.
 
     Kinds: profile, event, page, post, report, notice, report_answer, appeal, statement, verdict,
-    review_decision, review_opinion, review_note, media, media_hash, audit, exposure, label. A file
-    without the last line was cut off. Sessions that were linked to the person are theirs.
+    review_decision, review_opinion, review_note, media, media_hash, audit, exposure, label, pair. A
+    file without the last line was cut off. Sessions that were linked to the person are theirs.
     """
     counts: Counter[str] = Counter()
     for kind, row in _rows(use, user_id):
@@ -49,6 +50,9 @@ def _rows(use: Services, user_id: UserId) -> Iterator[tuple[str, Any]]:
         with use.database.read() as connection:
             refs = [*some, *words_of(connection, some)]
         yield from _table(use, "label", tables.labels, tables.labels.c.ref.in_(refs))
+        others = ~sa.func.coalesce(tables.pairs.c.person, "").in_(names_of(people))
+        yield from _table(use, "pair", tables.pairs, tables.pairs.c.ref.in_(some) & others)
+    yield from _table(use, "pair", tables.pairs, tables.pairs.c.person.in_(names_of(people)))
     with use.database.read() as connection:
         yield from ((_SINGULAR[name], row) for name, row in told_of(connection, people, posts))
     exposures = tables.exposures

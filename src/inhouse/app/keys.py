@@ -47,6 +47,7 @@ class ApiKey:
     scopes: frozenset[str]  # what it may do
     created_ms: int  # when
     revoked_ms: int | None  # since when it is void
+    keeps_calls: bool = False  # whether calls it passes on may be kept to learn from
 
 
 class Keys:
@@ -114,6 +115,13 @@ class Keys:
         if self._database.write(lambda connection: connection.execute(update).rowcount) == 0:
             raise UnknownError(f"no key {key_id!r}; `inhouse keys list` shows them")
 
+    def keep_calls(self, key_id: str, *, keep: bool) -> None:
+        """Allow, or no longer, that calls passed on with a key are kept. Raises UnknownError."""
+        table = tables.api_keys
+        update = table.update().where(table.c.key_id == key_id).values(keeps_calls=keep)
+        if self._database.write(lambda connection: connection.execute(update).rowcount) == 0:
+            raise UnknownError(f"no key {key_id!r}; `inhouse keys list` shows them")
+
     def _find(self, secret: str) -> ApiKey | None:
         digest = _hash(secret)
         at_ms, key = self._checked.get(digest, (0, None))
@@ -164,4 +172,5 @@ def _key(row: sa.Row[tuple[object, ...]]) -> ApiKey:
         scopes=frozenset(values["scopes"].split()),
         created_ms=values["created_ms"],
         revoked_ms=values["revoked_ms"],
+        keeps_calls=values["keeps_calls"],
     )

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from inhouse.app.keys import Keys
 from inhouse.app.settings import Settings
@@ -24,6 +24,9 @@ from inhouse.models.types import Deployment, Task
 from inhouse.models.vendors import read_vendors
 from inhouse.store.database import Database, open_database
 from inhouse.store.versions import check_answers, is_current
+
+if TYPE_CHECKING:
+    from inhouse.models.call_harvest import CallHarvest
 
 
 class Closing(Protocol):
@@ -42,6 +45,8 @@ class Parts:
 
     def close(self) -> None:
         """Finish what waits to be written and let go of the database."""
+        if "call_harvest" in self.__dict__:
+            self.call_harvest.close()
         if "limits" in self.__dict__:
             self.limits.close()
         if "database" in self.__dict__:
@@ -97,10 +102,24 @@ class Parts:
     def passer(self) -> Passer:
         """For calls of others that are passed on to rented models."""
         keeper = Keeper(self.database)
+        may_keep = any(deployment.keep_calls for deployment in self.deployments)
         stores = Stores(
-            database=self.database, keeper=keeper, limits=self.limits, switch=self.drills
+            database=self.database,
+            keeper=keeper,
+            limits=self.limits,
+            switch=self.drills,
+            listener=self.call_harvest if may_keep else None,
         )
         return Passer(self.deployments, stores, self.clock, self.settings.models)
+
+    @cached_property
+    def call_harvest(self) -> "CallHarvest":
+        """Keeps calls passed on where deployment and key allow it, without personal data."""
+        # What finds personal data takes as much memory as all the rest of a process for calls.
+        from inhouse.models.call_harvest import CallHarvest  # noqa: PLC0415
+        from inhouse.moderation.signals.redact import redact  # noqa: PLC0415
+
+        return CallHarvest(self.database, redact, SystemClock(), self.settings.models)
 
     @cached_property
     def budgets(self) -> Budgets:

@@ -13,11 +13,13 @@ from inhouse.app.hub import Hub
 from inhouse.app.loops import run_loop
 from inhouse.app.rounds import Rounds
 from inhouse.app.settings import load_settings
-from inhouse.core.clock import SystemClock
+from inhouse.core.clock import DAY_MS, SystemClock
 from inhouse.core.logs import configure_logs, logger
 from inhouse.events.sessions import Sessions
-from inhouse.models.harvest import Labels
+from inhouse.models.call_harvest import MEGABYTE
+from inhouse.models.harvest import Labels, expire_labels
 from inhouse.models.owned.registry import ModelVersion
+from inhouse.models.pairs import expire_pairs, trim_pairs
 from inhouse.models.tasks import judging
 from inhouse.models.train import train_task
 from inhouse.moderation.answers import forget_notifiers
@@ -104,10 +106,25 @@ class Worker:
         forgotten = use.database.write(lambda c: forget_notifiers(c, use.clock.now_ms()))
         use.database.write(lambda c: end_expired(c, use.clock.now_ms()))
         purged = use.database.write(lambda c: purge(c, use.clock.now_ms()))
+        self._forget_words()
         if purged:
             self._log.info("sealed_purged", items=purged)
         if forgotten:
             self._log.info("notifiers_forgotten", notices=forgotten)
+
+    def _forget_words(self) -> None:
+        """Texts that were kept to learn from, once their time is over: words of calls by the
+        machine's clock, those of posts by the community's."""
+        use, settings = self._services, self._services.settings.models
+        until_ms = SystemClock().now_ms() - settings.pairs_days * DAY_MS
+        pairs = use.database.write(lambda c: expire_pairs(c, until_ms))
+        pairs += use.database.write(lambda c: trim_pairs(c, settings.pairs_mb * MEGABYTE))
+        if pairs:
+            self._log.info("pairs_forgotten", pairs=pairs)
+        if settings.labels_days:
+            before_ms = use.clock.now_ms() - settings.labels_days * DAY_MS
+            labels = use.database.write(lambda c: expire_labels(c, before_ms))
+            self._log.info("labels_forgotten", labels=labels)
 
     def _look_after_models(self) -> None:
         use = self._services

@@ -43,6 +43,7 @@ def list_keys(as_json: Json = False) -> None:
         ("key", lambda k: k.key_id),
         ("name", lambda k: k.name),
         ("may", lambda k: ", ".join(sorted(k.scopes))),
+        ("its calls are", lambda k: "kept to learn from" if k.keeps_calls else "not kept"),
         ("revoked", lambda k: "no" if k.revoked_ms is None else "yes"),
     )
     show(keys, columns, as_json=as_json)
@@ -129,6 +130,21 @@ def limits(as_json: Json = False) -> None:
         ("tokens a minute", lambda one: "" if one.tokens is None else f"{one.tokens:,}"),
     )
     show(found, columns, as_json=as_json)
+
+
+@app.command()
+def keep(
+    key_id: Annotated[str, typer.Argument(help="as `inhouse keys list` shows it")],
+    off: Annotated[bool, typer.Option("--off", help="no longer; what was kept stays")] = False,
+) -> None:
+    """Keep what chat calls passed on with a key ask and are answered, to learn from: where
+    `keep_calls` of the deployment says so too, without personal data, for `pairs_days`. Asking
+    whoever's words these are is up to you."""
+    with open_services() as services:
+        services.keys.keep_calls(key_id, keep=not off)
+        days = services.settings.models.pairs_days
+    told = "are not kept any more" if off else f"are kept for {days:,} days"
+    console.print(f"calls of {key_id} {told}, in every process within two seconds")
 
 
 @app.command()

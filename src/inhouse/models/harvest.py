@@ -98,6 +98,13 @@ def erase_labels(connection: Connection, refs: Sequence[str]) -> int:
     )
 
 
+def expire_labels(connection: Connection, until_ms: int) -> int:
+    """Remove labels that are older, with their texts, in the caller's transaction; one without a
+    time counts as old. Returns how many went."""
+    table = tables.labels
+    return connection.execute(table.delete().where(table.c.at_ms < until_ms)).rowcount
+
+
 def _label_id(label: Label) -> str:
     told = (label.task, label.ref, label.source, label.text)
     again = (str(label.at_ms), json.dumps(dict(label.scores), sort_keys=True))

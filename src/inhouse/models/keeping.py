@@ -19,6 +19,7 @@ from inhouse.core.logs import logger
 from inhouse.models.harvest import add_labels
 from inhouse.models.ledger import append_attempts
 from inhouse.models.limits import Limits
+from inhouse.models.ports import Listener
 from inhouse.models.providers.faults import Switch
 from inhouse.models.types import Attempt, Label
 from inhouse.store.combining import Combined
@@ -84,4 +85,5 @@ class Stores:
     database: Database
     keeper: Keeper  # for rows that nobody waits for
     limits: Limits | None = None  # of the keys whose calls are passed on; None for none
+    listener: Listener | None = None  # for answers of calls passed on that may be learned from
     switch: Switch = field(default_factory=Switch)  # hears of calls while a vendor is cut off

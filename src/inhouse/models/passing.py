@@ -28,6 +28,7 @@ from inhouse.models.budgets import Budgets, Hold
 from inhouse.models.draining import Drains
 from inhouse.models.keeping import Kept, Stores
 from inhouse.models.limits import Lease, Standing
+from inhouse.models.ports import Hearing
 from inhouse.models.prices import estimate_of, price_of, warm_prices
 from inhouse.models.providers.azure import spillover_of
 from inhouse.models.providers.faults import Heard, Line, Opened
@@ -302,6 +303,10 @@ class Passer:
         reading = read_whole(response)
         unheard = reading.outcome == "ok" and passage.call.caller.left
         await self.keep(passage, replace(reading, outcome="aborted") if unheard else reading)
+        hearing = self.hearing(passage)
+        if hearing is not None and reading.outcome == "ok":
+            hearing.hear(response.body)
+            hearing.done()
         return Sent(passage=passage, reading=reading, payload=_body(passage, response))
 
     async def _stream(self, passage: Passage) -> "Sent[PassedStream | Body]":
@@ -338,6 +343,13 @@ class Passer:
             return Reading(outcome="bad_answer"), _body(passage, response)
         return Reading(outcome="ok"), stream
 
+    def hearing(self, passage: Passage) -> Hearing | None:
+        """Who keeps this answer to learn from; None where nobody may."""
+        listener = self._stores.listener
+        if listener is None or passage.call.about is None:
+            return None
+        return listener.listen(passage.call, passage.call_id, passage.deployment)
+
     async def keep(self, passage: Passage, reading: Reading, pieces: int = 0) -> None:
         """Tell the breaker; hand the row over. Waits only where the ledger refused rows before.
 
@@ -372,6 +384,7 @@ class PassedStream:
         self._events = self._read()
         self._first: Event | None = None
         self._pieces = 0  # that told something else than usage
+        self._hearing = passer.hearing(passage)
         # What is kept where nobody reads to the end.
         self._reading = Reading(outcome="aborted", spillover=spillover_of(opened.headers))
 
@@ -436,8 +449,12 @@ class PassedStream:
         if self._reading.outcome != "aborted":
             self._passer.tell(self._passage, answered=self._reading.outcome == "ok")
         await self._passer.keep(self._passage, self._reading, self._pieces)
+        if self._hearing is not None and self._reading.outcome == "ok":
+            self._hearing.done()
 
     def _note(self, event: Event) -> None:
+        if self._hearing is not None:
+            self._hearing.hear(event.raw)
         if event.usage is not None:
             self._reading = replace(self._reading, usage=event.usage)
         self._pieces += not (event.only_usage or event.last or event.failed)

@@ -1,8 +1,9 @@
-"""What the gateway asks of whoever answers."""
+"""What the gateway asks of whoever answers, and of whoever listens to answers."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
+from inhouse.models.providers.passing import Passed
 from inhouse.models.types import Deployment, ProviderAnswer, Task, TaskInput
 
 
@@ -23,3 +24,20 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of connections; asking again opens new ones."""
+
+
+class Hearing(Protocol):
+    """Hears one answer of a call passed on. Cheap, for calls wait for it."""
+
+    def hear(self, piece: bytes) -> None:
+        """A piece of the answer, in order."""
+
+    def done(self) -> None:
+        """The answer came to its end. Where it did not this is not called, and nothing is kept."""
+
+
+class Listener(Protocol):
+    """Keeps answers to learn from."""
+
+    def listen(self, call: Passed, call_id: str, deployment: Deployment) -> Hearing | None:
+        """Who hears this answer; None where it may not be kept."""

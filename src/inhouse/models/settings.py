@@ -113,6 +113,28 @@ class ModelSettings:
         help="no model is trained on labels that came under these terms, separated by commas; "
         "`inhouse models terms` lists them",
     )
+    pairs_days: int = setting(
+        30,
+        unit="days",
+        help="so long what calls passed on asked and were answered is kept, where deployment and "
+        "key allow it",
+        least=1,
+        most=3_650,
+    )
+    pairs_mb: int = setting(
+        256,
+        unit="MB",
+        help="most of it that is kept; the oldest goes first",
+        least=1,
+        most=1_000_000,
+    )
+    labels_days: int = setting(
+        0,
+        unit="days",
+        help="so long texts stay as labels; 0 as long as their posts do",
+        least=0,
+        most=36_500,
+    )
 
 
 def names_in(listed: str) -> list[str]:

@@ -59,6 +59,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class About:
+    """What a caller whose calls may be kept says of one, besides its body."""
+
+    task: str = ""  # a name of the app's own; empty where none is told
+    item: str = ""  # that it is about; empty where it is about none
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Passed:
     """A call to pass on."""
 
@@ -70,6 +78,7 @@ class Passed:
     key_id: str  # whose call it is
     most_tokens_in: int  # that it can come to: no token is less than a byte
     most_tokens_out: int | None  # that it asks for; None where it names no most
+    about: About | None = None  # for whoever keeps it; None where its key does not allow that
     caller: Waiting = field(default_factory=Waiting, compare=False)
 
     def seen(self, pieces: int) -> Usage:

@@ -68,7 +68,7 @@ Edit = tuple[int, int, str]  # start and end in the form's text, and what stands
 
 def read_forms(text: str) -> Forms:
     """Every form of a text."""
-    plain = _plain(text)
+    plain = plain_of(text)
     skeleton, mixed = _skeleton(plain, text)
     leet, ambiguous = _unfold(skeleton, text, "leet")
     return Forms(
@@ -98,7 +98,8 @@ _GAP: Final = re.compile(r"\s{2,}|[^\S \n]|\n")
 _LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
-def _plain(text: str) -> Form:
+def plain_of(text: str) -> Form:
+    """The plain reading alone."""
     lower = text.translate(_LOWER) if not text.isascii() else text.lower()
     form = Form(
         name="plain",

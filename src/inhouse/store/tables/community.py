@@ -11,6 +11,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 from inhouse.store.tables.base import log_table, metadata
@@ -131,6 +132,7 @@ api_keys = Table(
     Column("scopes", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("revoked_ms", BigInteger),
+    Column("keeps_calls", Boolean, nullable=False, server_default=false()),
 )
 
 # Long work that resumes: imports, re-scans.

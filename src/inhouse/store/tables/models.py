@@ -27,6 +27,26 @@ labels = log_table(
     Column("at_ms", BigInteger, nullable=False),
 )
 
+# What calls passed on asked and were answered, without personal data and secrets, where deployment
+# and key allow it: the harvest of texts. `person` is whom the app named as its user, `ref` the item
+# that the call was about.
+pairs = log_table(
+    "pairs",
+    Column("pair_id", String(64), nullable=False, unique=True),
+    Column("task", String(64), nullable=False, index=True),
+    Column("person", String(128), index=True),
+    Column("ref", String(128), index=True),
+    Column("call_id", String(64), nullable=False),
+    Column("key_id", String(32), nullable=False),
+    Column("deployment", String(96), nullable=False),
+    Column("source", String(128), nullable=False),
+    Column("terms", String(64), nullable=False),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+    Column("messages", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+)
+
 # A question that an owned and a rented model both answered: how far they agree on live traffic.
 comparisons = log_table(
     "comparisons",

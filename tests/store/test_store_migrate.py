@@ -88,7 +88,7 @@ def test_a_database_without_tables_is_not_current(empty_settings: StoreSettings)
         check_current(database)
 
     assert str(caught.value) == (
-        "the database is at version None, this program needs 0009; run `inhouse doctor --migrate`"
+        "the database is at version None, this program needs 0013; run `inhouse doctor --migrate`"
     )
     migrate(database)
     check_current(database)

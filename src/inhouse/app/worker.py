@@ -1,4 +1,5 @@
-"""The worker: verdicts for what is posted, and the way of each task from rented to owned."""
+"""The worker: verdicts for what is posted, and the way of each task from rented to owned, which a
+thread of its own watches."""
 
 import asyncio
 import time
@@ -11,6 +12,7 @@ from inhouse.app.hub import Hub
 from inhouse.app.loops import run_loop
 from inhouse.app.rounds import Rounds
 from inhouse.app.settings import load_settings
+from inhouse.app.watching import RouteWatcher
 from inhouse.core.clock import SystemClock
 from inhouse.core.logs import configure_logs, logger
 from inhouse.events.sessions import Sessions
@@ -43,15 +45,18 @@ class Worker:
         self._log = logger("worker")
         self._trainer = ThreadPoolExecutor(1, thread_name_prefix="training")
         self._training: Future[ModelVersion | NotEnough] | None = None
+        self._watcher = RouteWatcher(services)
+        self._watcher.start()
 
     def step(self) -> bool:
         """Scan what is new, now and then look after the models; returns whether anything waited."""
+        self._watcher.check()
         scanned = self._scan()
         rescanned = self._rescan()
         read = self._services.media.step()
         self._eraser.go_on()
         if time.monotonic() - self._looked_s >= _MODELS_EVERY_S:
-            self._look_after_models()
+            self._look_after_training()
             self._sessions.expire(SystemClock().now_ms())
             self._looked_s = time.monotonic()
         if time.monotonic() - self._tidied_s >= _TIDY_EVERY_S:
@@ -61,6 +66,7 @@ class Worker:
 
     def close(self) -> None:
         """Finish calls that are out and close connections."""
+        self._watcher.close()
         self._trainer.shutdown(wait=False, cancel_futures=True)
         self._runner.run(self._services.gateway.close())
         self._runner.close()
@@ -93,13 +99,6 @@ class Worker:
             self._log.info("sealed_purged", items=purged)
         if forgotten:
             self._log.info("notifiers_forgotten", notices=forgotten)
-
-    def _look_after_models(self) -> None:
-        use = self._services
-        task, settings = TEXT_HARM, use.settings.models
-        self._look_after_training()
-        step = use.routes.step(task.name, use.registry, settings, use.clock.now_ms())
-        self._log.debug("route_looked_at", stage=step.route.stage, reason=step.reason)
 
     def _look_after_training(self) -> None:
         """A training takes minutes and no post may wait for it: it runs beside the scans."""

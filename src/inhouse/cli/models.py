@@ -7,10 +7,12 @@ import typer
 
 from inhouse.app.asking import MOST_OPEN, QUEUE, ask_people
 from inhouse.app.build import open_services
+from inhouse.cli.models_way import COMMANDS, Task
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json, show
 from inhouse.core.errors import InputError
 from inhouse.models.cascade import Goal
 from inhouse.models.cascade_learning import Learned, learn_cascade, use_cascade
+from inhouse.models.cutover import measuring_of
 from inhouse.models.routes import Acceptance
 from inhouse.models.tasks import TASKS, task_named
 from inhouse.models.train import train_task
@@ -19,8 +21,9 @@ from inhouse.stats.types import NotEnough
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Who answers each task; owned models."
 )
+for _command in COMMANDS:
+    app.command()(_command)
 _SEED_BITS: Final = 32
-Task = Annotated[str, typer.Argument(help=f"one of {', '.join(TASKS)}")]
 
 
 @app.command()
@@ -38,6 +41,7 @@ def routes(as_json: Json = False) -> None:
         ("rented", lambda row: row["route"].primary or "nobody"),
         ("owned", lambda row: row["route"].owned or "none yet"),
         ("owned share", lambda row: f"{row['route'].owned_share:.0%}"),
+        ("held by", lambda row: row["route"].held_by or ""),
         ("because", lambda row: row["reason"]),
     )
     show(rows, columns, as_json=as_json)
@@ -74,7 +78,7 @@ def use(
             Acceptance(
                 task=task, version=version, by=by, reason=because, at_ms=services.clock.now_ms()
             ),
-            services.settings.models.watch_share,
+            measuring_of(services.settings.models),
         )
     console.print(f"{task}: stage {route.stage}, {version}", markup=False)
 

@@ -23,6 +23,7 @@ from inhouse.models.agreement import ANY, Agreement, agreement, flagged, flagged
 from inhouse.models.harvest import Example
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import Scores
+from inhouse.stats.drift import Population, population
 from inhouse.stats.noninferiority import NonInferiority, paired_counts
 from inhouse.stats.types import Interval, NotEnough
 
@@ -45,6 +46,8 @@ class Finding:
     high: float | None
     bar: float  # what the interval must lie above
     more_needed: int | None  # further labels; 0 once settled, None where unknowable
+    p_pass: float | None = None  # chance of an estimate so far above the bar, were it on the bar
+    p_fail: float | None = None  # the same of one so far below
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +59,8 @@ class Parity:
     held_out: int  # texts it rests on
     more_needed: int | None  # further labelled texts; 0 once settled, None where unknowable
     findings: tuple[Finding, ...]  # `any` first
+    agreement: Agreement | None = None  # with the rented model on `any`; None if never asked
+    population: Population | None = None  # the owned model's largest probabilities
 
     @property
     def kappa(self) -> float | None:
@@ -84,7 +89,14 @@ def parity(
         held_out=len(held_out),
         more_needed=more,
         findings=tuple(findings),
+        agreement=_agreement(pairs, settings.flag_at),
+        population=population([largest(scores) for scores in student]) if student else None,
     )
+
+
+def largest(scores: Scores) -> float:
+    """The largest probability, 0 without any."""
+    return max(scores.values(), default=0.0)
 
 
 def verdict_of(interval: Interval | NotEnough, bar: float) -> Verdict:
@@ -97,6 +109,11 @@ def verdict_of(interval: Interval | NotEnough, bar: float) -> Verdict:
 
 
 _Pairs = Sequence[tuple[Example, Scores]]
+
+
+def _agreement(pairs: _Pairs, flag_at: float) -> Agreement | None:
+    taught = [(example.teacher, scores) for example, scores in pairs if example.teacher]
+    return agreement(ANY, taught, flag_at) if taught else None
 
 
 def _findings(category: str, pairs: _Pairs, settings: ModelSettings) -> list[Finding]:
@@ -192,6 +209,8 @@ def _non_inferior(category: str, word: str, side: _Side, margin: float) -> Findi
         high=difference.high if difference else None,
         bar=-margin,
         more_needed=more,
+        p_pass=worst.p_non_inferior,
+        p_fail=best.p_inferior,
     )
 
 
@@ -214,6 +233,8 @@ def _agreeing(judged: Agreement, reference: Reference, bar: float) -> Finding:
         high=told.high if told else None,
         bar=bar,
         more_needed=judged.more_needed(bar),
+        p_pass=judged.p_above(bar),
+        p_fail=judged.p_below(bar),
     )
 
 

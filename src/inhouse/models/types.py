@@ -11,7 +11,7 @@ Scores = Mapping[str, float]  # category -> probability; a category nobody spoke
 Role = Literal["primary", "fallback", "shadow", "escalation"]
 # Their answers are no further inputs answered: somebody else answered, or answers, the same text.
 ASKED_BESIDES: Final[tuple[Role, ...]] = ("shadow", "escalation")
-Stage = Literal["rented", "shadow", "ramp10", "ramp50", "owned"]
+Stage = Literal["rented", "shadow", "ramp1", "ramp5", "ramp25", "ramp50", "owned"]
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 Dialect = Literal["openai", "moderations", "azure", "hugging_face"]
 DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
@@ -199,6 +199,7 @@ class Route:
     watch_share: float = 0.0  # of the inputs answered by the owned one, also asked of the primary
     rejected: tuple[str, ...] = ()  # versions that failed on live traffic, not to be tried again
     cascade: Cascade | None = None  # which of the owned model's answers are asked again
+    held_by: str | None = None  # who keeps it from going forwards: cutover, person:NAME, nobody
 
     @property
     def bands(self) -> Mapping[str, Band]:

@@ -5,8 +5,9 @@ from typing import Annotated, Final
 
 import typer
 
-from inhouse.app.asking import MOST_OPEN, QUEUE, ask_people
+from inhouse.app.asking import MOST_OPEN, QUEUE, ask_differences, ask_people
 from inhouse.app.build import open_services
+from inhouse.cli.models_parity import parity
 from inhouse.cli.models_way import COMMANDS, Task
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json, show
 from inhouse.core.errors import InputError
@@ -21,7 +22,7 @@ from inhouse.stats.types import NotEnough
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Who answers each task; owned models."
 )
-for _command in COMMANDS:
+for _command in (*COMMANDS, parity):
     app.command()(_command)
 _SEED_BITS: Final = 32
 
@@ -115,13 +116,20 @@ def train(task: Task, as_json: Json = False) -> None:
 def ask(
     task: Task,
     texts: Annotated[int, typer.Option(min=1, max=MOST_OPEN, help="cases to open at most")] = 50,
+    differences: Annotated[
+        bool, typer.Option("--differences", help="about what both models differ on, for parity")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Ask people about the posts that the owned model is least sure of, and one in five at random:
-    they wait in the review queue `learning`, and each decision is a label to train on."""
+    """Ask people about the posts that the owned model is least sure of, and one in five at random,
+    or about those on which it and the rented one differ: they wait in the review queue `learning`,
+    and each decision is a label."""
     with open_services() as services:
         services.catch_clock_up()
-        asked = ask_people(services, task_named(task), texts, secrets.randbits(_SEED_BITS))
+        if differences:
+            asked = ask_differences(services, task_named(task), texts)
+        else:
+            asked = ask_people(services, task_named(task), texts, secrets.randbits(_SEED_BITS))
     if as_json:
         print_json(asked)
         return

@@ -80,7 +80,7 @@ def parity(
     findings = [
         finding
         for category in (ANY, *sorted(named))
-        for finding in _findings(category, pairs, settings)
+        for finding in findings_of(category, pairs, settings)
     ]
     verdict, reason, more = _verdict(findings)
     return Parity(
@@ -108,15 +108,15 @@ def verdict_of(interval: Interval | NotEnough, bar: float) -> Verdict:
     return "fail" if interval.high < bar else "not_enough"
 
 
-_Pairs = Sequence[tuple[Example, Scores]]
+Pairs = Sequence[tuple[Example, Scores]]
 
 
-def _agreement(pairs: _Pairs, flag_at: float) -> Agreement | None:
+def _agreement(pairs: Pairs, flag_at: float) -> Agreement | None:
     taught = [(example.teacher, scores) for example, scores in pairs if example.teacher]
     return agreement(ANY, taught, flag_at) if taught else None
 
 
-def _findings(category: str, pairs: _Pairs, settings: ModelSettings) -> list[Finding]:
+def findings_of(category: str, pairs: Pairs, settings: ModelSettings) -> list[Finding]:
     """Strongest reference first; a reference that said nothing is left out."""
     taught = [(e, s) for e, s in pairs if e.teacher]
     found: list[Finding] = []
@@ -148,7 +148,7 @@ class _Split:
     harmless: _Side
 
 
-def _split(category: str, pairs: _Pairs, flag_at: float) -> _Split:
+def _split(category: str, pairs: Pairs, flag_at: float) -> _Split:
     """Count every text by what the two models and, if anybody, people say of it. A text on which
     both models agree is what they say, unless people say otherwise."""
     counts: dict[tuple[bool, str], int] = {}
@@ -240,12 +240,12 @@ def _agreeing(judged: Agreement, reference: Reference, bar: float) -> Finding:
 
 def _verdict(findings: Sequence[Finding]) -> tuple[Verdict, str, int | None]:
     """The overall question decides; a single category may refuse."""
-    overall = _decisive([finding for finding in findings if finding.category == ANY])
+    overall = decisive([finding for finding in findings if finding.category == ANY])
     if not overall:
         return "not_enough", f"{_LACKING}: no labelled text is held out", None
     refusing = [finding for finding in overall if finding.verdict == "fail"]
     for category in sorted({finding.category for finding in findings} - {ANY}):
-        own = _decisive([finding for finding in findings if finding.category == category])
+        own = decisive([finding for finding in findings if finding.category == category])
         refusing.extend(finding for finding in own if finding.verdict == "fail")
     if refusing:
         return "fail", f"{refusing[0].category}: {_told(refusing[0])}", 0
@@ -263,7 +263,7 @@ def _verdict(findings: Sequence[Finding]) -> tuple[Verdict, str, int | None]:
     )
 
 
-def _decisive(findings: Sequence[Finding]) -> list[Finding]:
+def decisive(findings: Sequence[Finding]) -> list[Finding]:
     """People's findings where they settle the question, else the rented model's, else people's."""
     people = [finding for finding in findings if finding.reference != "teacher"]
     teacher = [finding for finding in findings if finding.reference == "teacher"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from inhouse.core.clock import Clock
 from inhouse.models.harvest import Example, Labels, examples, provenance, split_by_time
+from inhouse.models.margins import Margins
 from inhouse.models.owned.files import save_text_model, weights_of
 from inhouse.models.owned.fit import fit_text
 from inhouse.models.owned.hashing import VERSION
@@ -51,7 +52,7 @@ def train_task(
     p = model.probabilities([example.text for example in later])
     card = _card(task, earlier, clock.now_ms(), _Weighed(model, weights, later, p))
     student = [dict(zip(model.categories, row, strict=True)) for row in p.tolist()]
-    report = parity(later, student, settings)
+    report = parity(later, student, Margins(database).applied(task.name, settings))
     save_text_model(folder / card.version, weights, card)
     version = ModelVersion(
         version=card.version,

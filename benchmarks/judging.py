@@ -20,6 +20,7 @@ from benchmarks.server import Server, api_server
 from inhouse.app.build import open_services
 from inhouse.app.settings import load_settings
 from inhouse.core.random import stream
+from inhouse.models.cutover import measuring_of
 from inhouse.models.harvest import Labels
 from inhouse.models.routes import Acceptance
 from inhouse.models.tasks import TEXT_HARM
@@ -77,7 +78,7 @@ def teach(folder: Path) -> None:
         accepted = Acceptance(
             task=TEXT_HARM.name, version=trained.version, by="b", reason="benchmark", at_ms=1
         )
-        use.routes.accept(accepted, models.watch_share)
+        use.routes.accept(accepted, measuring_of(models))
 
 
 def bodies(path: str, posts: list[str], size: int) -> Iterator[bytes]:

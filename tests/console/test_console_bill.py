@@ -168,7 +168,7 @@ def test_steps_and_their_reasons_are_shown(services: Services) -> None:
     assert "learned on Thu 12 Mar" in shown
     assert "parity &lt;passed&gt;" in shown
     assert "v&lt;1&gt;" in shown
-    assert shown.count('class="done"') == 4
+    assert shown.count('class="done"') == 6
 
 
 def test_parity_is_shown_question_by_question(services: Services) -> None:

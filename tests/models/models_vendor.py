@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import sqlalchemy as sa
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -19,7 +20,8 @@ from inhouse.models.owned.registry import Registry
 from inhouse.models.resilience import BreakerPolicy, Patience, RetryPolicy
 from inhouse.models.settings import ModelSettings
 from inhouse.models.tasks import TEXT_HARM
-from inhouse.models.types import Attempt, Deployment, TaskInput
+from inhouse.models.types import Attempt, Deployment, Scores, TaskInput
+from inhouse.store import tables
 from inhouse.store.database import Database
 
 NOW_MS = 1_767_225_600_000  # 2026-01-01
@@ -114,6 +116,16 @@ def filter_reply() -> Reply:
     }
     inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": findings}
     return error_reply(400, code="content_filter", innererror=inner)
+
+
+def compared(database: Database) -> list[tuple[Scores, Scores]]:
+    """(rented, owned) scores of every comparison, oldest first."""
+    table = tables.comparisons
+    query = sa.select(table.c.teacher_scores, table.c.student_scores).order_by(table.c.log_offset)
+    with database.read() as connection:
+        return [
+            (json.loads(teacher), json.loads(own)) for teacher, own in connection.execute(query)
+        ]
 
 
 Script = Callable[[Mapping[str, Any]], Reply]

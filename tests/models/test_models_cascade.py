@@ -8,14 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from models_texts import posts, register, small_model
-from models_vendor import NOW_MS, Vendor, World, deployment, error_reply, inputs_of, world_of
+from models_vendor import (
+    NOW_MS,
+    Vendor,
+    World,
+    compared,
+    deployment,
+    error_reply,
+    inputs_of,
+    world_of,
+)
 
 from inhouse.core.errors import InputError
 from inhouse.core.random import stream
 from inhouse.models.bill import bill
 from inhouse.models.cascade import Certified, Goal, Pairs, flagged, learn_bands, pairs_of, within
 from inhouse.models.cascade_learning import Learned, learn_cascade, use_cascade
-from inhouse.models.comparisons import live_pairs
 from inhouse.models.harvest import Labels
 from inhouse.models.routes import RouteChange, Routes
 from inhouse.models.settings import ModelSettings
@@ -156,7 +164,7 @@ def test_only_what_is_unsure_is_asked_again(database: Database, tmp_path: Path) 
             assert told.owned_calls == 1.0
 
     asyncio.run(play())
-    assert live_pairs(database, "text_harm", "v1", NOW_MS - 1) == []
+    assert compared(database) == []
 
 
 @pytest.mark.parametrize(
@@ -213,7 +221,7 @@ def test_a_watched_text_is_compared_as_the_owned_model_saw_it(
             assert answer.host == "openai"
 
     asyncio.run(play())
-    assert len(live_pairs(database, "text_harm", "v1", NOW_MS - 1)) == 1
+    assert len(compared(database)) == 1
 
 
 def _labelled(database: Database, count: int) -> None:

@@ -5,13 +5,22 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from models_texts import register, small_model
 
 from inhouse.models.agreement import ANY, Agreement
-from inhouse.models.comparisons import WINDOW, Comparison, add_comparisons, live_agreement
-from inhouse.models.cutover import SHARES, Candidate, Evidence, Step, next_step, with_stage
+from inhouse.models.comparisons import Comparison, add_comparisons
+from inhouse.models.cutover import (
+    SHARES,
+    Candidate,
+    Evidence,
+    Measuring,
+    Step,
+    next_step,
+    with_stage,
+)
 from inhouse.models.harvest import Labels
 from inhouse.models.owned.registry import ModelVersion, Registry
 from inhouse.models.parity import Finding, Parity, Verdict
@@ -19,6 +28,8 @@ from inhouse.models.routes import Acceptance, RouteChange, Routes
 from inhouse.models.routing import Plan, place_of, plan
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import OWNED, STAGES, Label, Route, Stage
+from inhouse.models.watch import Crossed
+from inhouse.store import tables
 from inhouse.store.database import Database
 
 RENTED = Route(task="text_harm", stage="rented", primary="main", fallbacks=("spare",))
@@ -27,6 +38,9 @@ FAIR = Agreement(category=ANY, both=25, missed=10, extra=5, neither=400)  # inte
 POOR = Agreement(category=ANY, both=10, missed=150, extra=50, neither=900)
 WEAK = Agreement(category=ANY, both=20, missed=18, extra=8, neither=400)  # below the bar, unsure
 FEW = Agreement(category=ANY, both=3, missed=0, extra=0, neither=30)
+MEASURING = Measuring(watch_share=0.02)
+SLOW = Crossed(kind="latency", reason="too slow")
+WORSE = Crossed(kind="quality", reason="too many missed")
 
 
 def candidate(verdict: Verdict = "pass", version: str = "v1") -> Candidate:
@@ -35,13 +49,18 @@ def candidate(verdict: Verdict = "pass", version: str = "v1") -> Candidate:
 
 
 EVIDENCE = Evidence(
-    labels=1_000, least_labels=300, candidate=candidate(), live=None, bar=0.6, watch_share=0.02
+    labels=1_000,
+    least_labels=300,
+    candidate=candidate(),
+    live=None,
+    bar=0.6,
+    measuring=MEASURING,
 )
 
 
 def at(stage: Stage, owned: str | None = "v1", primary: str | None = "main") -> Route:
     """A route on its way."""
-    return replace(with_stage(RENTED, stage, 0.02), owned=owned, primary=primary)
+    return replace(with_stage(RENTED, stage, MEASURING), owned=owned, primary=primary)
 
 
 @pytest.mark.parametrize(
@@ -75,17 +94,57 @@ def at(stage: Stage, owned: str | None = "v1", primary: str | None = "main") -> 
             "shadow",
             "live agreement unknown after 33 pairs: the reference has flagged",
         ),
-        (at("shadow"), replace(EVIDENCE, live=GOOD), "ramp10", "live agreement 0.942 ("),
-        (at("shadow"), replace(EVIDENCE, live=FAIR), "ramp10", "live agreement"),
+        (at("shadow"), replace(EVIDENCE, live=GOOD), "ramp1", "live agreement 0.942 ("),
+        (at("shadow"), replace(EVIDENCE, live=FAIR), "shadow", "live agreement"),
         (at("shadow"), replace(EVIDENCE, live=WEAK), "shadow", "live agreement"),
         (at("shadow"), replace(EVIDENCE, live=POOR), "rented", "rolled back: live agreement"),
-        (at("ramp10"), replace(EVIDENCE, live=GOOD), "ramp50", "live agreement"),
-        (at("ramp10"), replace(EVIDENCE, live=WEAK), "ramp10", "live agreement"),
-        (at("ramp10"), replace(EVIDENCE, live=POOR), "shadow", "rolled back"),
+        (at("ramp1"), replace(EVIDENCE, live=GOOD), "ramp5", "live agreement"),
+        (at("ramp1"), replace(EVIDENCE, live=WEAK), "ramp1", "live agreement"),
+        (at("ramp1"), replace(EVIDENCE, live=POOR), "shadow", "rolled back: live agreement"),
+        (at("ramp5"), replace(EVIDENCE, live=GOOD), "ramp25", "live agreement"),
+        (at("ramp25"), replace(EVIDENCE, live=GOOD), "ramp50", "live agreement"),
         (at("ramp50"), replace(EVIDENCE, live=GOOD), "owned", "live agreement"),
-        (at("ramp50"), replace(EVIDENCE, live=POOR), "ramp10", "rolled back"),
+        (at("ramp50"), replace(EVIDENCE, live=POOR), "shadow", "rolled back"),
         (at("owned"), replace(EVIDENCE, live=GOOD), "owned", "live agreement"),
-        (at("owned"), replace(EVIDENCE, live=POOR), "ramp50", "rolled back"),
+        (at("owned"), replace(EVIDENCE, live=POOR), "shadow", "rolled back"),
+        (
+            at("ramp25"),
+            replace(EVIDENCE, live=GOOD, crossed=SLOW),
+            "shadow",
+            "rolled back: too slow",
+        ),
+        (at("shadow"), replace(EVIDENCE, live=GOOD, crossed=SLOW), "shadow", "too slow; live"),
+        (at("shadow"), replace(EVIDENCE, crossed=WORSE), "rented", "rolled back: too many missed"),
+        (
+            replace(at("ramp5"), held_by="person:ann"),
+            replace(EVIDENCE, live=GOOD),
+            "ramp5",
+            "held by person:ann; `inhouse models resume text_harm` lets it go on; live agreement",
+        ),
+        (
+            replace(at("ramp5"), held_by="person:ann"),
+            replace(EVIDENCE, live=POOR),
+            "shadow",
+            "rolled back",
+        ),
+        (
+            replace(at("shadow"), held_by="cutover"),
+            replace(EVIDENCE, candidate=candidate(version="v2"), live=GOOD),
+            "shadow",
+            "v2 takes the place of v1",
+        ),
+        (
+            replace(at("owned"), held_by="person:ann"),
+            replace(EVIDENCE, candidate=candidate(version="v2"), live=GOOD),
+            "owned",
+            "live agreement",
+        ),
+        (
+            replace(RENTED, held_by="person:ann"),
+            EVIDENCE,
+            "rented",
+            "held by person:ann; `inhouse models resume text_harm` lets it go on",
+        ),
         (at("owned"), replace(EVIDENCE, live=POOR, bar=0.01), "owned", "live agreement"),
         (at("shadow"), replace(EVIDENCE, candidate=candidate(version="v2")), "shadow", "no text"),
         (
@@ -124,10 +183,12 @@ def test_a_version_that_failed_live_is_not_tried_again() -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_each_stage_has_its_shares(stage: Stage) -> None:
-    """Watching begins when the owned model answers anybody."""
-    route, shares = with_stage(RENTED, stage, 0.02), SHARES[stage]
-    assert (shares.owned, shares.shadow) == (route.owned_share, route.shadow_share)
-    assert (0.02 if shares.owned else 0.0) == route.watch_share
+    """Watching begins when the owned model answers anybody, and the holdout stays rented."""
+    measuring = Measuring(watch_share=0.02, shadow_share=0.5, holdout_share=0.1)
+    route, share = with_stage(RENTED, stage, measuring), SHARES[stage]
+    assert min(share, 0.9) == route.owned_share
+    assert (0.02 if share else 0.0) == route.watch_share
+    assert (0.0 if stage == "rented" else 0.5) == route.shadow_share
 
 
 _LIVE = st.sampled_from([None, FEW, GOOD, FAIR, WEAK, POOR])
@@ -141,17 +202,28 @@ _CANDIDATES = st.one_of(
 )
 
 
-@given(st.lists(st.tuples(_LIVE, _CANDIDATES), max_size=20))
-def test_no_stage_is_skipped(events: list[tuple[Agreement | None, Candidate | None]]) -> None:
-    """Whatever the evidence, with a rented model the stage moves by one at most, and an owned
-    share always has an owned model."""
+_EVENTS = st.lists(st.tuples(_LIVE, _CANDIDATES, st.sampled_from([None, SLOW, WORSE])), max_size=20)
+
+
+@given(_EVENTS)
+def test_no_stage_is_skipped(
+    events: list[tuple[Agreement | None, Candidate | None, Crossed | None]],
+) -> None:
+    """Whatever the evidence, with a rented model the stage moves forwards by one at most, never
+    while something has crossed its bound or holds it; backwards it leaves nobody with the owned
+    model; and an owned share always has an owned model."""
     route = RENTED
-    for live, found in events:
-        step = next_step(route, replace(EVIDENCE, live=live, candidate=found))
+    for live, found, over in events:
+        step = next_step(route, replace(EVIDENCE, live=live, candidate=found, crossed=over))
         moved = STAGES.index(step.route.stage) - STAGES.index(route.stage)
-        assert abs(moved) <= 1
+        assert moved <= 1
+        if moved > 0:
+            assert route.stage == "rented" or over is None
+            assert route.held_by is None
+        if moved < 0:
+            assert step.route.owned_share == 0
         assert (step.route.owned is None) == (step.route.stage == "rented")
-        assert SHARES[step.route.stage].owned == step.route.owned_share
+        assert SHARES[step.route.stage] == step.route.owned_share
         route = step.route
 
 
@@ -166,15 +238,18 @@ def test_plans_of_each_stage() -> None:
 
 
 def test_shares_nest_and_are_kept() -> None:
-    """What is answered at 10% is answered at 50% too; about as many as the share says."""
+    """Who is answered by the owned model at a stage is so at every later one, about as many as the
+    share says; the holdout never is."""
     refs = [f"item-{n}" for n in range(4_000)]
-    tenth, half = (
-        {ref for ref in refs if plan(at(stage), ref).candidates[0] == OWNED}
-        for stage in ("ramp10", "ramp50")
-    )
-    assert tenth < half
-    assert abs(len(tenth) - 400) < 80
-    assert abs(len(half) - 2_000) < 150
+    measuring = replace(MEASURING, holdout_share=0.1)
+    before: set[str] = set()
+    for stage in STAGES[2:]:
+        route = replace(with_stage(RENTED, stage, measuring), owned="v1")
+        now = {ref for ref in refs if plan(route, ref).candidates[0] == OWNED}
+        assert before < now
+        assert abs(len(now) - 4_000 * min(0.9, SHARES[stage])) < 150
+        before = now
+    assert {"main"} == {plan(route, ref).candidates[0] for ref in refs if ref not in before}
 
 
 def test_purposes_fall_independently() -> None:
@@ -206,29 +281,25 @@ def _compare(database: Database, *comparisons: Comparison) -> None:
     database.write(lambda connection: add_comparisons(connection, comparisons))
 
 
-def test_live_agreement_is_of_this_version_since_then(any_database: Database) -> None:
+def test_live_agreement_is_of_this_version_since_then(
+    any_database: Database, tmp_path: Path
+) -> None:
     """Other versions, other tasks and earlier pairs do not count, on both databases."""
+    routes, registry = Routes(any_database, ["main"]), Registry(any_database, tmp_path)
+    _trained(registry)
+    _compare(any_database, _comparison(1, True, True))
+    routes.step("text_harm", registry, ModelSettings(), 9)
     _compare(
         any_database,
-        _comparison(1, True, True, at_ms=9),
         _comparison(2, True, True, student="v0"),
         _comparison(3, True, True, task="other"),
         _comparison(4, True, True),
         _comparison(5, False, True),
         _comparison(6, False, False),
     )
-    told = live_agreement(any_database, "text_harm", "v1", 9, 0.5)
+    route = routes.step("text_harm", registry, ModelSettings(), 10).route
+    told = routes.evidence(route, registry, ModelSettings()).live
     assert Agreement(category=ANY, both=1, missed=1, extra=0, neither=1) == told
-    assert live_agreement(any_database, "text_harm", "v9", 9, 0.5) is None
-
-
-def test_only_the_latest_pairs_are_looked_at(database: Database) -> None:
-    """A long good past does not hide a bad present."""
-    _compare(database, *[_comparison(n, True, True) for n in range(WINDOW)])
-    _compare(database, *[_comparison(n, False, True) for n in range(WINDOW - 5)])
-    told = live_agreement(database, "text_harm", "v1", 0, 0.5)
-    assert told is not None
-    assert (told.both, told.missed) == (5, WINDOW - 5)
 
 
 def test_a_new_task_is_rented_from_the_first_vendor(database: Database) -> None:
@@ -241,11 +312,11 @@ def test_routes_are_appended_and_the_latest_holds(any_database: Database) -> Non
     routes = Routes(any_database, ["main", "spare"])
     changes = [
         RouteChange(route=at(stage), at_ms=n, decided_by="person:ann", reason=f"because {n}")
-        for n, stage in enumerate(("shadow", "ramp10"))
+        for n, stage in enumerate(("shadow", "ramp5"))
     ]
     for change in changes:
         routes.set(change)
-    assert at("ramp10") == routes.current("text_harm")
+    assert at("ramp5") == routes.current("text_harm")
     assert changes[::-1] == routes.history("text_harm")
     assert routes.history("other") == []
 
@@ -298,7 +369,7 @@ def test_the_whole_way_in_the_store(database: Database, tmp_path: Path) -> None:
     assert step(1).reason == "0 labels so far, training starts at 300"
     _trained(registry)
     assert step(2).route.stage == "shadow"
-    for stage, now_ms in (("ramp10", 30), ("ramp50", 50), ("owned", 70)):
+    for stage, now_ms in (("ramp1", 30), ("ramp5", 50), ("ramp25", 70), ("ramp50", 90)):
         stayed = step(now_ms - 10)
         assert stayed.reason == "no text was answered by both models yet"
         pairs = [_comparison(n, n < 25, n < 25, at_ms=now_ms) for n in range(200)]
@@ -306,15 +377,38 @@ def test_the_whole_way_in_the_store(database: Database, tmp_path: Path) -> None:
         assert stage == step(now_ms).route.stage
     bad = [_comparison(n, False, n < 90, at_ms=99) for n in range(900)]
     _compare(database, *bad)
-    assert step(100).route.stage == "ramp50"
+    back = step(100).route
+    assert (back.stage, back.owned_share, back.held_by) == ("shadow", 0.0, "cutover")
     assert [change.route.stage for change in routes.history("text_harm")] == [
+        "shadow",
         "ramp50",
-        "owned",
-        "ramp50",
-        "ramp10",
+        "ramp25",
+        "ramp5",
+        "ramp1",
         "shadow",
     ]
     assert {"cutover"} == {change.decided_by for change in routes.history("text_harm")}
+    with database.read() as connection:
+        last = connection.execute(
+            sa.select(tables.audit.c.details).order_by(tables.audit.c.number.desc())
+        ).scalar()
+    assert "rolled back: live agreement" in str(last)
+
+
+def test_routes_of_the_former_ramp_are_read_on(database: Database) -> None:
+    """A tenth becomes the next lower step, a half stays what it was; nobody is moved by reading
+    to the owned model."""
+    routes = Routes(database, ["main"])
+    routes.set(RouteChange(route=at("ramp50"), at_ms=1, decided_by="cutover", reason="r"))
+    with database.read() as connection:
+        body = connection.execute(sa.select(tables.routes.c.body)).scalar_one()
+    former = body.replace("ramp50", "ramp10").replace('"owned_share":0.5', '"owned_share":0.1')
+    former = former.replace(',"held_by":null', "")
+    row = {"task": "text_harm", "at_ms": 2, "body": former, "decided_by": "cutover", "reason": "r"}
+    database.write(lambda connection: connection.execute(tables.routes.insert(), row))
+    read = routes.current("text_harm")
+    assert (read.stage, read.owned_share, read.owned, read.held_by) == ("ramp5", 0.05, "v1", None)
+    assert routes.history("text_harm")[1].route.stage == "ramp50"
 
 
 @pytest.mark.parametrize(
@@ -336,7 +430,7 @@ def test_a_person_may_let_a_version_pass(
 
     route = routes.accept(
         Acceptance(task="text_harm", version="v1", by="ann", reason="labels are noisy", at_ms=2),
-        0.02,
+        MEASURING,
     )
 
     assert (route.stage, route.owned_share, route.owned, route.rejected) == (

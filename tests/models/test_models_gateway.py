@@ -17,6 +17,7 @@ from models_vendor import (
     Vendor,
     World,
     chat_reply,
+    compared,
     deployment,
     error_reply,
     filter_reply,
@@ -26,7 +27,6 @@ from models_vendor import (
 )
 
 from inhouse.core.errors import InputError, StoreError
-from inhouse.models.comparisons import live_pairs
 from inhouse.models.gateway import ask_now
 from inhouse.models.harvest import Labels
 from inhouse.models.resilience import Patience
@@ -371,7 +371,7 @@ def test_a_shadow_is_recorded_and_never_returned(database: Database, tmp_path: P
             assert roles == [("primary", "openai", 2), ("shadow", INHOUSE, 2)]
 
     asyncio.run(play())
-    rented, owned = live_pairs(database, "text_harm", "v1", NOW_MS - 1)[-1]
+    rented, owned = compared(database)[0]
     assert scores_for("cheap pillz now") == rented
     assert {"hate", "spam"} == set(owned)
 
@@ -391,7 +391,7 @@ def test_the_owned_model_is_watched_by_the_rented_one(database: Database, tmp_pa
             ]
 
     asyncio.run(play())
-    assert len(live_pairs(database, "text_harm", "v1", NOW_MS - 1)) == 1
+    assert len(compared(database)) == 1
     assert len(Labels(database).latest("text_harm", 10)) == 1
 
 
@@ -406,7 +406,7 @@ def test_a_failing_shadow_disturbs_nobody(database: Database, tmp_path: Path) ->
             assert _outcomes(world) == ["ok", "server_error"]
 
     asyncio.run(play())
-    assert live_pairs(database, "text_harm", "v1", 0) == []
+    assert compared(database) == []
 
 
 def test_labels_are_kept_only_where_the_terms_allow(database: Database, tmp_path: Path) -> None:

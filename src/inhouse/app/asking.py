@@ -16,6 +16,7 @@ from inhouse.app.build import Services
 from inhouse.catalog.types import post_text
 from inhouse.core.errors import ConflictError, InputError
 from inhouse.core.ids import ItemId
+from inhouse.models.judging import Judge
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import Task
 from inhouse.models.uncertain import choose
@@ -52,13 +53,7 @@ def ask_people(services: Services, task: Task, texts: int, seed: int) -> Asked:
     texts: 1 to 500. Raises InputError without a trained model, ConflictError while the queue is
     full.
     """
-    if not 1 <= texts <= MOST_OPEN:
-        raise InputError(f"texts is {texts}, expected 1 to {MOST_OPEN}", field="texts")
-    if task.name != TEXT_HARM.name:
-        raise InputError(
-            f"people's decisions on posts are labels of {TEXT_HARM.name}, not of {task.name}; "
-            f"send labels of {task.name} to /v1/models/{task.name}/labels"
-        )
+    _check(texts, task)
     versions = services.registry.versions(task.name)
     if not versions:
         raise InputError(
@@ -78,6 +73,36 @@ def ask_people(services: Services, task: Task, texts: int, seed: int) -> Asked:
         lambda connection: _open(connection, asked, now_ms),
     )
     return Asked(version=version, among=len(posts), opened=opened, waiting=waiting)
+
+
+def ask_differences(services: Services, task: Task, texts: int) -> Asked:
+    """The same about the posts on which the owned and the rented model differ, of those held out to
+    judge the owned one: what people say of them settles parity (`models.parity`)."""
+    _check(texts, task)
+    judge = Judge(services.database, services.registry, services.settings.models)
+    cases = judge.differences(task)
+    known = services.catalog.items([case.ref for case in cases])
+    with services.database.read() as connection:
+        room = _room(connection)
+        waiting = open_cases_of(connection, list(known))
+    among = [ItemId(case.ref) for case in cases if ItemId(case.ref) in known]
+    asked = [item_id for item_id in among if item_id not in waiting][: min(texts, room)]
+    now_ms = services.clock.now_ms()
+    opened, in_queue = services.database.write(
+        lambda connection: _open(connection, asked, now_ms),
+    )
+    version = services.registry.versions(task.name)[0].version
+    return Asked(version=version, among=len(among), opened=opened, waiting=in_queue)
+
+
+def _check(texts: int, task: Task) -> None:
+    if not 1 <= texts <= MOST_OPEN:
+        raise InputError(f"texts is {texts}, expected 1 to {MOST_OPEN}", field="texts")
+    if task.name != TEXT_HARM.name:
+        raise InputError(
+            f"people's decisions on posts are labels of {TEXT_HARM.name}, not of {task.name}; "
+            f"send labels of {task.name} to /v1/models/{task.name}/labels"
+        )
 
 
 def _room(connection: Connection) -> int:

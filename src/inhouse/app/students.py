@@ -6,7 +6,7 @@ from typing import Final
 
 from inhouse.app.build import Services
 from inhouse.core.errors import InputError
-from inhouse.models.cutover import Step
+from inhouse.models.cutover import Step, measuring_of
 from inhouse.models.owned.hub import licence_of
 from inhouse.models.owned.registry import ModelVersion
 from inhouse.models.routes import Acceptance, RouteChange
@@ -79,7 +79,7 @@ def use_version(services: Services, acceptance: Acceptance) -> Route:
     """Let a version pass on a person's word. What judges takes the way of `Routes.accept`; what
     writes or places texts answers all calls from then on, with its stand-ins behind it."""
     if services.tasks[acceptance.task].judges:
-        return services.routes.accept(acceptance, services.settings.models.watch_share)
+        return services.routes.accept(acceptance, measuring_of(services.settings.models))
     route = replace(
         services.routes.current(acceptance.task),
         stage="owned",

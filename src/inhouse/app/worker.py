@@ -1,4 +1,5 @@
-"""The worker: verdicts for what is posted, and the way of each task from rented to owned."""
+"""The worker: verdicts for what is posted, and the way of each task from rented to owned, which a
+thread of its own watches."""
 
 import asyncio
 import time
@@ -13,6 +14,7 @@ from inhouse.app.hub import Hub
 from inhouse.app.loops import run_loop
 from inhouse.app.rounds import Rounds
 from inhouse.app.settings import load_settings
+from inhouse.app.watching import RouteWatcher
 from inhouse.core.clock import DAY_MS, SystemClock
 from inhouse.core.logs import configure_logs, logger
 from inhouse.events.sessions import Sessions
@@ -52,9 +54,12 @@ class Worker:
         self._trainer = ThreadPoolExecutor(1, thread_name_prefix="training")
         self._training: Future[ModelVersion | NotEnough] | None = None
         self._tried: dict[str, int] = {}  # labels of a task when it was last trained
+        self._watcher = RouteWatcher(services)
+        self._watcher.start()
 
     def step(self) -> bool:
         """Scan what is new, now and then look after the models; returns whether anything waited."""
+        self._watcher.check()
         if self._heeding.step():
             self._has_adopted = False
         scanned = self._scan()
@@ -65,7 +70,7 @@ class Worker:
             self._runner.run(look_after_drill(self._services))
             self._drilled_s = time.monotonic()
         if time.monotonic() - self._looked_s >= _MODELS_EVERY_S:
-            self._look_after_models()
+            self._look_after_training()
             self._sessions.expire(SystemClock().now_ms())
             self._looked_s = time.monotonic()
         if time.monotonic() - self._tidied_s >= _TIDY_EVERY_S:
@@ -75,6 +80,7 @@ class Worker:
 
     def close(self) -> None:
         """Finish calls that are out and close connections."""
+        self._watcher.close()
         self._trainer.shutdown(wait=False, cancel_futures=True)
         self._heeding.close()
         self._runner.run(self._services.gateway.close())
@@ -125,15 +131,6 @@ class Worker:
             before_ms = use.clock.now_ms() - settings.labels_days * DAY_MS
             labels = use.database.write(lambda c: expire_labels(c, before_ms))
             self._log.info("labels_forgotten", labels=labels)
-
-    def _look_after_models(self) -> None:
-        use = self._services
-        self._look_after_training()
-        for task in judging(use.tasks):
-            step = use.routes.step(task.name, use.registry, use.settings.models, use.clock.now_ms())
-            self._log.debug(
-                "route_looked_at", task=task.name, stage=step.route.stage, reason=step.reason
-            )
 
     def _look_after_training(self) -> None:
         """A training takes minutes and no post may wait for it: it runs beside the scans."""

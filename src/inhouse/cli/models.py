@@ -6,10 +6,12 @@ from typing import Annotated, Final
 
 import typer
 
-from inhouse.app.asking import MOST_OPEN, QUEUE, ask_people
+from inhouse.app.asking import MOST_OPEN, QUEUE, ask_differences, ask_people
 from inhouse.app.build import open_services
 from inhouse.app.students import USE, Begun, step_of, train_student, use_version
 from inhouse.cli import models_owned
+from inhouse.cli.models_parity import parity
+from inhouse.cli.models_way import COMMANDS, Task
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json, progress_bar, show
 from inhouse.core.errors import InputError
 from inhouse.models.cards import bounds, kind_of, teachers_on
@@ -23,11 +25,9 @@ from inhouse.stats.types import NotEnough
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Who answers each task; owned models."
 )
-app.command()(models_owned.card)
-app.command()(models_owned.export)
-app.command()(models_owned.terms)
+for _command in (*COMMANDS, parity, models_owned.card, models_owned.export, models_owned.terms):
+    app.command()(_command)
 _SEED_BITS: Final = 32
-Task = Annotated[str, typer.Argument(help="text_harm, or a task of tasks.toml")]
 
 
 @app.command()
@@ -47,6 +47,7 @@ def routes(as_json: Json = False) -> None:
         ("rented", lambda row: row["route"].primary or "nobody"),
         ("owned", lambda row: row["route"].owned or "none yet"),
         ("owned share", lambda row: f"{row['route'].owned_share:.0%}"),
+        ("held by", lambda row: row["route"].held_by or ""),
         ("because", lambda row: row["reason"]),
     )
     show(rows, columns, as_json=as_json)
@@ -167,14 +168,21 @@ def _print_trained(trained: ModelVersion) -> None:
 def ask(
     task: Task,
     texts: Annotated[int, typer.Option(min=1, max=MOST_OPEN, help="cases to open at most")] = 50,
+    differences: Annotated[
+        bool, typer.Option("--differences", help="about what both models differ on, for parity")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Ask people about the posts that the owned model is least sure of, and one in five at random:
-    they wait in the review queue `learning`, and each decision is a label to train on."""
+    """Ask people about the posts that the owned model is least sure of, and one in five at random,
+    or about those on which it and the rented one differ: they wait in the review queue `learning`,
+    and each decision is a label."""
     with open_services() as services:
         services.catch_clock_up()
         wanted = judgement_named(task, services.tasks)
-        asked = ask_people(services, wanted, texts, secrets.randbits(_SEED_BITS))
+        if differences:
+            asked = ask_differences(services, wanted, texts)
+        else:
+            asked = ask_people(services, wanted, texts, secrets.randbits(_SEED_BITS))
     if as_json:
         print_json(asked)
         return

@@ -53,6 +53,17 @@ def _attribute(key: str, value: Attribute) -> str:
     return f" {name}" if value is True else f' {name}="{escaped(str(value))}"'
 
 
+def document(title: str, style: str, *body: Child) -> Safe:
+    """A whole page that needs no other file. style: CSS of ours, never anybody's words."""
+    head = (
+        '<meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escaped(title)}</title><style>{style}</style>"
+    )
+    inner = f"<head>{head}</head><body>{join(body)}</body>"
+    return Safe(f'<!doctype html><html lang="en">{inner}</html>')
+
+
 def words(text: str, **attributes: Attribute) -> Safe:
     """Somebody's words: isolated, so that right-to-left text leaves its surroundings alone."""
     return tag("bdi", text, dir="auto", **attributes)

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from scipy import special
+
 from inhouse.models.types import Scores
 from inhouse.stats.intervals import z_value
 from inhouse.stats.sequential import widening
@@ -64,6 +66,19 @@ class Agreement:
         """95% interval of kappa that holds however often one looks: as wide in standard errors as
         the asymptotic confidence sequence of stats.sequential."""
         return self._around(widening(max(1, self.pairs), 1 - _LEVEL, _N_STAR))
+
+    def p_above(self, bar: float) -> float | None:
+        """Chance of a kappa so far above the bar, were the true one on it; None where `interval`
+        says nothing."""
+        interval = self.interval()
+        if isinstance(interval, NotEnough):
+            return None
+        return float(special.ndtr((bar - interval.estimate) / self._error()))
+
+    def p_below(self, bar: float) -> float | None:
+        """The same of one so far below."""
+        above = self.p_above(bar)
+        return None if above is None else 1 - above
 
     def more_needed(self, bar: float) -> int | None:
         """Further pairs of the same kind until `interval` likely leaves the bar; 0 where it has.

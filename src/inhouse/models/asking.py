@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from decimal import Decimal
 from time import monotonic
 from typing import Final
 
@@ -12,9 +13,12 @@ from inhouse.models.breakers import Breakers
 from inhouse.models.fleet import Fleet
 from inhouse.models.keeping import Kept, Stores, keep_all
 from inhouse.models.ports import Provider
+from inhouse.models.prices import price_of
+from inhouse.models.providers.owned import owned_deployment
 from inhouse.models.records import Question, answers_of, attempt_of, labels_of
 from inhouse.models.resilience import Failure, Patience, retry_delay_ms
 from inhouse.models.settings import ModelSettings
+from inhouse.models.shadow_budget import ShadowBudget
 from inhouse.models.types import (
     INHOUSE,
     OWNED,
@@ -89,9 +93,13 @@ class _Turn:
 class Asker:
     """Asks the deployments of a fleet. Its breakers remember who is unwell."""
 
-    def __init__(self, fleet: Fleet, settings: ModelSettings, patience: Patience) -> None:
+    def __init__(
+        self, fleet: Fleet, settings: ModelSettings, patience: Patience, budget: ShadowBudget
+    ) -> None:
+        """budget: for asking rented models only to check."""
         self._fleet = fleet
         self._settings = settings
+        self._budget = budget
         self._patience = patience
         self._breakers = Breakers(patience.breaker)
         self._slots = asyncio.Semaphore(settings.in_flight)
@@ -123,6 +131,7 @@ class Asker:
         provider = await self._fleet.provider(name, call.route)
         answers: dict[str, Answer] = {}
         if provider is None:
+            self._keep_absence(call, name, inputs, "shadow")
             return answers
         for part in provider.split(inputs):
             async with self._slots:
@@ -134,8 +143,31 @@ class Asker:
                     has_fallback=True,
                 )
                 if await self._admitted(turn):
-                    for answer in await self._attempt(turn, part):
-                        answers.update(self._keep(turn, answer))
+                    answers.update(await self._checked(turn, part))
+        return answers
+
+    async def _checked(self, turn: _Turn, inputs: Sequence[TaskInput]) -> dict[str, Answer]:
+        """Ask once, within the budget for asking only to check."""
+        question, deployment = turn.call.question, turn.deployment
+        if turn.is_owned:
+            return self._keep_each(turn, await self._attempt(turn, inputs))
+        hold = await self._budget.hold(deployment, question.task, inputs)
+        if hold is None:
+            return {}
+        cost_usd: Decimal | None = None
+        try:
+            told = await self._attempt(turn, inputs)
+            costs = [price_of(deployment, one, question.at_ms).cost_usd for one in told]
+            known = [cost for cost in costs if cost is not None]
+            cost_usd = sum(known, Decimal(0)) if len(known) == len(costs) else None
+        finally:
+            self._budget.settle(hold, cost_usd)
+        return self._keep_each(turn, told)
+
+    def _keep_each(self, turn: _Turn, told: Sequence[ProviderAnswer]) -> dict[str, Answer]:
+        answers: dict[str, Answer] = {}
+        for answer in told:
+            answers.update(self._keep(turn, answer))
         return answers
 
     async def _first_present(self, call: Call, candidates: Sequence[str]) -> Provider | None:
@@ -154,15 +186,19 @@ class Asker:
             deadline = monotonic() + self._settings.deadline_ms / 1000
             for place, name in enumerate(candidates):
                 pending = [given for given in inputs if given.ref not in answers]
-                provider = await self._fleet.provider(name, call.route) if pending else None
+                if not pending:
+                    break
+                role: Role = "fallback" if place > 0 and first == "primary" else first
+                provider = await self._fleet.provider(name, call.route)
                 if provider is None:
+                    self._keep_absence(call, name, pending, role)
                     continue
                 later = candidates[place + 1 :]
                 vendors_left = 1 + sum(other != OWNED for other in later)
                 turn = _Turn(
                     call=call,
                     provider=provider,
-                    role="fallback" if place > 0 and first == "primary" else first,
+                    role=role,
                     until=monotonic() + (deadline - monotonic()) / vendors_left,
                     has_fallback=bool(later),
                 )
@@ -225,6 +261,22 @@ class Asker:
         labels = labels_of(call.question, turn.deployment, answer)
         call.keep_row(Kept(attempt=attempt, labels=labels))
         return answers_of(attempt, answer)
+
+    def _keep_absence(self, call: Call, name: str, inputs: Sequence[TaskInput], role: Role) -> None:
+        """A row for a version that is routed and cannot be loaded: to whoever watches it, a request
+        that failed."""
+        version = call.route.owned
+        if name != OWNED or version is None:
+            return
+        gone = ProviderAnswer(
+            refs=tuple(given.ref for given in inputs),
+            scores=None,
+            outcome="unreachable",
+            latency_ms=0.0,
+        )
+        call.keep_row(
+            Kept(attempt=attempt_of(call.question, owned_deployment(version), role, gone))
+        )
 
     def _delay_ms(self, turn: _Turn, answer: ProviderAnswer, attempts: int) -> int | None:
         failure = Failure(

@@ -28,6 +28,7 @@ from inhouse.models.resilience import Patience
 from inhouse.models.routes import Routes
 from inhouse.models.routing import Plan, plans, rented_of
 from inhouse.models.settings import ModelSettings
+from inhouse.models.shadow_budget import ShadowBudget
 from inhouse.models.types import (
     INHOUSE,
     OWNED,
@@ -65,7 +66,8 @@ class Gateway:
         self._patience = patience or Patience()
         self._routes = Routes(database, fleet.vendors)
         self._known_routes: dict[str, tuple[float, Route]] = {}
-        self._asker = Asker(fleet, settings, self._patience)
+        budget = ShadowBudget(database, clock, settings)
+        self._asker = Asker(fleet, settings, self._patience, budget)
         self._shadows: set[asyncio.Task[None]] = set()
 
     async def ask(

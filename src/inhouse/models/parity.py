@@ -23,6 +23,7 @@ from inhouse.models.agreement import ANY, Agreement, agreement, flagged, flagged
 from inhouse.models.harvest import Example
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import Scores
+from inhouse.stats.drift import Population, population
 from inhouse.stats.noninferiority import NonInferiority, paired_counts
 from inhouse.stats.types import Interval, NotEnough
 
@@ -45,6 +46,8 @@ class Finding:
     high: float | None
     bar: float  # what the interval must lie above
     more_needed: int | None  # further labels; 0 once settled, None where unknowable
+    p_pass: float | None = None  # chance of an estimate so far above the bar, were it on the bar
+    p_fail: float | None = None  # the same of one so far below
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +59,8 @@ class Parity:
     held_out: int  # texts it rests on
     more_needed: int | None  # further labelled texts; 0 once settled, None where unknowable
     findings: tuple[Finding, ...]  # `any` first
+    agreement: Agreement | None = None  # with the rented model on `any`; None if never asked
+    population: Population | None = None  # the owned model's largest probabilities
 
     @property
     def kappa(self) -> float | None:
@@ -75,7 +80,7 @@ def parity(
     findings = [
         finding
         for category in (ANY, *sorted(named))
-        for finding in _findings(category, pairs, settings)
+        for finding in findings_of(category, pairs, settings)
     ]
     verdict, reason, more = _verdict(findings)
     return Parity(
@@ -84,7 +89,14 @@ def parity(
         held_out=len(held_out),
         more_needed=more,
         findings=tuple(findings),
+        agreement=_agreement(pairs, settings.flag_at),
+        population=population([largest(scores) for scores in student]) if student else None,
     )
+
+
+def largest(scores: Scores) -> float:
+    """The largest probability, 0 without any."""
+    return max(scores.values(), default=0.0)
 
 
 def verdict_of(interval: Interval | NotEnough, bar: float) -> Verdict:
@@ -96,10 +108,15 @@ def verdict_of(interval: Interval | NotEnough, bar: float) -> Verdict:
     return "fail" if interval.high < bar else "not_enough"
 
 
-_Pairs = Sequence[tuple[Example, Scores]]
+Pairs = Sequence[tuple[Example, Scores]]
 
 
-def _findings(category: str, pairs: _Pairs, settings: ModelSettings) -> list[Finding]:
+def _agreement(pairs: Pairs, flag_at: float) -> Agreement | None:
+    taught = [(example.teacher, scores) for example, scores in pairs if example.teacher]
+    return agreement(ANY, taught, flag_at) if taught else None
+
+
+def findings_of(category: str, pairs: Pairs, settings: ModelSettings) -> list[Finding]:
     """Strongest reference first; a reference that said nothing is left out."""
     taught = [(e, s) for e, s in pairs if e.teacher]
     found: list[Finding] = []
@@ -131,7 +148,7 @@ class _Split:
     harmless: _Side
 
 
-def _split(category: str, pairs: _Pairs, flag_at: float) -> _Split:
+def _split(category: str, pairs: Pairs, flag_at: float) -> _Split:
     """Count every text by what the two models and, if anybody, people say of it. A text on which
     both models agree is what they say, unless people say otherwise."""
     counts: dict[tuple[bool, str], int] = {}
@@ -192,6 +209,8 @@ def _non_inferior(category: str, word: str, side: _Side, margin: float) -> Findi
         high=difference.high if difference else None,
         bar=-margin,
         more_needed=more,
+        p_pass=worst.p_non_inferior,
+        p_fail=best.p_inferior,
     )
 
 
@@ -214,17 +233,19 @@ def _agreeing(judged: Agreement, reference: Reference, bar: float) -> Finding:
         high=told.high if told else None,
         bar=bar,
         more_needed=judged.more_needed(bar),
+        p_pass=judged.p_above(bar),
+        p_fail=judged.p_below(bar),
     )
 
 
 def _verdict(findings: Sequence[Finding]) -> tuple[Verdict, str, int | None]:
     """The overall question decides; a single category may refuse."""
-    overall = _decisive([finding for finding in findings if finding.category == ANY])
+    overall = decisive([finding for finding in findings if finding.category == ANY])
     if not overall:
         return "not_enough", f"{_LACKING}: no labelled text is held out", None
     refusing = [finding for finding in overall if finding.verdict == "fail"]
     for category in sorted({finding.category for finding in findings} - {ANY}):
-        own = _decisive([finding for finding in findings if finding.category == category])
+        own = decisive([finding for finding in findings if finding.category == category])
         refusing.extend(finding for finding in own if finding.verdict == "fail")
     if refusing:
         return "fail", f"{refusing[0].category}: {_told(refusing[0])}", 0
@@ -242,7 +263,7 @@ def _verdict(findings: Sequence[Finding]) -> tuple[Verdict, str, int | None]:
     )
 
 
-def _decisive(findings: Sequence[Finding]) -> list[Finding]:
+def decisive(findings: Sequence[Finding]) -> list[Finding]:
     """People's findings where they settle the question, else the rented model's, else people's."""
     people = [finding for finding in findings if finding.reference != "teacher"]
     teacher = [finding for finding in findings if finding.reference == "teacher"]

@@ -2,21 +2,36 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from inhouse.models.comparisons import live_agreement
-from inhouse.models.cutover import Candidate, Evidence, Step, accepted, next_step
+from inhouse.models.cutover import (
+    CUTOVER,
+    SHARES,
+    Candidate,
+    Evidence,
+    Measuring,
+    Step,
+    accepted,
+    measuring_of,
+    next_step,
+)
 from inhouse.models.harvest import Labels
+from inhouse.models.margins import Margins
 from inhouse.models.owned.registry import Registry
 from inhouse.models.parity import Parity
 from inhouse.models.settings import ModelSettings
-from inhouse.models.types import Route
+from inhouse.models.types import Route, Stage
+from inhouse.models.watch import Bounds, Watched, bounds_of, crossed
+from inhouse.models.watching import Watch, begin
 from inhouse.store import chain, tables
 from inhouse.store.database import Database
+
+# Stages of routes that were stored before the ramp had its present steps: the next lower one.
+_FORMER: Final[dict[str, Stage]] = {"ramp10": "ramp5"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +62,7 @@ class Routes:
         """vendors: names of the rented deployments, the preferred one first."""
         self._database = database
         self._vendors = tuple(vendors)
+        self._watch = Watch(database)
 
     def current(self, task: str) -> Route:
         """The route in force: the latest stored one, with the vendors that are configured now."""
@@ -59,8 +75,8 @@ class Routes:
             rows = connection.execute(_changes_of(task)).mappings().all()
         return [_change(row) for row in rows]
 
-    def set(self, change: RouteChange) -> None:
-        """Append a change."""
+    def set(self, change: RouteChange, *, afresh: bool = False) -> None:
+        """Append a change. afresh: what was seen of the version so far no longer counts."""
         row = {
             "task": change.route.task,
             "at_ms": change.at_ms,
@@ -73,11 +89,15 @@ class Routes:
             "stage": change.route.stage,
             "primary": change.route.primary,
             "owned": change.route.owned,
+            "held_by": change.route.held_by,
         }
+        if change.decided_by == CUTOVER:  # a person's words are not for the chain
+            told["reason"] = change.reason
         entry = chain.Entry(at_ms=change.at_ms, what="model", actor=change.decided_by, details=told)
 
         def write(connection: Connection) -> None:
             connection.execute(tables.routes.insert(), row)
+            begin(connection, change.route, change.at_ms, afresh=afresh)
             chain.append(connection, [entry])
 
         self._database.write(write)
@@ -85,19 +105,18 @@ class Routes:
     def step(self, task: str, registry: Registry, settings: ModelSettings, now_ms: int) -> Step:
         """Look at the evidence and go one step, or stay; a change is stored."""
         route = self.current(task)
+        self._watch.look(route, self.bounds(route, registry, settings))
         step = next_step(route, self.evidence(route, registry, settings))
         if step.route != route:
             self.set(
-                RouteChange(
-                    route=step.route, at_ms=now_ms, decided_by="cutover", reason=step.reason
-                )
+                RouteChange(route=step.route, at_ms=now_ms, decided_by=CUTOVER, reason=step.reason)
             )
         return step
 
-    def accept(self, acceptance: Acceptance, watch_share: float) -> Route:
+    def accept(self, acceptance: Acceptance, measuring: Measuring) -> Route:
         """Let a version pass on a person's word, whatever its report says."""
         task = acceptance.task
-        route = accepted(self.current(task), acceptance.version, watch_share)
+        route = accepted(self.current(task), acceptance.version, measuring)
         self.set(
             RouteChange(
                 route=route,
@@ -109,32 +128,40 @@ class Routes:
         return route
 
     def evidence(self, route: Route, registry: Registry, settings: ModelSettings) -> Evidence:
-        """What is known at the moment about the way to a model of one's own."""
-        latest = self._latest(route.task)
-        live = None
-        if route.owned is not None and latest is not None:
-            live = live_agreement(
-                self._database, route.task, route.owned, latest.at_ms, settings.flag_at
-            )
+        """What is known, as of the last look, about the way to a model of one's own."""
+        bounds = self.bounds(route, registry, settings)
+        watched = self._watch.seen(route, bounds)
         return Evidence(
             labels=sum(Labels(self._database).counts(route.task).values()),
             least_labels=settings.least_labels,
             candidate=_candidate(registry, route.task),
-            live=live,
+            live=None if watched is None or not watched.live.pairs else watched.live,
             bar=self._bar(route, registry, settings),
-            watch_share=settings.watch_share,
+            measuring=measuring_of(settings),
+            crossed=None if watched is None else crossed(watched, bounds),
         )
+
+    def watched(
+        self, route: Route, registry: Registry, settings: ModelSettings
+    ) -> tuple[Watched | None, Bounds]:
+        """What was seen of the routed version since the stage began, and its bounds."""
+        bounds = self.bounds(route, registry, settings)
+        return self._watch.seen(route, bounds), bounds
+
+    def bounds(self, route: Route, registry: Registry, settings: ModelSettings) -> Bounds:
+        """What the routed version must keep, at the margin that was signed."""
+        applied = Margins(self._database).applied(route.task, settings)
+        return bounds_of(_report(registry, route.owned), applied)
 
     def _bar(self, route: Route, registry: Registry, settings: ModelSettings) -> float:
         """What live agreement must keep: the bar of the gate, or, for a version that people let
         pass below it, what it had on the held-out labels less the margin."""
-        if route.owned is None:
-            return settings.least_agreement
-        report = registry.version(route.owned).parity
-        kappa = None if report is None else msgspec.json.decode(report, type=Parity).kappa
+        report = _report(registry, route.owned)
+        kappa = None if report is None else report.kappa
         if kappa is None:
             return settings.least_agreement
-        return min(settings.least_agreement, kappa - settings.margin)
+        margin = Margins(self._database).applied(route.task, settings).margin
+        return min(settings.least_agreement, kappa - margin)
 
     def _latest(self, task: str) -> RouteChange | None:
         with self._database.read() as connection:
@@ -160,11 +187,25 @@ def _changes_of(task: str) -> "sa.Select[Any]":
 
 def _change(row: Any) -> RouteChange:
     return RouteChange(
-        route=msgspec.json.decode(row["body"], type=Route),
+        route=_route_of(row["body"]),
         at_ms=row["at_ms"],
         decided_by=row["decided_by"],
         reason=row["reason"],
     )
+
+
+def _route_of(body: str) -> Route:
+    told = msgspec.json.decode(body)
+    former = _FORMER.get(told["stage"])
+    if former is not None:
+        told |= {"stage": former, "owned_share": min(told["owned_share"], SHARES[former])}
+    return msgspec.convert(told, type=Route)
+
+
+def _report(registry: Registry, version: str | None) -> Parity | None:
+    """What was found of a version before it was let in."""
+    report = None if version is None else registry.version(version).parity
+    return None if report is None else msgspec.json.decode(report, type=Parity)
 
 
 def _candidate(registry: Registry, task: str) -> Candidate | None:

@@ -135,6 +135,51 @@ class ModelSettings:
         least=0,
         most=36_500,
     )
+    holdout_share: float = setting(
+        0.01,
+        unit="share",
+        help="of what is judged, how much the rented model goes on answering for ever; the owned "
+        "one is asked besides",
+        least=0.0,
+        most=0.5,
+    )
+    shadow_share: float = setting(
+        1.0,
+        unit="share",
+        help="of the rented model's answers, how many the owned one is asked besides",
+        least=0.0,
+        most=1.0,
+    )
+    shadow_usd_a_day: float = setting(
+        0.0,
+        unit="USD",
+        help="most spent a day (UTC) on asking rented models only to check; 0 sets no bound; with "
+        "one, a deployment whose price is not known is not asked",
+        least=0.0,
+        most=1_000_000.0,
+    )
+    most_errors: float = setting(
+        0.02,
+        unit="share",
+        help="of the requests to the owned model, how many may fail before it is rolled back",
+        least=0.001,
+        most=0.5,
+    )
+    most_latency_ms: int = setting(
+        1_000,
+        unit="ms",
+        help="one request in twenty to the owned model may take longer before it is rolled back",
+        least=1,
+        most=600_000,
+    )
+    most_drift: float = setting(
+        0.25,
+        unit="PSI",
+        help="how far the owned model's probabilities may move from those it was judged on before "
+        "it is rolled back; above 0.25 counts as a large change",
+        least=0.05,
+        most=10.0,
+    )
 
 
 def names_in(listed: str) -> list[str]:

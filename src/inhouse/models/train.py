@@ -13,6 +13,7 @@ import numpy as np
 from inhouse.core.clock import Clock
 from inhouse.models.dataset import DataSet, examples_data, teachers_of
 from inhouse.models.harvest import Example, Labels, examples, without_terms
+from inhouse.models.margins import Margins
 from inhouse.models.owned.files import save_text_model, weights_of
 from inhouse.models.owned.fit import fit_text
 from inhouse.models.owned.hashing import VERSION
@@ -58,7 +59,7 @@ def train_task(
         features=VERSION,
         labels=there_are,
     )
-    report = parity(later, told.scores(), settings)
+    report = parity(later, told.scores(), Margins(database).applied(task.name, settings))
     save_text_model(folder / card.version, weights, card)
     version = ModelVersion(
         version=card.version,

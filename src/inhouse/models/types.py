@@ -16,7 +16,7 @@ ASKED_BESIDES: Final[tuple[Role, ...]] = ("shadow", "escalation")
 # What a model trained here is: words with weights; an encoder with a head for each category; an
 # encoder whose vectors are the answer; a language model.
 Student = Literal["words", "encoder", "vectors", "causal"]
-Stage = Literal["rented", "shadow", "ramp10", "ramp50", "owned"]
+Stage = Literal["rented", "shadow", "ramp1", "ramp5", "ramp25", "ramp50", "owned"]
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 Dialect = Literal["openai", "moderations", "azure", "hugging_face"]
 DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
@@ -226,6 +226,7 @@ class Route:
     watch_share: float = 0.0  # of the inputs answered by the owned one, also asked of the primary
     rejected: tuple[str, ...] = ()  # versions that failed on live traffic, not to be tried again
     cascade: Cascade | None = None  # which of the owned model's answers are asked again
+    held_by: str | None = None  # who keeps it from going forwards: cutover, person:NAME, nobody
 
     @property
     def bands(self) -> Mapping[str, Band]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -29,6 +29,10 @@ class NonInferiority:
     n: int  # labels the new one has (pairs, where paired)
     difference: Interval | None  # new rate - old rate; None where there is no label at all
     more_needed: int | None  # further labels for 80% power; 0 once settled, None where unknowable
+    # Chance of a difference so far above -margin, were it that, and of one so far below: one-sided,
+    # of the test that the interval inverts. None without labels, and where it is not computed.
+    p_non_inferior: float | None = None
+    p_inferior: float | None = None
 
 
 def paired(
@@ -69,7 +73,15 @@ def paired_counts(
     smooth = n + 2
     estimate = (gained - lost) / smooth
     variance = (gained + lost + 1) / smooth - estimate**2
-    return _answer(difference, n, margin, _wanted(estimate, variance, margin, level))
+    answer = _answer(difference, n, margin, _wanted(estimate, variance, margin, level))
+    if not n:
+        return answer
+    z = _tango_statistic(gained, lost, n, -margin)
+    return replace(
+        answer,
+        p_non_inferior=float(special.ndtr(-z)),
+        p_inferior=float(special.ndtr(z)),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,11 +156,7 @@ def _tango(gained: int, lost: int, n: int, level: float) -> Interval:
     estimate, z = (gained - lost) / n, z_value(checked_level(level))
 
     def statistic(delta: float) -> float:
-        middle = (2 * n - gained + lost) * delta - gained - lost
-        root = math.sqrt(max(0.0, middle**2 + 8 * n * lost * delta * (1 - delta)))
-        share = (root - middle) / (4 * n)
-        spread = n * (2 * share + delta * (1 - delta))
-        return (gained - lost - n * delta) / math.sqrt(max(spread, 1e-300))
+        return _tango_statistic(gained, lost, n, delta)
 
     low = _root(lambda delta: statistic(delta) - z, -1 + _EDGE, estimate - _EDGE)
     high = _root(lambda delta: statistic(delta) + z, estimate + _EDGE, 1 - _EDGE)
@@ -158,6 +166,15 @@ def _tango(gained: int, lost: int, n: int, level: float) -> Interval:
         high=1.0 if high is None else high,
         level=level,
     )
+
+
+def _tango_statistic(gained: int, lost: int, n: int, delta: float) -> float:
+    """T(delta) of `paired`."""
+    middle = (2 * n - gained + lost) * delta - gained - lost
+    root = math.sqrt(max(0.0, middle**2 + 8 * n * lost * delta * (1 - delta)))
+    share = (root - middle) / (4 * n)
+    spread = n * (2 * share + delta * (1 - delta))
+    return (gained - lost - n * delta) / math.sqrt(max(spread, 1e-300))
 
 
 def _root(function: Callable[[float], float], start: float, end: float) -> float | None:

@@ -130,6 +130,11 @@ class Database:
                 _empty_wal(alone)
             return found
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
     def close(self) -> None:
         """Finish what waits, then let go of every connection."""
         with self._gate:

@@ -12,7 +12,9 @@ from inhouse.models.types import STAGES, Stage
 _STAGE_WORDS: Final[Mapping[Stage, str]] = {
     "rented": "rented",
     "shadow": "shadow",
-    "ramp10": "10% owned",
+    "ramp1": "1% owned",
+    "ramp5": "5% owned",
+    "ramp25": "25% owned",
     "ramp50": "50% owned",
     "owned": "owned",
 }

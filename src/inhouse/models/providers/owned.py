@@ -2,14 +2,36 @@
 
 import asyncio
 from collections.abc import Sequence
+from math import isfinite
 from time import perf_counter
 
+from inhouse.core.logs import logger
 from inhouse.models.owned.registry import Judging
 from inhouse.models.providers.cutting import split_by_size
-from inhouse.models.types import INHOUSE, OWNED, Deployment, ProviderAnswer, Task, TaskInput
+from inhouse.models.types import (
+    INHOUSE,
+    OWNED,
+    Deployment,
+    ProviderAnswer,
+    Scores,
+    Task,
+    TaskInput,
+)
 
 _BATCH = 256
 _BATCH_CHARS = 200_000
+
+
+# What weights that are not what they should be can do to arithmetic and look-ups.
+_BROKEN = (ValueError, ArithmeticError, LookupError, TypeError, MemoryError)
+_LOG = logger("models")
+
+
+def owned_deployment(version: str) -> Deployment:
+    """How a version stands in the ledger."""
+    return Deployment(
+        name=OWNED, host=INHOUSE, owner=INHOUSE, model=version, batch=_BATCH, harvest=False
+    )
 
 
 class OwnedProvider:
@@ -17,9 +39,7 @@ class OwnedProvider:
     loop stays free."""
 
     def __init__(self, version: str, model: Judging) -> None:
-        self._deployment = Deployment(
-            name=OWNED, host=INHOUSE, owner=INHOUSE, model=version, batch=_BATCH, harvest=False
-        )
+        self._deployment = owned_deployment(version)
         self._model = model
 
     @property
@@ -36,21 +56,32 @@ class OwnedProvider:
         timeout_ms: int,
     ) -> list[ProviderAnswer]:
         started = perf_counter()
-        texts = [given.text for given in inputs]
-        if sum(map(len, texts)) <= self._model.at_once_chars:
-            told = self._model.scores(texts)
-        else:
-            told = await asyncio.to_thread(self._model.scores, texts)
-        wanted = set(task.categories)
-        scores = tuple({name: p for name, p in one.items() if name in wanted} for one in told)
+        scores = await self._scores(task, [given.text for given in inputs])
         return [
             ProviderAnswer(
                 refs=tuple(given.ref for given in inputs),
                 scores=scores,
-                outcome="ok",
+                outcome="bad_answer" if scores is None else "ok",
                 latency_ms=(perf_counter() - started) * 1000,
             )
         ]
+
+    async def _scores(self, task: Task, texts: list[str]) -> tuple[Scores, ...] | None:
+        """None where the model is broken: a fault in it, or a probability that is no number."""
+        try:
+            if sum(map(len, texts)) <= self._model.at_once_chars:
+                told = self._model.scores(texts)
+            else:
+                told = await asyncio.to_thread(self._model.scores, texts)
+        except _BROKEN as error:  # others can still be asked
+            _LOG.error(
+                "owned_model_failed", version=self._deployment.model, kind=type(error).__name__
+            )
+            return None
+        wanted = set(task.categories)
+        scores = tuple({name: p for name, p in one.items() if name in wanted} for one in told)
+        sound = all(isfinite(p) for one in scores for p in one.values())
+        return scores if sound else None
 
     async def close(self) -> None:
         """Nothing is open."""

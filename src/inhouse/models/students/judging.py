@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from inhouse.models.harvest import Labels
+from inhouse.models.margins import Margins
 from inhouse.models.owned.registry import ModelVersion
 from inhouse.models.parity import parity
 from inhouse.models.students.course import Course, Work
@@ -56,7 +57,8 @@ def train_encoder(
             base_terms=base.terms,
             labels=there_are,
         )
-        report = parity(later, told.scores(), settings)
+        margins = Margins(place.database).applied(task.name, settings)
+        report = parity(later, told.scores(), margins)
         return card, msgspec.json.encode(report).decode()
 
     return made_version(place, task, (base, how, data.facts.sha256), teach)

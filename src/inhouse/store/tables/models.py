@@ -99,6 +99,37 @@ routes = log_table(
     Column("reason", Text, nullable=False),
 )
 
+# What is known of a routed version since its stage began, up to which rows: see models.watch.
+route_watch = Table(
+    "route_watch",
+    metadata,
+    Column("task", String(64), primary_key=True),
+    Column("version", String(96), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("comparison_offset", BigInteger, nullable=False),
+    Column("ledger_offset", BigInteger, nullable=False),
+    Column("body", Text),
+)
+
+# How much worse than the rented model an owned one may be, and who answers for that.
+margins = log_table(
+    "margins",
+    Column("task", String(64), nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("margin", Float, nullable=False),
+    Column("signed_by", String(128), nullable=False),
+)
+
+# What was spent on asking rented models only to check, by day; money as in the ledger.
+shadow_spend = Table(
+    "shadow_spend",
+    metadata,
+    Column("day_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("spent_pico_usd", BigInteger, nullable=False),
+    Column("held_pico_usd", BigInteger, nullable=False),
+)
+
 model_versions = Table(
     "model_versions",
     metadata,

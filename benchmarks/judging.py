@@ -50,9 +50,13 @@ def _category(place: int) -> str:
     return TEXT_HARM.categories[place // 5 % len(TEXT_HARM.categories)]
 
 
-def teach(folder: Path) -> None:
-    """Train a model and let it answer."""
-    settings = load_settings({"INHOUSE_STORE_FOLDER": str(folder)}, folder / "none.toml")
+def teach(
+    folder: Path, count: int = 6_000, source: str = "person:benchmark", vendors: str = "none.toml"
+) -> None:
+    """Train a model on so many texts that somebody judged, and let it answer, or where there are
+    vendors stand in for them."""
+    given = {"INHOUSE_STORE_FOLDER": str(folder), "INHOUSE_MODELS_VENDORS": vendors}
+    settings = load_settings(given, folder / "none.toml")
     with open_services(settings) as use:
         Labels(use.database).add(
             [
@@ -64,11 +68,11 @@ def teach(folder: Path) -> None:
                         name: float(place % 5 == 0 and _category(place) == name)
                         for name in TEXT_HARM.categories
                     },
-                    source="person:benchmark",
+                    source=source,
                     terms="own",
                     at_ms=place,
                 )
-                for place, text in enumerate(texts(6_000, 1))
+                for place, text in enumerate(texts(count, 1))
             ]
         )
         models = use.settings.models

@@ -129,8 +129,10 @@ async def look_after_drill(services: Services) -> DrillResult | None:
             return None
         _LOG.warning("drill_ended", vendor=drill.vendor, how=drill.how, why=why)
         drill = book.drill(drill.drill_id)
-    ended_ms = drill.ended_ms or drill.until_ms
-    if not book.used_again(drill) and now_ms < ended_ms + LOOKED_AFTER_MS:
+    # Calls that began meanwhile may still be out.
+    over_ms = (drill.ended_ms or drill.until_ms) + services.settings.models.deadline_ms
+    is_back = book.used_again(drill) and now_ms >= over_ms
+    if not is_back and now_ms < over_ms + LOOKED_AFTER_MS:
         return None
     result = graded(await _seen(services, book, drill))
     return result if book.keep(result) else None

@@ -114,15 +114,17 @@ class Asker:
         candidates: Sequence[str],
         inputs: Sequence[TaskInput],
         role: Role = "primary",
+        hurried: bool = False,
     ) -> dict[str, Answer]:
         """Ask one deployment after the other until every input is answered or all have had their
         turn; answers by ref. The inputs are cut into requests that run side by side. role: of the
-        first one asked; of all where it is an escalation."""
+        first one asked; of all where it is an escalation. hurried: there is an answer already that
+        stands where nobody gives another one."""
         first = await self._first_present(call, candidates)
         if first is None:
             return {}
         parts = await asyncio.gather(
-            *(self._in_turn(call, candidates, part, role) for part in first.split(inputs))
+            *(self._in_turn(call, candidates, part, role, hurried) for part in first.split(inputs))
         )
         return {ref: answer for part in parts for ref, answer in part.items()}
 
@@ -178,12 +180,20 @@ class Asker:
         return None
 
     async def _in_turn(
-        self, call: Call, candidates: Sequence[str], inputs: Sequence[TaskInput], first: Role
+        self,
+        call: Call,
+        candidates: Sequence[str],
+        inputs: Sequence[TaskInput],
+        first: Role,
+        hurried: bool,
     ) -> dict[str, Answer]:
-        """While others are left to ask, no vendor may use more than its share of the time."""
+        """While others are left to ask, no vendor may use more than its share of the time, and all
+        of them together little where a model that runs here can answer or has answered."""
         answers: dict[str, Answer] = {}
         async with self._slots:
             deadline = monotonic() + self._settings.deadline_ms / 1000
+            if hurried or await self._owned_stands_in(call, candidates):
+                deadline = min(deadline, monotonic() + self._settings.hurry_ms / 1000)
             for place, name in enumerate(candidates):
                 pending = [given for given in inputs if given.ref not in answers]
                 if not pending:
@@ -200,11 +210,17 @@ class Asker:
                     provider=provider,
                     role=role,
                     until=monotonic() + (deadline - monotonic()) / vendors_left,
-                    has_fallback=bool(later),
+                    has_fallback=hurried or bool(later),
                 )
                 for part in provider.split(pending):
                     answers.update(await self._persist(turn, part))
         return answers
+
+    async def _owned_stands_in(self, call: Call, candidates: Sequence[str]) -> bool:
+        """Whether the owned model comes after a rented one, and can be asked."""
+        if OWNED not in candidates[1:]:
+            return False
+        return await self._fleet.provider(OWNED, call.route) is not None
 
     async def _persist(self, turn: _Turn, inputs: Sequence[TaskInput]) -> dict[str, Answer]:
         """Ask one deployment until it answers, refuses for good, or patience ends."""

@@ -155,7 +155,7 @@ class Gateway:
             return {}
         # No comparison is kept: of the unsure alone, agreement would look worse than it is.
         role: Role = "shadow" if call.question.manner.aside else "escalation"
-        return await self._asker.first_answer(call, rented_of(route), unsure, role)
+        return await self._asker.first_answer(call, rented_of(route), unsure, role, hurried=True)
 
     def _start_shadows(
         self, call: Call, groups: Mapping[Plan, Sequence[TaskInput]], answers: Mapping[str, Answer]

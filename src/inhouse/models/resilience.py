@@ -34,6 +34,8 @@ def retry_delay_ms(policy: RetryPolicy, failure: Failure, chance: float) -> int 
     """
     if failure.outcome not in RETRYABLE or failure.attempts >= policy.most_attempts:
         return None
+    if failure.outcome == "timeout" and failure.has_fallback:
+        return None  # whoever is slow is slow again, and a caller has waited long enough
     wanted = failure.retry_after_ms
     if wanted is None:
         longest = min(policy.most_ms, policy.first_ms * 2 ** (failure.attempts - 1))

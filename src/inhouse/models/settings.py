@@ -25,6 +25,13 @@ class ModelSettings:
         least=100,
         most=3_600_000,
     )
+    hurry_ms: int = setting(
+        5_000,
+        unit="ms",
+        help="longest wait for rented models where a model that runs here can answer instead",
+        least=100,
+        most=600_000,
+    )
     in_flight: int = setting(
         8, unit="requests", help="most requests to models at the same time", least=1, most=512
     )

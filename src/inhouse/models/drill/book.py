@@ -13,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from inhouse.core.clock import HOUR_MS
 from inhouse.core.errors import ConflictError, UnknownError
 from inhouse.models.drill.types import Drill, DrillResult, Noted, TaskResult, passed
 from inhouse.models.prices import from_pico, to_pico
@@ -20,6 +21,7 @@ from inhouse.store import chain, tables
 from inhouse.store.database import Database
 
 LOOKED_AFTER_MS: Final = 180_000  # so long after its end one waits to see the vendor used again
+_FORGOTTEN_MS: Final = 2 * HOUR_MS  # so long after its end nobody grades it any more
 _LATEST: Final = 50
 _MOST_CALLS: Final = 500_000  # that are read for a grade: ten minutes at 800 a second
 _FIELDS: Final = tuple(Drill.__dataclass_fields__)
@@ -216,7 +218,7 @@ def _open(connection: Connection, now_ms: int) -> Drill | None:
     table = tables.drills
     query = (
         sa.select(table)
-        .where(table.c.result.is_(None), table.c.until_ms > now_ms - 2 * LOOKED_AFTER_MS)
+        .where(table.c.result.is_(None), table.c.until_ms > now_ms - _FORGOTTEN_MS)
         .order_by(table.c.started_ms.desc())
         .limit(1)
     )

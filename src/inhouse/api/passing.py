@@ -114,21 +114,24 @@ class Calls:
         return Whole(found)
 
 
-def models_of(parts: Parts) -> list[dict[str, object]]:
+async def models_of(parts: Parts) -> list[dict[str, object]]:
     """What calls may name as their model, and the tasks that texts are judged by.
 
     When a rented model was made is not known; the format wants a number.
     """
-    named = [(one.name, one.owner) for one in parts.passer.models()]
-    named += [(task, INHOUSE) for task in parts.tasks]
+    if parts.students is not None:
+        await parts.students.look()
+    rented = {one.name: one.owner for one in parts.passer.models()}
+    named = {**dict.fromkeys(parts.tasks, INHOUSE), **rented}
     return [
-        {"id": name, "object": "model", "created": 0, "owned_by": owner} for name, owner in named
+        {"id": name, "object": "model", "created": 0, "owned_by": owner}
+        for name, owner in named.items()
     ]
 
 
-def model_named(parts: Parts, name: str) -> dict[str, object]:
+async def model_named(parts: Parts, name: str) -> dict[str, object]:
     """One of them. Raises UnknownError."""
-    found = next((model for model in models_of(parts) if model["id"] == name), None)
+    found = next((model for model in await models_of(parts) if model["id"] == name), None)
     if found is None:
         raise UnknownError(f"the model {name[:80]!r} does not exist here", field="model")
     return found

@@ -27,6 +27,7 @@ from inhouse.store.versions import check_answers, is_current
 
 if TYPE_CHECKING:
     from inhouse.models.call_harvest import CallHarvest
+    from inhouse.models.students.book import StudentBook
 
 
 class Closing(Protocol):
@@ -110,7 +111,23 @@ class Parts:
             switch=self.drills,
             listener=self.call_harvest if may_keep else None,
         )
-        return Passer(self.deployments, stores, self.clock, self.settings.models)
+        return Passer(
+            self.deployments, stores, self.clock, self.settings.models, students=self.students
+        )
+
+    @cached_property
+    def students(self) -> "StudentBook | None":
+        """The models trained here that calls may name; None while no task is for calls."""
+        if all(task.judges for task in self.tasks.values()):
+            return None
+        # Brings what reads models, which a process for rented ones alone does without.
+        from inhouse.app.student_door import door_of  # noqa: PLC0415
+        from inhouse.models.owned.registry import Registry  # noqa: PLC0415
+        from inhouse.models.routes import Routes  # noqa: PLC0415
+        from inhouse.models.students.book import StudentBook  # noqa: PLC0415
+
+        registry = Registry(self.database, self.settings.folder / "models")
+        return StudentBook(self.tasks, registry, Routes(self.database, ()), door_of(self.settings))
 
     @cached_property
     def call_harvest(self) -> "CallHarvest":

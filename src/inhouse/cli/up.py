@@ -15,6 +15,7 @@ from inhouse.app.communities import chosen_name, chosen_settings, names_in, sett
 from inhouse.app.hub import LOOK_EVERY_S
 from inhouse.app.parts import Parts
 from inhouse.app.settings import SETTINGS_FILE, Settings, load_settings
+from inhouse.app.student_door import has_students
 from inhouse.app.supervisor import STANDBY, Program, Supervisor, on_signals
 from inhouse.cli.output import console
 from inhouse.core.errors import InhouseError, InputError
@@ -29,6 +30,7 @@ class Role(StrEnum):
     learner = "learner"
     worker = "worker"
     console = "console"
+    students = "students"
     gateway = "gateway"
 
 
@@ -40,6 +42,7 @@ MODULES: Final[Mapping[Role, str]] = {
     Role.learner: "inhouse.app.learner",
     Role.worker: "inhouse.app.worker",
     Role.console: "inhouse.console",
+    Role.students: "inhouse.api.students",
     Role.gateway: "inhouse.api.gateway",
 }
 # One thread a process: a request's matrices are small, and roles share the machine.
@@ -60,12 +63,19 @@ def up(
     settings = load_settings()
     configure_logs(role="supervisor", level=settings.app.log_level)
     _make_tables(settings)
-    roles = [role] if role else [each for each in Role if each is not _ALONE]
+    roles = [role] if role else roles_of(settings)
     supervisor = Supervisor(programs_of(settings, roles), {})
     on_signals(supervisor.stop)
     supervisor.start()
     console.print(_where(settings, role))
     supervisor.run(_watch(supervisor, settings, roles))
+
+
+def roles_of(home: Settings) -> list[Role]:
+    """All that run without being named; models trained here get a process where a task is for
+    them."""
+    students = has_students(home)
+    return [role for role in Role if role is not _ALONE and (students or role is not Role.students)]
 
 
 def _check_community(role: Role | None) -> None:

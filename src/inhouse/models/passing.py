@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -45,6 +45,9 @@ from inhouse.models.types import (
     Service,
     Usage,
 )
+
+if TYPE_CHECKING:
+    from inhouse.models.students.book import StudentBook
 
 _SHORTEST_MS: Final = 20  # with less time left nobody is asked
 _LOG = logger("models")
@@ -95,7 +98,10 @@ class Passer:
         clock: Clock,
         settings: ModelSettings,
         patience: Patience | None = None,
+        students: "StudentBook | None" = None,
     ) -> None:
+        """students: the models trained here that calls may name."""
+        self._students = students
         self._budgets = Budgets(stores.database, SystemClock())
         self._deployments = {one.name: one for one in deployments}
         self._stores = stores
@@ -121,7 +127,7 @@ class Passer:
 
     def models(self) -> list[Deployment]:
         """The deployments that calls may be passed on to."""
-        return [d for d in self._deployments.values() if set(d.serves) - {"scores"}]
+        return [d for d in self._everybody().values() if set(d.serves) - {"scores"}]
 
     async def ask(self, call: Passed) -> Body:
         """The answer of the first deployment that has one, or that says the call is wrong.
@@ -179,18 +185,33 @@ class Passer:
     def candidates(self, name: str, service: Service) -> list[Deployment]:
         """Who is asked in turn: the deployment of that name, or that runs the model of that name,
         then its stand-ins. Raises UnknownError."""
-        able = {n: d for n, d in self._deployments.items() if service in d.serves}
+        able = {n: d for n, d in self._everybody().items() if service in d.serves}
         first = able.get(name) or next((d for d in able.values() if d.model == name), None)
         if first is None:
+            behind = self._students.stand_ins(name, service) if self._students else ()
+            if behind:
+                return [able[other] for other in behind if other in able]
             known = ", ".join(able) or "none: list some in vendors.toml"
             raise UnknownError(
                 f"no model {name[:80]!r} here for {service}; known are {known}", field="model"
             )
         return [first, *(able[other] for other in first.stand_ins if other in able)]
 
+    def _line_to(self, deployment: Deployment) -> Line:
+        line = self._lines.get(deployment.name)
+        return line or Line(self._transport, deployment, self._switch)
+
+    def _everybody(self) -> Mapping[str, Deployment]:
+        """Rented deployments, and models trained here, by name."""
+        if self._students is None:
+            return self._deployments
+        return {**self._deployments, **self._students.deployments}
+
     async def _in_turn(
         self, call: Passed, send: Callable[[Passage], Awaitable[Sent[P]]]
     ) -> Sent[P]:
+        if self._students is not None:
+            await self._students.look()
         deployments = self.candidates(call.model, call.service)
         lease = await self._let_in(call)
         if self._switch.is_stale():
@@ -296,7 +317,7 @@ class Passer:
         """Send, and wait for all of the answer."""
         request = request_to(passage.deployment, passage.call)
         try:
-            response = await self._lines[passage.deployment.name].post(request, passage.timeout_ms)
+            response = await self._line_to(passage.deployment).post(request, passage.timeout_ms)
         except asyncio.CancelledError:
             await self.keep(passage, Reading(outcome="aborted"))
             raise
@@ -331,7 +352,7 @@ class Passer:
         self, passage: Passage, stack: AsyncExitStack
     ) -> "tuple[Reading, PassedStream | Body]":
         request = request_to(passage.deployment, passage.call)
-        line = self._lines[passage.deployment.name]
+        line = self._line_to(passage.deployment)
         opened = await stack.enter_async_context(line.open(request, passage.timeout_ms))
         headers: Mapping[str, str] = opened.headers
         response = HttpResponse(status=opened.status, headers=headers, body=b"", latency_ms=0.0)

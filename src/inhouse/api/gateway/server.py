@@ -135,11 +135,11 @@ class Plain:
         return Response(content=self._meters.text(), media_type=EXPOSITION)
 
     async def _models(self, scope: Scope) -> Response:
-        return answer({"object": "list", "data": models_of(self._parts(scope))})
+        return answer({"object": "list", "data": await models_of(self._parts(scope))})
 
     async def _model(self, scope: Scope) -> Response:
         name = unquote(scope["path"].removeprefix(f"{_MODELS}/"))
-        return answer(model_named(self._parts(scope), name))
+        return answer(await model_named(self._parts(scope), name))
 
     def _parts(self, scope: Scope) -> Parts:
         return admitted(self._house, bearer_in(scope["headers"]), SCOPE)[0].services

@@ -1,6 +1,7 @@
-"""/openai/v1/chat/completions, embeddings and models: calls that are passed on to rented models.
+"""/openai/v1/chat/completions, embeddings and models: calls that are passed on to models.
 
-`model` names a deployment of vendors.toml, or the model that it runs. What answers is `Calls`.
+`model` names a deployment of vendors.toml or the model that it runs, a task of tasks.toml, or a
+version that was trained here. What answers is `Calls`.
 """
 
 from typing import Annotated, Any, Final
@@ -54,13 +55,13 @@ async def embeddings(request: Request) -> Response:
 @router.get("/models", dependencies=_MODELS)
 async def list_models(use: Annotated[Services, Depends(services_of)]) -> Response:
     """What calls may name as their model, and the tasks that texts are judged by."""
-    return answer({"object": "list", "data": models_of(use)})
+    return answer({"object": "list", "data": await models_of(use)})
 
 
 @router.get("/models/{name:path}", dependencies=_MODELS)
 async def get_model(name: str, use: Annotated[Services, Depends(services_of)]) -> Response:
     """One of them."""
-    return answer(model_named(use, name))
+    return answer(await model_named(use, name))
 
 
 class _Handed(Response):

@@ -18,6 +18,7 @@ from inhouse.models.budgets import Budgets
 from inhouse.models.keeping import Keeper, Stores
 from inhouse.models.limits import Limits
 from inhouse.models.passing import Passer
+from inhouse.models.tally import Tally
 from inhouse.models.types import Deployment
 from inhouse.models.vendors import read_vendors
 from inhouse.store.database import Database, open_database
@@ -85,6 +86,11 @@ class Parts:
         keeper = Keeper(self.database)
         stores = Stores(database=self.database, keeper=keeper, limits=self.limits)
         return Passer(self.deployments, stores, self.clock, self.settings.models)
+
+    @property
+    def tally(self) -> Tally:
+        """Counts of the calls that were passed on."""
+        return self.passer.tally if "passer" in self.__dict__ else Tally()
 
     @cached_property
     def budgets(self) -> Budgets:

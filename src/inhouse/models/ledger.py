@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Final
 
@@ -15,10 +16,11 @@ from inhouse.store.database import Database
 from inhouse.store.statements import insert_values
 
 _COUNTS: Final = tuple(field.name for field in dataclasses.fields(Usage))
+_OTHERWISE: Final = ("usage", "cost_usd", "saved_usd")
 _FACTS: Final = tuple(
-    field.name for field in dataclasses.fields(Attempt) if field.name not in ("usage", "cost_usd")
+    field.name for field in dataclasses.fields(Attempt) if field.name not in _OTHERWISE
 )
-_COLUMNS: Final = (*_FACTS, *_COUNTS, "cost_pico_usd")
+_COLUMNS: Final = (*_FACTS, *_COUNTS, "cost_pico_usd", "saved_pico_usd")
 _facts_of, _counts_of = attrgetter(*_FACTS), attrgetter(*_COUNTS)
 _NO_COUNTS: Final = (None,) * len(_COUNTS)
 
@@ -56,19 +58,24 @@ class Ledger:
 
 def _row(attempt: Attempt) -> tuple[Any, ...]:
     """In the order of `_COLUMNS`."""
-    cost, usage = attempt.cost_usd, attempt.usage
+    cost, saved, usage = attempt.cost_usd, attempt.saved_usd, attempt.usage
     return (
         *_facts_of(attempt),
         *(_NO_COUNTS if usage is None else _counts_of(usage)),
         None if cost is None else to_pico(cost),
+        None if saved is None else to_pico(saved),
     )
 
 
 def _attempt(row: Any) -> tuple[int, Attempt]:
     values = dict(row)
-    offset, pico = values.pop("log_offset"), values.pop("cost_pico_usd")
+    offset = values.pop("log_offset")
+    cost, saved = (_dollars(values.pop(name)) for name in ("cost_pico_usd", "saved_pico_usd"))
     counts = {name: values.pop(name) for name in _COUNTS}
     # Rows from before a kind was told apart have none of it.
     usage = None if counts["tokens_in"] is None else Usage(**{n: c or 0 for n, c in counts.items()})
-    cost = None if pico is None else from_pico(pico)
-    return offset, Attempt(**values, usage=usage, cost_usd=cost)
+    return offset, Attempt(**values, usage=usage, cost_usd=cost, saved_usd=saved)
+
+
+def _dollars(pico: int | None) -> Decimal | None:
+    return None if pico is None else from_pico(pico)

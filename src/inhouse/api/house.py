@@ -15,6 +15,7 @@ from inhouse.app.parts import Parts
 from inhouse.app.settings import Settings
 from inhouse.core.errors import StoreError
 from inhouse.core.logs import logger
+from inhouse.models.tally import Tally
 
 # Requests of one community that are worked on at once where there are several. A request of another
 # one has so many before it at most, however many wait.
@@ -125,6 +126,10 @@ class House(Generic[P]):
     def origins(self) -> set[str]:
         """Where the browser apps of all communities come from."""
         return self._origins
+
+    def tallies(self) -> list[Tally]:
+        """Counts of the calls that were passed on, of each community."""
+        return [one.services.tally for one in self._served.values()]
 
     async def take_turn(self, served: Served[P]) -> Callable[[], None] | None:
         """Wait until fewer than AT_ONCE requests of the community are worked on; returns how to

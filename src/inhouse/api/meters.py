@@ -1,14 +1,19 @@
 """Prometheus metrics of an API process."""
 
-from collections import Counter as Tally
+from collections import Counter as Counts
+from collections.abc import Callable, Iterable
 from functools import cache
+from itertools import accumulate
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from inhouse.events.types import ServedPage
+from inhouse.models.tally import EDGES_MS, Tally, together
 
 EXPOSITION: Final = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -84,7 +89,7 @@ class Meters:
         """One page served."""
         for stage, ms in page.took_ms.items():
             self._stage(stage).observe(ms)
-        for source, count in Tally(shown.source for shown in page.items).items():
+        for source, count in Counts(shown.source for shown in page.items).items():
             self._source(source).inc(count)
         self._page(page.surface, str(page.level)).inc()
         self._waits.observe(waited_s)
@@ -98,6 +103,51 @@ class Meters:
         for fact, value in facts.items():
             self._state.labels(fact).set(value)
 
+    def calls(self, tallies: Callable[[], Iterable[Tally]]) -> None:
+        """From now on tell of calls that are passed on, as these count them when asked."""
+        self.registry.register(_Calls(tallies))
+
     def text(self) -> bytes:
         """The exposition format."""
         return generate_latest(self.registry)
+
+
+class _Calls(Collector):
+    """Calls that are passed on, counted where they are made."""
+
+    def __init__(self, tallies: Callable[[], Iterable[Tally]]) -> None:
+        self._tallies = tallies
+
+    def collect(self) -> Iterable[Metric]:
+        whole = together(self._tallies())
+        attempts = CounterMetricFamily(
+            "inhouse_model_attempts",
+            "requests to rented models for calls that are passed on",
+            labels=("service", "deployment", "outcome"),
+        )
+        for labels, count in sorted(whole.attempts.items()):
+            attempts.add_metric(labels, count)
+        kept = CounterMetricFamily(
+            "inhouse_model_cache_hits", "calls answered from memory", labels=("deployment",)
+        )
+        for name, count in sorted(whole.cached.items()):
+            kept.add_metric((name,), count)
+        refused = CounterMetricFamily(
+            "inhouse_model_calls_refused", "calls refused to a key", labels=("reason",)
+        )
+        refused.add_metric(("rate_limit",), whole.limited)
+        refused.add_metric(("budget",), whole.spent)
+        yield from (attempts, kept, refused, _latency(whole))
+
+
+def _latency(whole: Tally) -> Metric:
+    family = HistogramMetricFamily(
+        "inhouse_model_seconds",
+        "until a rented model has answered, to the last byte",
+        labels=("deployment",),
+    )
+    for name, latency in sorted(whole.latency.items()):
+        ends = [*(str(edge / 1_000) for edge in EDGES_MS), "+Inf"]
+        buckets = list(zip(ends, accumulate(latency.counts), strict=True))
+        family.add_metric((name,), buckets, latency.sum_ms / 1_000)
+    return family

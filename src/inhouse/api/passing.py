@@ -37,6 +37,7 @@ SCOPE: Final = "models"
 _GONE: Final = 499  # nobody reads it
 _JSON: Final = (b"content-type", b"application/json")
 _EVENTS: Final = (b"content-type", b"text/event-stream; charset=utf-8")
+_CACHED: Final = (b"x-inhouse-cache", b"hit")
 _FRESH: Final = (b"cache-control", b"no-cache")
 _WATCH_AFTER_S: Final = 0.02  # watching takes a task, and most of a short call's time with it
 
@@ -226,7 +227,8 @@ class Whole:
     def headers(self) -> list[tuple[bytes, bytes]]:
         """All but its length."""
         found = self._found
-        return [_JSON, (WHO, found.deployment.encode()), *_standing(found.standing)]
+        cached = (_CACHED,) if found.cached else ()
+        return [_JSON, (WHO, found.deployment.encode()), *cached, *_standing(found.standing)]
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [*self.headers, (b"content-length", b"%d" % len(self.body))]

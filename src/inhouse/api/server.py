@@ -91,6 +91,7 @@ def create_app(services: Services | Hub[Services]) -> FastAPI:
     hub = services if isinstance(services, Hub) else Hub(services)
     meters, house = Meters(), House(hub, Following)
     calling = Calls(house)
+    meters.calls(house.tallies)
     app = FastAPI(title="inhouse", version=__version__, description=_ABOUT, lifespan=_lifespan)
     turns = Turns(Shedder(hub.home.settings.api.feed_wait_ms / 1_000, time.perf_counter))
     places = Places(hub.home.settings.api.most_asking)

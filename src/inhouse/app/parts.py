@@ -20,6 +20,7 @@ from inhouse.models.drill.watch import DrillWatch
 from inhouse.models.keeping import Keeper, Stores
 from inhouse.models.limits import Limits
 from inhouse.models.passing import Passer
+from inhouse.models.tally import Tally
 from inhouse.models.types import Deployment, Task
 from inhouse.models.vendors import read_vendors
 from inhouse.store.database import Database, open_database
@@ -137,6 +138,11 @@ class Parts:
         from inhouse.moderation.signals.redact import redact  # noqa: PLC0415
 
         return CallHarvest(self.database, redact, SystemClock(), self.settings.models)
+
+    @property
+    def tally(self) -> Tally:
+        """Counts of the calls that were passed on."""
+        return self.passer.tally if "passer" in self.__dict__ else Tally()
 
     @cached_property
     def budgets(self) -> Budgets:

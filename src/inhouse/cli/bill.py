@@ -65,5 +65,9 @@ def _print_dependence(found: Bill) -> None:
             f"asked again of a rented model: {found.escalated.texts:,} texts{part}, "
             f"{found.escalated.spend_usd:,.4f} USD{mark}"
         )
+    if found.saved.calls:
+        console.print(
+            f"answered from memory: {found.saved.calls:,} calls, {found.saved.usd:,.4f} USD saved"
+        )
     if found.owned_calls is not None:
         console.print(f"models of our own: {found.owned_calls:.0%} of answers")

@@ -14,7 +14,7 @@ from typing import Final, Literal
 import sqlalchemy as sa
 
 from inhouse.core.clock import DAY_MS
-from inhouse.models.prices import from_pico
+from inhouse.models.prices import CACHED, from_pico
 from inhouse.models.types import ASKED_BESIDES, INHOUSE, Layer
 from inhouse.store import tables
 from inhouse.store.database import Database
@@ -85,6 +85,14 @@ class Escalated:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Saved:
+    """What answers kept from earlier calls saved."""
+
+    calls: int  # answered from memory
+    usd: Decimal  # what they had cost when they were asked for, as far as it is known
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Bill:
     """What was spent in a span of time, looked at from six sides."""
 
@@ -103,6 +111,7 @@ class Bill:
     basis: Literal["real", "simulated"]  # whose rented rows shares and concentration count
     owned_calls: float | None  # share of inputs answered by models of one's own; None without calls
     escalated: Escalated  # counted among the shares' rows
+    saved: Saved  # their calls are among those of the lines, at no cost
     unpriced: tuple[Unpriced, ...]
 
 
@@ -134,6 +143,7 @@ def bill(database: Database, since_ms: int, until_ms: int) -> Bill:
         basis="simulated" if simulated else "real",
         owned_calls=_part(owned, calls),
         escalated=_escalated(counted, owned),
+        saved=_saved(database, since_ms, until_ms),
         unpriced=_unpriced(groups),
     )
 
@@ -303,6 +313,16 @@ def _escalated(groups: Iterable[_Group], owned: int) -> Escalated:
         share=_part(texts, owned),
         spend_usd=from_pico(sum(group.pico_usd for group in again)),
     )
+
+
+def _saved(database: Database, since_ms: int, until_ms: int) -> Saved:
+    c = tables.ledger.c
+    query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(c.saved_pico_usd), 0)).where(
+        c.at_ms >= since_ms, c.at_ms < until_ms, c.price_version == CACHED
+    )
+    with database.read() as connection:
+        calls, pico = connection.execute(query).one()
+    return Saved(calls=calls, usd=from_pico(int(pico)))
 
 
 def _part(part: int, whole: int) -> float | None:

@@ -16,12 +16,12 @@ from inhouse.store.database import Database
 from inhouse.store.statements import insert_values
 
 _COUNTS: Final = tuple(field.name for field in dataclasses.fields(Usage))
+_OTHERWISE: Final = ("usage", "cost_usd", "estimate_usd", "saved_usd")
+_MONEY: Final = ("cost_pico_usd", "estimate_pico_usd", "saved_pico_usd")
 _FACTS: Final = tuple(
-    field.name
-    for field in dataclasses.fields(Attempt)
-    if field.name not in ("usage", "cost_usd", "estimate_usd")
+    field.name for field in dataclasses.fields(Attempt) if field.name not in _OTHERWISE
 )
-_COLUMNS: Final = (*_FACTS, *_COUNTS, "cost_pico_usd", "estimate_pico_usd")
+_COLUMNS: Final = (*_FACTS, *_COUNTS, *_MONEY)
 _facts_of, _counts_of = attrgetter(*_FACTS), attrgetter(*_COUNTS)
 _NO_COUNTS: Final = (None,) * len(_COUNTS)
 
@@ -65,6 +65,7 @@ def _row(attempt: Attempt) -> tuple[Any, ...]:
         *(_NO_COUNTS if usage is None else _counts_of(usage)),
         _pico(attempt.cost_usd),
         _pico(attempt.estimate_usd),
+        _pico(attempt.saved_usd),
     )
 
 
@@ -75,13 +76,14 @@ def _pico(usd: Decimal | None) -> int | None:
 def _attempt(row: Any) -> tuple[int, Attempt]:
     values = dict(row)
     offset = values.pop("log_offset")
-    cost, estimate = (values.pop(name) for name in ("cost_pico_usd", "estimate_pico_usd"))
+    cost, estimate, saved = (_dollars(values.pop(name)) for name in _MONEY)
     counts = {name: values.pop(name) for name in _COUNTS}
     # Rows from before a kind was told apart have none of it.
     usage = None if counts["tokens_in"] is None else Usage(**{n: c or 0 for n, c in counts.items()})
     return offset, Attempt(
-        **values,
-        usage=usage,
-        cost_usd=None if cost is None else from_pico(cost),
-        estimate_usd=None if estimate is None else from_pico(estimate),
+        **values, usage=usage, cost_usd=cost, estimate_usd=estimate, saved_usd=saved
     )
+
+
+def _dollars(pico: int | None) -> Decimal | None:
+    return None if pico is None else from_pico(pico)

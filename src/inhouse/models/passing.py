@@ -13,6 +13,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
@@ -20,16 +21,24 @@ import msgspec
 from msgspec import structs
 
 from inhouse.core.clock import Clock, SystemClock
-from inhouse.core.errors import BusyError, InputError, UnknownError, VendorError
+from inhouse.core.errors import (
+    BusyError,
+    InputError,
+    LimitedError,
+    SpentError,
+    UnknownError,
+    VendorError,
+)
 from inhouse.core.ids import new_id
 from inhouse.core.logs import logger
 from inhouse.models.breakers import Breakers
 from inhouse.models.budgets import Budgets, Hold
+from inhouse.models.cache import MB, AnswerCache, KeptAnswer, cache_key
 from inhouse.models.draining import Drains
 from inhouse.models.keeping import Kept, Stores
 from inhouse.models.limits import Lease, Standing
 from inhouse.models.ports import Hearing
-from inhouse.models.prices import estimate_of, price_of, warm_prices
+from inhouse.models.prices import CACHED, estimate_of, price_of, warm_prices
 from inhouse.models.providers.azure import spillover_of
 from inhouse.models.providers.faults import Heard, Line, Opened
 from inhouse.models.providers.passing import Event, Events, Passed, read_whole, request_to
@@ -37,6 +46,7 @@ from inhouse.models.providers.transport import HttpResponse, Transport
 from inhouse.models.providers.wire import Reading, failure_of
 from inhouse.models.resilience import Failure, Patience, retry_delay_ms
 from inhouse.models.settings import ModelSettings
+from inhouse.models.tally import Tally
 from inhouse.models.types import (
     USABLE,
     Attempt,
@@ -52,6 +62,16 @@ if TYPE_CHECKING:
 _SHORTEST_MS: Final = 20  # with less time left nobody is asked
 _LOG = logger("models")
 P = TypeVar("P")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A call that was let in."""
+
+    call_id: str
+    call: Passed
+    deployments: Sequence[Deployment]  # who is asked in turn
+    lease: Lease | None  # what it counts against the key's rate limit; None without one
 
 
 # Structs, where all else is a dataclass: each call makes some, and they take a fifth of the time.
@@ -86,6 +106,7 @@ class Body:
     body: bytes
     deployment: str  # who gave it
     standing: Standing | None = None  # of the key's rate limit; None where it has none
+    cached: bool = False  # it was kept from an earlier call
 
 
 class Passer:
@@ -113,6 +134,9 @@ class Passer:
         self._switch = stores.switch
         self._lines = {one.name: Line(self._transport, one, self._switch) for one in deployments}
         self.drains = Drains()
+        self._limits = stores.limits
+        self._cache = AnswerCache(stores.database, settings.cache_mb * MB)
+        self.tally = Tally()
 
     @property
     def drain_s(self) -> float:
@@ -136,7 +160,12 @@ class Passer:
         key's budget or rate limit does not allow it, BusyError where vendors are full, VendorError
         where nobody answered.
         """
-        sent = await self._in_turn(call, self._whole)
+        entry = await self._enter(call)
+        key = self._cache_key(entry)
+        if key is not None and (kept := await self._cache.find(key)) is not None:
+            return await self._from_cache(entry, kept)
+        sent = await self._in_turn(entry, self._whole)
+        self._remember(key, sent, entry)
         self.tell(sent.passage, answered=True)
         return sent.payload
 
@@ -145,16 +174,17 @@ class Passer:
 
         Raises as `ask` does.
         """
-        sent = await self._in_turn(call, self._stream)
+        sent = await self._in_turn(await self._enter(call), self._stream)
         if isinstance(sent.payload, Body):  # a stream tells when it ends
             self.tell(sent.passage, answered=True)
         return sent.payload
 
     async def close(self) -> None:
-        """Let go of connections; asking again opens new ones."""
+        """Let go of connections and of kept answers; asking again opens new ones."""
         await self.drains.close()
-        if self._stores.limits is not None:
-            self._stores.limits.close()
+        self._cache.clear()
+        if self._limits is not None:
+            self._limits.close()
         await self._transport.close()
 
     def tell(self, passage: Passage, *, answered: bool) -> None:
@@ -207,16 +237,26 @@ class Passer:
             return self._deployments
         return {**self._deployments, **self._students.deployments}
 
-    async def _in_turn(
-        self, call: Passed, send: Callable[[Passage], Awaitable[Sent[P]]]
-    ) -> Sent[P]:
+    async def _enter(self, call: Passed) -> Entry:
+        """A call that is known and within its key's rate limit."""
         if self._students is not None:
             await self._students.look()
-        deployments = self.candidates(call.model, call.service)
-        lease = await self._let_in(call)
+        deployments, limits, lease = self.candidates(call.model, call.service), self._limits, None
+        if limits is not None:
+            out = call.most_tokens_out or 0
+            try:
+                lease = await limits.let_in(call.key_id, call.most_tokens_in, out)
+            except LimitedError:
+                self.tally.limited += 1
+                raise
+        return Entry(call_id=new_id("call"), call=call, deployments=deployments, lease=lease)
+
+    async def _in_turn(
+        self, entry: Entry, send: Callable[[Passage], Awaitable[Sent[P]]]
+    ) -> Sent[P]:
         if self._switch.is_stale():
             await self._switch.look()
-        since, call_id = monotonic(), new_id("call")
+        call, deployments, since = entry.call, entry.deployments, monotonic()
         deadline = since + self._settings.deadline_ms / 1000
         last: Reading | None = None
         failed: tuple[Deployment, ...] = ()
@@ -224,13 +264,13 @@ class Passer:
             left = len(deployments) - place
             until = monotonic() + (deadline - monotonic()) / left
             first = Passage(
-                call_id=call_id,
+                call_id=entry.call_id,
                 call=call,
                 deployment=deployment,
                 role="primary" if place == 0 else "fallback",
                 started=monotonic(),
                 timeout_ms=0,
-                lease=lease,
+                lease=entry.lease,
                 failed=failed,
                 since=since,
             )
@@ -242,12 +282,43 @@ class Passer:
         self._tell(call, failed, failed, since)
         raise _nobody(call, deployments, last)
 
-    async def _let_in(self, call: Passed) -> Lease | None:
-        """Count the call against its key's rate limit, where there is one."""
-        limits = self._stores.limits
-        if limits is None:
-            return None
-        return await limits.let_in(call.key_id, call.most_tokens_in, call.most_tokens_out or 0)
+    def _cache_key(self, entry: Entry) -> bytes | None:
+        """What the first deployment's answer is kept by; None where it is not to be."""
+        return cache_key(entry.deployments[0], entry.call) if self._settings.cache_mb else None
+
+    async def _from_cache(self, entry: Entry, kept: KeptAnswer) -> Body:
+        """A kept answer, and a row that says what it saved."""
+        deployment = entry.deployments[0]
+        passage = Passage(
+            call_id=entry.call_id,
+            call=entry.call,
+            deployment=deployment,
+            role="primary",
+            started=monotonic(),
+            timeout_ms=0,
+            lease=entry.lease,
+        )
+        if entry.lease is not None:
+            entry.lease.settle(0)
+        row = _row(passage, Reading(outcome="ok"), self._clock.now_ms())
+        row = replace(row, cost_usd=Decimal(0), price_version=CACHED, saved_usd=kept.cost_usd)
+        self.tally.cached[deployment.name] += 1
+        await self._write(row)
+        return Body(
+            status=200,
+            body=kept.body,
+            deployment=deployment.name,
+            standing=None if entry.lease is None else entry.lease.standing,
+            cached=True,
+        )
+
+    def _remember(self, key: bytes | None, sent: Sent[Body], entry: Entry) -> None:
+        """Keep an answer for the next call like it, where the deployment asked first gave it."""
+        deployment = sent.passage.deployment
+        if key is None or sent.reading.outcome != "ok" or deployment is not entry.deployments[0]:
+            return
+        cost_usd = price_of(deployment, sent.reading, self._clock.now_ms()).cost_usd
+        self._cache.keep(key, sent.payload.body, cost_usd, deployment.cache_s)
 
     async def _persist(
         self,
@@ -301,7 +372,11 @@ class Passer:
                 "it; give it a contract in vendors.toml",
                 field="model",
             )
-        return await self._budgets.hold(call.key_id, most)
+        try:
+            return await self._budgets.hold(call.key_id, most)
+        except SpentError:
+            self.tally.spent += 1
+            raise
 
     async def _admitted(self, name: str, until: float, *, has_fallback: bool) -> bool:
         while _left_ms(until) >= _SHORTEST_MS:
@@ -385,8 +460,12 @@ class Passer:
         row = _row(passage, reading, self._clock.now_ms(), pieces)
         if passage.lease is not None and reading.usage is not None:
             passage.lease.settle(reading.usage.tokens_in + reading.usage.tokens_out)
+        self.tally.attempt(row)
         if passage.hold is not None:
             self._budgets.settle(passage.hold, row.cost_usd)
+        await self._write(row)
+
+    async def _write(self, row: Attempt) -> None:
         waiting = self._stores.keeper.keep(Kept(attempt=row))
         if waiting is not None:
             await asyncio.shield(asyncio.wrap_future(waiting))

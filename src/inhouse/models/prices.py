@@ -70,6 +70,7 @@ class Price:
     version: str | None  # list and entry, contract, owned, local or unbilled; None unknown
 
 
+CACHED: Final = "cache"  # the version of a price that nobody charged: the answer was kept
 UNPRICED: Final = Price(cost_usd=None, version=None)
 
 

@@ -50,6 +50,14 @@ class ModelSettings:
         least=1,
         most=10_000_000,
     )
+    cache_mb: int = setting(
+        64,
+        unit="MB",
+        help="memory of a process for answers that deployments with `cache_s` let it keep; 0 keeps "
+        "none, whatever they say",
+        least=0,
+        most=100_000,
+    )
     least_labels: int = setting(
         300, unit="labels", help="labelled texts before a model is trained", least=50
     )

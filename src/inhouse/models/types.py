@@ -131,6 +131,8 @@ class Deployment:
     labels: Mapping[str, str] = field(default_factory=dict)  # of a checkpoint -> our categories
     serves: tuple[Service, ...] = ("scores",)  # what it may be asked for
     stand_ins: tuple[str, ...] = ()  # deployments asked in turn where it fails to pass a call on
+    cache_s: int = 0  # how long answers to calls passed on are kept for the same call; 0 never
+    cache_any: bool = False  # whether those too that depend on chance
     batch: int = 8  # most texts in one request
     price_as: str = ""  # provider/model in the price list, where host/model is not its name
     contract: ContractPrice | None = None  # beats the price list
@@ -175,6 +177,7 @@ class Attempt:
     outcome: Outcome
     simulated: bool  # no money changed hands
     spillover: str | None = None  # see ProviderAnswer
+    saved_usd: Decimal | None = None  # what an answer from the cache cost when it was asked for
     key_id: str | None = None  # the API key whose call it was; None where inhouse asked by itself
     estimate_usd: Decimal | None = None  # about what it cost, where `cost_usd` cannot be known
 

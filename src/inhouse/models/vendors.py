@@ -12,6 +12,8 @@
     omit = ["temperature"]         # fields of the request that this model refuses
     serves = ["scores", "chat"]    # scores: judging our tasks; chat, embeddings: calls passed on
     stand_ins = ["other"]          # asked in turn where a call cannot be passed on to this one
+    cache_s = 300                  # keep answers so long: embeddings, chats at temperature 0
+    cache_any = false              # or those too that depend on chance
 
     [main.contract]                # where you pay something other than the list's price
     in_usd_per_mtok = "0.04"
@@ -68,6 +70,8 @@ _KINDS: Final[Mapping[str, type]] = {
     "labels": dict,
     "serves": list,
     "stand_ins": list,
+    "cache_s": int,
+    "cache_any": bool,
     "terms": str,
     "harvest": bool,
     "simulated": bool,
@@ -77,16 +81,8 @@ _REQUIRED: Final = ("url", "model", "host", "owner")
 _REQUIRED_HERE: Final = ("model", "owner", "labels")  # of a model that this machine runs
 _NOT_HERE: Final = frozenset(
     (
-        "url",
-        "host",
-        "key_env",
-        "api_version",
-        "omit",
-        "price_as",
-        "contract",
-        "serves",
-        "stand_ins",
-        "keep_calls",
+        *("url", "host", "key_env", "api_version", "omit", "price_as", "contract", "serves"),
+        *("stand_ins", "keep_calls", "cache_s", "cache_any"),
     )
 )
 _ONLY_ELSEWHERE: Final = {
@@ -96,6 +92,7 @@ _ONLY_ELSEWHERE: Final = {
 _RATES: Final = ("in_usd_per_mtok", "cached_usd_per_mtok", "out_usd_per_mtok", "request_usd")
 _LONGEST: Final = {"host": 64, "owner": 64, "model": 96, "name": 96}
 _MOST_BATCH: Final = 256
+_MOST_CACHE_S: Final = 7 * 86_400
 
 
 def read_vendors(
@@ -182,6 +179,8 @@ def _expected_of(field: str, value: Any, environment: Mapping[str, str]) -> str:
         return f"another name: {INHOUSE!r} stands for the models trained here"
     if field == "batch" and not 1 <= value <= _MOST_BATCH:
         return f"1 to {_MOST_BATCH}"
+    if field == "cache_s" and not 1 <= value <= _MOST_CACHE_S:
+        return f"1 to {_MOST_CACHE_S} seconds; leave it out to keep nothing"
     if field == "terms" and full_name(value) is None:
         return hint(value)
     if field in ("omit", "stand_ins") and not all(isinstance(name, str) for name in value):
@@ -210,6 +209,9 @@ def _passing_faults(name: str, table: Any, known: Set[str]) -> list[Fault]:
         for other in (others if isinstance(others, list) else ())
         if isinstance(other, str) and (other not in known or other == name)
     ]
+    if "cache_s" in given and given.get("harvest") is False:
+        expected = "nothing: harvest = false says that its answers are not to be kept"
+        faults.append(_fault(f"{name}.cache_s", given["cache_s"], expected))
     if given.get("dialect") == "moderations" and services not in (None, ["scores"]):
         faults.append(_fault(f"{name}.serves", services, "scores alone: moderations say no more"))
     return faults

@@ -50,6 +50,7 @@ class Gateway:
         self._calls = Calls(self.house)
         self.drain_s = self._calls.drain_s
         self._straight = {path.encode(): service for service, path in PATHS.items()}
+        self._meters.calls(self.house.tallies)
         plain = Plain(self.house, self._meters)
         lane = Lane(plain, {**self._calls.fast(), **plain.fast()})
         self._around = self._gate(Origins(lane, self.house.origins))

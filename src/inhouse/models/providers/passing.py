@@ -47,6 +47,7 @@ class _Head(msgspec.Struct):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     n: int | None = None
+    temperature: float | None = None
     stream: bool | None = None
     stream_options: _Options | None = None
 
@@ -75,6 +76,7 @@ class Passed:
     fields: Mapping[str, msgspec.Raw]  # of the body
     stream: bool  # whether the answer is to come in pieces
     wants_usage: bool  # whether the caller asked for the usage at the end of a stream
+    temperature: float | None  # as the caller asks; None where it does not say
     key_id: str  # whose call it is
     most_tokens_in: int  # that it can come to: no token is less than a byte
     most_tokens_out: int | None  # that it asks for; None where it names no most
@@ -99,6 +101,7 @@ def read_call(service: Service, body: bytes, key_id: str, caller: Waiting | None
         fields=fields,
         stream=bool(head.stream) and service == "chat",
         wants_usage=head.stream_options is not None and head.stream_options.include_usage,
+        temperature=head.temperature,
         key_id=key_id,
         most_tokens_in=len(body) + _PER_REFERENCE * sum(map(body.count, _REFERENCES)),
         most_tokens_out=_most_out(service, head),

@@ -119,11 +119,16 @@ def _page(name: str) -> ServedPage:
     )
 
 
+def _show(follower: Follower, page: ServedPage) -> None:
+    index = follower.state.items.index
+    follower.shown(page, [index[each.item_id] for each in page.items if each.item_id in index])
+
+
 def test_pages_are_folded_in_likewise(follower: Follower, logs: Logs) -> None:
     """At once when they are handed out, others' from the log; each once."""
     pages = [_page(name) for name in "abcd"]
     for page in (pages[0], pages[2], pages[3]):  # another process hands out b
-        follower.shown(page)
+        _show(follower, page)
     assert follower.state.person(UserId("u")).pages == 3
     offsets = [logs.pages.submit(page).result(30) for page in pages]
     follower.logged(PageId("a"), offsets[0])
@@ -138,7 +143,7 @@ def test_pages_are_folded_in_likewise(follower: Follower, logs: Logs) -> None:
 
 def test_a_page_the_log_refused_was_shown_all_the_same(follower: Follower) -> None:
     """And nothing waits for it."""
-    follower.shown(_page("a"))
+    _show(follower, _page("a"))
     follower.unlogged(PageId("a"))
 
     assert follower.state.person(UserId("u")).pages == 1

@@ -5,11 +5,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from recommend_worlds import ME, NOW_MS, World, page_of, query
 
 from inhouse.core.ids import ItemId
 from inhouse.recommend.explain import REMOVED_WORDS
-from inhouse.recommend.filters import FILTERS, run
+from inhouse.recommend.filters import FILTERS, Filtered, run, run_all
+from inhouse.recommend.moment import Moment
 from inhouse.recommend.surfaces import SURFACES
 from inhouse.recommend.tuning import Tuning
 from inhouse.recommend.types import SOURCE_NAMES, Candidates, FeedQuery
@@ -101,9 +104,21 @@ def _world(setup: Setup) -> World:
 def _reasons(world: World, asked: FeedQuery) -> dict[str, tuple[str, str]]:
     ordered = dataclasses.replace(asked, rules=tuple(world.rules))
     moment = world.moment(ordered, None, Tuning())
-    filtered = run(FILTERS, moment, _all(world))
+    filtered = _filtered(moment, _all(world))
     ids = world.state.items.ids
     return {ids[row]: (gone.stage, gone.reason) for gone in filtered.removed for row in gone.items}
+
+
+def _filtered(moment: Moment, candidates: Candidates) -> Filtered:
+    """All at once, which has to be what one after another gives."""
+    found, plainly = run_all(moment, candidates), run(FILTERS, moment, candidates)
+    assert _told(plainly) == _told(found)
+    return found
+
+
+def _told(filtered: Filtered) -> tuple[list[int], list[tuple[str, str, list[int]]]]:
+    removed = [(gone.stage, gone.reason, gone.items.tolist()) for gone in filtered.removed]
+    return filtered.kept.items.tolist(), removed
 
 
 def _all(world: World) -> Candidates:
@@ -189,6 +204,22 @@ def test_every_filter_and_every_reachable_reason_stands_in_the_table() -> None:
     assert reachable == {(stage, reason) for stage, reason, _, _ in TABLE}
 
 
+_EVERYTHING: list[Setup] = [setup for _, _, setup, _ in TABLE] + KEPT
+
+
+@given(st.lists(st.sampled_from(_EVERYTHING), max_size=6), st.sampled_from(SURFACES))
+@settings(deadline=None, max_examples=150)  # the first call compiles
+def test_all_filters_at_once_say_what_one_after_another_do(
+    setups: list[Setup], surface: str
+) -> None:
+    """Whatever speaks against a post at the same time, the first reason names it."""
+    world = _world(lambda w: None)
+    for setup in setups:
+        setup(world)
+    asked = dataclasses.replace(_ask(surface), rules=tuple(world.rules), exclude=(ItemId("other"),))
+    _filtered(world.moment(asked, None, Tuning()), _all(world))
+
+
 def test_kept_and_removed_add_up_to_what_went_in() -> None:
     """Each candidate leaves the filters exactly once."""
     world = World()
@@ -198,6 +229,6 @@ def test_kept_and_removed_add_up_to_what_went_in() -> None:
     world.event("mute", target="topic:t2")
     world.event("impression", "i3")
     moment = world.moment(query())
-    filtered = run(FILTERS, moment, _all(world))
+    filtered = _filtered(moment, _all(world))
     left = [*filtered.kept.items, *(row for gone in filtered.removed for row in gone.items)]
     assert list(range(30)) == sorted(int(row) for row in left)

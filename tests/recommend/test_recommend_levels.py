@@ -376,7 +376,7 @@ def test_a_failed_ranking_leaves_each_sources_best_in_front(
 def test_a_filter_that_fails_is_not_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
     """An error is better than a page that shows what it must not."""
     _, feed, _ = _after_a_page()
-    monkeypatch.setattr(pipeline, "run", _broken)
+    monkeypatch.setattr(pipeline, "run_all", _broken)
     with pytest.raises(ValueError, match="out of order"):
         feed.serve(_ask(3))
 

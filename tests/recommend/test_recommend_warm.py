@@ -4,13 +4,13 @@ from numba.core.dispatcher import Dispatcher
 from recommend_worlds import ME, checkerboard, query
 
 from inhouse.features import candidate_kernels
-from inhouse.recommend import because, best, picking, worth
+from inhouse.recommend import because, best, dice, posterior, worth
 from inhouse.recommend.arrange import kernels
-from inhouse.recommend.sources import merge, similar, trending
+from inhouse.recommend.sources import merge, similar
 from inhouse.recommend.surfaces import SURFACES
 from inhouse.recommend.warm import warm_up
 
-MODULES = (because, best, candidate_kernels, kernels, merge, picking, similar, trending, worth)
+MODULES = (because, best, candidate_kernels, dice, kernels, merge, posterior, similar, worth)
 
 
 def _compiled() -> dict[str, int]:

@@ -97,10 +97,11 @@ class FeedService:
             seed=_seed(request.user_id, self.follower.state.page_offset, now_ms),
             level=level,
         )
-        page = self.feed.serve(query)
+        trace = self.feed.trace(query)
+        page = trace.page
         self._experiments.expose(request.user_id, arms, now_ms)
         logged = self._pages.submit(page)
-        self.follower.shown(page)
+        self.follower.shown(page, trace.shown)
         logged.add_done_callback(lambda done: self._logged.append((page.page_id, done)))
         return page
 

@@ -90,9 +90,10 @@ class Follower:
         )
         self._clock.advance(self.state.last_event_ms)
 
-    def shown(self, page: ServedPage) -> None:
-        """Fold in a page that this process hands out and has submitted to the log."""
-        self.state.show(page)
+    def shown(self, page: ServedPage, rows: Sequence[int]) -> None:
+        """Fold in a page that this process hands out and has submitted to the log. rows: of what
+        it shows."""
+        self.state.show(page, rows)
 
     def logged(self, page_id: PageId, offset: int) -> None:
         """Hear where a page that was `shown` stands in the log; as `stored`."""

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inhouse.features.candidate_kernels import nearest_of
+from inhouse.features.candidate_kernels import last_different, nearest_of
 from inhouse.features.items import ItemTable
 from inhouse.features.outcomes import are_positive
 from inhouse.features.people import Person
@@ -17,8 +17,7 @@ def latest_positives(table: ItemTable, person: Person, most: int = ANCHORS) -> N
     """int32[k <= most]: the different items the person wanted last, newest first."""
     recent = person.recent.latest()
     wanted = are_positive(recent.kinds, recent.values, table.duration_ms[recent.items])
-    newest_first = recent.items[wanted][::-1].tolist()
-    return np.array(list(dict.fromkeys(newest_first))[:most], dtype=np.int32)
+    return last_different(recent.items, wanted, most)
 
 
 def nearness(

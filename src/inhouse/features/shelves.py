@@ -30,11 +30,13 @@ class Newest:
         self._most = most
         self._times = np.empty(0, dtype=np.int64)  # oldest first
         self._rows = np.empty(0, dtype=np.int32)
+        self._newest_first = _NOBODY
 
     def first(self, k: int) -> Rows:
         """int32[at most k], newest first."""
-        newest_first = self._rows[::-1]
-        return newest_first[:k]
+        if len(self._newest_first) != len(self._rows):
+            self._newest_first = np.ascontiguousarray(self._rows[::-1])
+        return self._newest_first[:k]
 
     def put(self, rows: Rows, created_ms: NDArray[np.int64]) -> None:
         """Take items in, each row once; one that is there already moves to its new time."""
@@ -46,6 +48,7 @@ class Newest:
         places = np.searchsorted(self._times, created_ms, side="left")
         self._times = np.insert(self._times, places, created_ms)[-self._most :]
         self._rows = np.insert(self._rows, places, rows)[-self._most :]
+        self._newest_first = _NOBODY
 
 
 class Hottest:

@@ -91,22 +91,25 @@ class LiveState:
         if page.page_id in self.ahead:
             self.ahead.remove(page.page_id)
         else:
-            self._show(page)
+            rows = (self.items.index.get(shown.item_id) for shown in page.items)
+            self._show(page, (row for row in rows if row is not None))
 
-    def show(self, page: ServedPage) -> None:
-        """Take a page in that has no offset yet: it comes from the log later, and counts once."""
-        self._show(page)
+    def show(self, page: ServedPage, rows: Sequence[int]) -> None:
+        """Take a page in that has no offset yet: it comes from the log later, and counts once.
+
+        rows: of what it shows.
+        """
+        self._show(page, rows)
         self.ahead.add(page.page_id)
 
-    def _show(self, page: ServedPage) -> None:
+    def _show(self, page: ServedPage, rows: Iterable[int]) -> None:
         """Remember what was shown to whom, so that it is not shown again at once."""
         person = self._known(page.user_id)
         person.pages += 1
         if page.user_id.startswith(SESSION_PREFIX):
             person.last_ms = max(person.last_ms, page.at_ms)
         person.last_page_items = tuple(shown.item_id for shown in page.items)
-        rows = (self.items.index.get(shown.item_id) for shown in page.items)
-        person.served.extend(row for row in rows if row is not None)
+        person.served.extend(rows)
         self.reserves.hear(page)
 
     def forget(self, user_id: UserId) -> None:

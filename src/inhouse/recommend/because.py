@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from inhouse.core.clock import DAY_MS
 from inhouse.events.types import EVENT_KINDS
+from inhouse.features.machine import fetch_ahead
 from inhouse.features.outcomes import STRENGTH
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.types import Floats, Rows
@@ -45,21 +46,23 @@ def _first(rows: list[int]) -> tuple[int, ...]:
     return tuple(row for row in dict.fromkeys(rows) if row != _NONE)[:_MOST]
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath={"reassoc", "contract"})
 def _heaviest(items: Rows, recent: Rows, weight: NDArray[np.float64], vectors: Floats) -> Rows:
     """int32[n, 3]: for each item the recent ones with the highest weight x cosine above nothing,
     heaviest first, equals by place; -1 beyond. One that is the item itself does not count."""
     told = np.full((len(items), _MOST + 1), _NONE, dtype=np.int32)
-    lengths = np.empty(len(recent), dtype=np.float32)
-    for k in range(len(recent)):
-        lengths[k] = _length(vectors[recent[k]])
+    near, lengths = _beside(vectors, recent)
+    mine, own = _beside(vectors, items)
+    best = np.empty(_MOST + 1)
     for i in range(len(items)):
-        best = np.zeros(_MOST + 1)
-        length = _length(vectors[items[i]])
+        best[:] = 0.0
         for k in range(len(recent)):
             if recent[k] == items[i]:
                 continue
-            cosine = _dot(vectors[items[i]], vectors[recent[k]]) / (length * lengths[k])
+            total = np.float32(0)
+            for j in range(near.shape[1]):
+                total += mine[i, j] * near[k, j]
+            cosine = total / (own[i] * lengths[k])
             weighed = cosine * weight[k] if cosine >= _LEAST_COSINE else 0.0
             place = len(best)
             while place > 0 and weighed > best[place - 1]:
@@ -71,16 +74,17 @@ def _heaviest(items: Rows, recent: Rows, weight: NDArray[np.float64], vectors: F
     return told
 
 
-@njit(cache=True)
-def _length(vector: Floats) -> np.float32:
-    """Never nothing, so that one can divide by it."""
-    return max(np.sqrt(_dot(vector, vector)), np.float32(1e-9))
-
-
 @njit(cache=True, fastmath={"reassoc", "contract"})
-def _dot(a: Floats, b: Floats) -> np.float32:
-    """The sum of products, in the order that is fastest; the same for the same numbers."""
-    total = np.float32(0)
-    for j in range(len(a)):
-        total += a[j] * b[j]
-    return total
+def _beside(vectors: Floats, rows: Rows) -> tuple[Floats, Floats]:
+    """float32[n, d] and float32[n]: the vectors of these rows side by side, and their lengths,
+    never nothing, so that one can divide by them."""
+    found = np.empty((len(rows), vectors.shape[1]), dtype=np.float32)
+    lengths = np.empty(len(rows), dtype=np.float32)
+    for i in range(len(rows)):
+        fetch_ahead(vectors, rows, i)
+        total = np.float32(0)
+        for j in range(found.shape[1]):
+            found[i, j] = vectors[rows[i], j]
+            total += found[i, j] * found[i, j]
+        lengths[i] = max(np.sqrt(total), np.float32(1e-9))
+    return found, lengths

@@ -15,9 +15,8 @@ from inhouse.features.items import ItemTable
 from inhouse.features.nearness import ANCHORS, latest_positives
 from inhouse.features.people import Person
 from inhouse.features.reserves import Reserve
-from inhouse.features.rows import distinct
 from inhouse.features.state import LiveState
-from inhouse.moderation.types import Viewer
+from inhouse.moderation.types import AWAITING, Viewer
 from inhouse.recommend.levels import level_for
 from inhouse.recommend.plans import Plan, lighter, plan_for
 from inhouse.recommend.ports import Decisions, TasteModel
@@ -28,11 +27,25 @@ from inhouse.recommend.shared import SharedTrending
 from inhouse.recommend.tuning import Tuning
 from inhouse.recommend.types import FeedQuery, Floats, Mask, Rows
 from inhouse.recommend.viewers import shown_codes, viewer_of
-from inhouse.recommend.worth import ANY_REGION, NEVER, Bars, among, on_topic, worthwhile
+from inhouse.recommend.worth import (
+    ANY_REGION,
+    BLOCKED,
+    BLOCKED_BY,
+    MUTED_CREATOR,
+    NEVER,
+    OWN,
+    Bars,
+    against,
+    among,
+    marks_of,
+    on_topic,
+)
 
 # What may go wrong inside one source or model without taking the page down.
 PART_FAULTS: Final = (InhouseError, ArithmeticError, LookupError, ValueError, OSError)
 _NOBODYS: Final = np.empty(0, dtype=np.int32)
+_NO_REASONS: Final = np.empty(0, dtype=np.uint8)
+_NO_TOPICS: Final = np.empty(0, dtype=np.bool_)
 _INTERESTS_FROM: Final = 12  # latest positives whose topics count as interests
 _LOG = logger("feed")
 
@@ -77,7 +90,8 @@ class Moment:
     taste: Taste | None  # None for a stranger
     space: Space  # in which neighbours are looked for: the taste's, else content
     anchors: Rows  # items the person wanted last, newest first; for `similar` the item asked for
-    interests: NDArray[np.int16]  # topics: chosen at sign-up, and of what was wanted last
+    interests: Mask  # [topics + 1] by topic, the last for none: those chosen at sign-up, and of
+    # what was wanted last; empty where there are none
     policy_version: str  # of moderation, by which items are decided
     orders: Orders  # of operators, for this request
     served_rows: Rows  # sorted: on one of the last pages
@@ -113,12 +127,22 @@ class Moment:
         excluded = among(rows, self.excluded_rows)
         return excluded if self.query.after is None else excluded | self._passed(rows)
 
+    def against(self, rows: Rows) -> NDArray[np.uint8]:
+        """uint8[n]: why each item is not shown, as far as that is cheap to know; see `worth`."""
+        return against(rows, self.actions(rows), self.bars)
+
     def worthwhile(self, rows: Rows) -> Mask:
         """bool[n]: worth a place in a source's quota: nothing cheap to know speaks against it."""
-        good = worthwhile(rows, self.actions(rows), self.bars)
-        if self.orders.blocks:
-            good &= ~named_by(self.table, self.orders.blocks, rows)
+        good: Mask = against(rows, self.verdicts(rows), self.bars) == 0
         return good
+
+    def verdicts(self, rows: Rows) -> NDArray[np.uint8]:
+        """`actions` for sources, which need no reason: what an operator blocks is as if it still
+        awaited its verdict."""
+        actions = self.actions(rows)
+        if self.orders.blocks:
+            actions[named_by(self.table, self.orders.blocks, rows)] = AWAITING
+        return actions
 
     def shared_trending(self, k: int) -> tuple[Rows, Floats]:
         """The first k of what trends in the person's region, the same for all of the region."""
@@ -131,10 +155,9 @@ class Moment:
             return np.zeros(len(rows), dtype=np.bool_)
         return among(self.table.creator[rows], np.array(sorted(creators), dtype=np.int32))
 
-    def on_topic(self, rows: Rows, topics: NDArray[np.int16]) -> Mask:
-        """bool[n]: which of the items have one of the topics."""
-        wanted = np.zeros(len(self.table.topic_names) + 1, dtype=np.bool_)  # the last: none
-        wanted[topics] = True
+    def on_topic(self, rows: Rows, wanted: Mask) -> Mask:
+        """bool[n]: which of the items have one of the topics. wanted: [topics + 1] by topic, the
+        last for none."""
         return on_topic(rows, self.table.topics, wanted)
 
     def _passed(self, rows: Rows) -> Mask:
@@ -157,7 +180,8 @@ def read_moment(world: World, query: FeedQuery, tuning: Tuning) -> Moment:
     positives = latest_positives(table, person, _INTERESTS_FROM) if plan.tastes else _NOBODYS
     usable, taste = _taste(world, person, query.now_ms) if plan.tastes else (None, None)
     served, excluded = np.sort(person.served.rows()), _excluded(table, query)
-    seen = () if plan.repeats else (person.seen.rows(), served)
+    seen = _NOBODYS if plan.repeats else person.seen.rows()
+    shown = _NOBODYS if plan.repeats else served
     return Moment(
         query=query,
         plan=plan,
@@ -175,7 +199,7 @@ def read_moment(world: World, query: FeedQuery, tuning: Tuning) -> Moment:
         orders=orders_for(table, query, person.region if plan.regional else None),
         served_rows=served,
         excluded_rows=excluded,
-        bars=_bars(table, query, plan, person, np.sort(np.concatenate([excluded, *seen]))),
+        bars=_bars(table, query, plan, person, (excluded, seen, shown)),
         reserve=reserve,
         trending=world.trending,
     )
@@ -198,40 +222,73 @@ def unprofiled(person: Person) -> Person:
     )
 
 
-def interests_of(table: ItemTable, person: Person, positives: Rows) -> NDArray[np.int16]:
-    """int16[k], sorted: the topics chosen at sign-up and those of what was wanted last."""
-    chosen = np.array(person.topics, dtype=np.int16)
-    found = distinct(np.concatenate([chosen, table.topics[positives].ravel()]))
-    return found[found >= 0]
+def interests_of(table: ItemTable, person: Person, positives: Rows) -> Mask:
+    """bool[topics + 1] by topic, the last for none: those chosen at sign-up and those of what was
+    wanted last; empty where there are none."""
+    if not (person.topics or len(positives)):
+        return _NO_TOPICS
+    found = _by_topic(table, person.topics)
+    found[table.topics[positives]] = True
+    found[-1] = False
+    return found if found.any() else _NO_TOPICS
 
 
-def _bars(table: ItemTable, query: FeedQuery, plan: Plan, person: Person, barred: Rows) -> Bars:
-    """What speaks against an item in this request."""
+def _by_topic(table: ItemTable, topics: Collection[int]) -> Mask:
+    """bool[topics + 1]: which of them are named; the last stands for none."""
+    found = np.zeros(len(table.topic_names) + 1, dtype=np.bool_)
+    found[list(topics)] = True
+    return found
+
+
+def _bars(
+    table: ItemTable, query: FeedQuery, plan: Plan, person: Person, barred: tuple[Rows, Rows, Rows]
+) -> Bars:
+    """What speaks against an item in this request. barred: what is excluded, was seen, was served,
+    each sorted."""
     of_region = plan.regional and person.region is not None
     after_ms, after_id = (NEVER, None) if query.after is None else query.after
+    excluded, seen, _ = barred
+    together = np.concatenate(barred)
+    together.sort()
+    silenced, silenced_for = _silenced(table, person)
     return Bars(
         now_ms=query.now_ms,
         expires_ms=table.expires_ms,
         hidden=table.hidden,
         shown=shown_codes(plan.verdicts, viewer_of(person.birth_year, query.now_ms)),
         creator=table.creator,
-        silenced=_silenced(table, person),
+        silenced=silenced,
+        silenced_for=silenced_for,
         topics=table.topics,
-        muted=np.array(sorted(person.muted_topics), dtype=np.int16),
+        muted=_by_topic(table, person.muted_topics) if person.muted_topics else _NO_TOPICS,
         region=table.region,
         my_region=table.regions.find(person.region) if of_region else ANY_REGION,
-        barred=barred,
+        barred=together,
+        marks=marks_of(together),
+        excluded=excluded,
+        seen=seen,
         created_ms=table.created_ms,
         after_ms=after_ms,
         after_row=-1 if after_id is None else table.index.get(after_id, -1),
     )
 
 
-def _silenced(table: ItemTable, person: Person) -> Rows:
-    """Creators who are muted, blocked or blocking, and the person, sorted."""
+def _silenced(table: ItemTable, person: Person) -> tuple[Rows, NDArray[np.uint8]]:
+    """Creators who are blocked, blocking or muted, and the person, sorted; and for which of these
+    reasons, the first of several."""
     me = table.creators.find(person.user_id)
-    silenced = person.muted_creators | person.blocked_creators | person.blocked_by | {me} - {-1}
-    return np.array(sorted(silenced), dtype=np.int32)
+    why = {} if me < 0 else {me: OWN}
+    for creators, reason in (
+        (person.muted_creators, MUTED_CREATOR),
+        (person.blocked_by, BLOCKED_BY),
+        (person.blocked_creators, BLOCKED),
+    ):
+        why.update(dict.fromkeys(creators, reason))
+    if not why:
+        return _NOBODYS, _NO_REASONS
+    silenced = sorted(why)
+    reasons = np.array([why[creator] for creator in silenced], dtype=np.uint8)
+    return np.array(silenced, dtype=np.int32), reasons
 
 
 def _excluded(table: ItemTable, query: FeedQuery) -> Rows:

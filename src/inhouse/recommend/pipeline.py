@@ -12,7 +12,7 @@ from inhouse.core.logs import logger
 from inhouse.events.types import ServedPage
 from inhouse.features.state import LiveState
 from inhouse.recommend.arrange import Arranged, arrange, as_ranked
-from inhouse.recommend.filters import FILTERS, Filter, Filtered, run
+from inhouse.recommend.filters import FILTERS, Filtered, run_all
 from inhouse.recommend.levels import FULL, KEPT, Level
 from inhouse.recommend.moment import PART_FAULTS, Moment, World, read_moment
 from inhouse.recommend.page import named, written
@@ -41,6 +41,12 @@ class Trace:
     ranked: Candidates  # the kept ones, best first
     arranged: Arranged  # places, reserve and removed add up to the ranked
 
+    @property
+    def shown(self) -> list[int]:
+        """The rows of the page's items, in order."""
+        items = self.ranked.items
+        return [int(items[placed.choice.row]) for placed in self.arranged.places]
+
 
 class Feed:
     """One community's feed over a live state. Not thread-safe: one thread serves and folds."""
@@ -52,7 +58,6 @@ class Feed:
         settings: RecommendSettings | None = None,
         *,
         sources: Sequence[Source] = SOURCES,
-        filters: Sequence[Filter] = FILTERS,
         patient: bool = False,
     ) -> None:
         """patient: wait for an index over many items where one is due, as replays do."""
@@ -60,7 +65,6 @@ class Feed:
         self._board = board
         self._settings = settings or RecommendSettings()
         self._sources = sources
-        self._filters = filters
         self._spaces = Spaces(patient=patient)
         self._trending = SharedTrending()
         self._rules: RulesInForce | None = None
@@ -134,7 +138,7 @@ class Feed:
             raise _NoOfferError(faults[0], everybody=len(faults) == len(self._asked(moment)))
         candidates = merge(offers)
         watch.lap("merge")
-        filtered = run(self._filters, moment, candidates)
+        filtered = run_all(moment, candidates)
         watch.lap("filter")
         ranked = _ranked(moment, filtered.kept)
         watch.lap("rank")
@@ -160,7 +164,7 @@ class Feed:
             return "unknown_item"
         moment = self._moment(query)
         items = np.array([row], dtype=np.int32)
-        for each in self._filters:
+        for each in FILTERS:
             code = int(each.judge(moment, items)[0])
             if code:
                 return each.reasons[code - 1]

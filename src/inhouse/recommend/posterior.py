@@ -1,6 +1,7 @@
 """How good a post may be, given how few have seen it."""
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from inhouse.features.state import LiveState
@@ -20,8 +21,17 @@ def beta_of(state: LiveState, rows: Rows) -> tuple[Numbers, Numbers]:
     """
     table, shown = state.items, state.shelves.impressions
     rate = min(max(state.shelves.wanted / shown, _LEAST_RATE), _MOST_RATE) if shown else 0.1
-    impressions = table.impressions[rows]
-    wanted = np.minimum(table.clicks[rows] + table.likes[rows], impressions)
-    alpha = PRIOR_IMPRESSIONS * rate + wanted
-    beta = PRIOR_IMPRESSIONS * (1.0 - rate) + impressions - wanted
+    return _posterior(rows, table.impressions, table.clicks, table.likes, rate)
+
+
+@njit(cache=True)
+def _posterior(
+    rows: Rows, impressions: Numbers, clicks: Numbers, likes: Numbers, rate: float
+) -> tuple[Numbers, Numbers]:
+    alpha, beta = np.empty(len(rows)), np.empty(len(rows))
+    for i in range(len(rows)):
+        shown = impressions[rows[i]]
+        wanted = min(clicks[rows[i]] + likes[rows[i]], shown)
+        alpha[i] = PRIOR_IMPRESSIONS * rate + wanted
+        beta[i] = PRIOR_IMPRESSIONS * (1.0 - rate) + shown - wanted
     return alpha, beta

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inhouse.core.random import stream
 from inhouse.recommend.arrange.kernels import UNIFORM_SHARE, Numbers, Places
+from inhouse.recommend.dice import dice_of
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.posterior import beta_of
 from inhouse.recommend.types import SOURCE_BIT, Candidates, Mask
@@ -52,7 +52,7 @@ def lottery_of(moment: Moment, ranked: Candidates) -> Lottery:
         return Lottery(pool=none, draws=np.empty((0, 0)), by_chance=by_chance, uniforms=np.empty(0))
     by_chance[list(given)] = True
     pool = _pool(moment, ranked)
-    random = stream(moment.query.seed, "explore places")
+    random = dice_of(moment.query.seed, "explore places")
     alpha, beta = beta_of(moment.state, ranked.items[pool])
     draws = random.beta(alpha, beta, (DRAWS, len(pool)))
     return Lottery(pool=pool, draws=draws, by_chance=by_chance, uniforms=random.random(len(given)))

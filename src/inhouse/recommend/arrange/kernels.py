@@ -16,7 +16,7 @@ BY_VALUE, PINNED, EXPLORED, NEWCOMER = 0, 1, 2, 3  # how a place was filled
 NEIGHBOUR, CAP, SPREAD, ALIKE = 1, 2, 3, 4  # why one was passed over, places in `base.HELD`
 UNIFORM_SHARE = 0.2  # of a lottery, see `chance`
 _BESIDE = 32  # posts that came just before, and as many just after
-_STRICT, _UNCAPPED, _BORDER, _APART, _ANYBODY = 0, 1, 2, 3, 4  # the creator rule giving way
+_UNCAPPED, _BORDER, _APART, _ANYBODY = 1, 2, 3, 4  # how the creator rule gives way
 
 Numbers = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -166,13 +166,13 @@ def _keep_apart(remaining: Places, to_come: int) -> Mask:
     With m places to come each creator counts at most ceil(m/2) times, the one just placed
     floor(m/2) times; together they must fill m.
     """
+    keeps = np.ones(len(remaining), dtype=np.bool_)
     some, total = 0, 0
     for rest in remaining:
         some += rest > 0
         total += min(rest, (to_come + 1) // 2)
-    if some > to_come:
-        return np.ones(len(remaining), dtype=np.bool_)
-    keeps = np.empty(len(remaining), dtype=np.bool_)
+        if some > to_come:
+            return keeps
     for i in range(len(remaining)):
         usable, own = min(remaining[i], (to_come + 1) // 2), min(remaining[i] - 1, to_come // 2)
         keeps[i] = total - usable + own >= to_come
@@ -189,7 +189,18 @@ def _allow(
     but not allowed. Returns whether the strictest rules hold, and whether anybody is allowed.
     """
     who, _, crowd, previous, cap = creators
-    for level in range(5):
+    fine = keeps & (crowd < cap)
+    if previous >= 0:
+        fine[previous] = False
+    found, anybody = False, False
+    for row in range(len(left)):
+        good = left[row] and fine[who[row]]
+        found = found or good
+        mask[row] = good and not waiting[row]
+        anybody = anybody or mask[row]
+    if found:
+        return True, anybody
+    for level in range(_UNCAPPED, _ANYBODY + 1):
         found, anybody = False, False
         for row in range(len(left)):
             mask[row] = False
@@ -197,9 +208,7 @@ def _allow(
                 continue
             its = who[row]
             good = True
-            if level == _STRICT:
-                good = its != previous and keeps[its] and crowd[its] < cap
-            elif level == _UNCAPPED:
+            if level == _UNCAPPED:
                 good = its != previous and keeps[its]
             elif level == _BORDER and place == 0:  # only the page before can be the trouble there
                 good = keeps[its]
@@ -209,7 +218,7 @@ def _allow(
             mask[row] = good and not waiting[row]
             anybody = anybody or mask[row]
         if found:
-            return level == _STRICT, anybody
+            return False, anybody
     return False, False
 
 
@@ -271,8 +280,9 @@ def _best(merit: Merit, mask: Mask, above: Places, nearest: Numbers, compared: P
     `likeness`; equals by rank.
 
     Likeness only lowers, and worth never rises from row to row: so the search ends where worth
-    alone is no better than what was found, and only rows that came that far are compared with the
-    places above. `nearest` keeps what they gave, `compared` with how many places it did.
+    alone is no better than what was found, and only rows that come that far by worth and by what is
+    known of their likeness are compared with the places above. `nearest` keeps what they gave,
+    `compared` with how many places it did.
     """
     best, most = -1, -np.inf
     for row in range(len(mask)):
@@ -280,6 +290,8 @@ def _best(merit: Merit, mask: Mask, above: Places, nearest: Numbers, compared: P
             continue
         if merit.worth[row] <= most:
             break
+        if merit.worth[row] - merit.diversity * nearest[row] <= most:
+            continue
         if merit.diversity:
             for i in range(compared[row], len(above)):
                 one, other = merit.items[row], merit.items[above[i]]

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from inhouse.recommend.filters.at_once import run_at_once
 from inhouse.recommend.filters.base import Filter, Filtered, run
 from inhouse.recommend.filters.blocked import BlockedFilter
 from inhouse.recommend.filters.excluded import ExcludedFilter
@@ -13,6 +14,8 @@ from inhouse.recommend.filters.region import RegionFilter
 from inhouse.recommend.filters.seen import SeenFilter
 from inhouse.recommend.filters.served import ServedFilter
 from inhouse.recommend.filters.verdict import VerdictFilter
+from inhouse.recommend.moment import Moment
+from inhouse.recommend.types import Candidates
 
 FILTERS: Final[tuple[Filter, ...]] = (
     LiveFilter(),
@@ -27,4 +30,13 @@ FILTERS: Final[tuple[Filter, ...]] = (
     ServedFilter(),
 )
 
-__all__ = ["FILTERS", "Filter", "Filtered", "run"]
+# Stage and reason of everything that a filter may say, in their order; `worth` counts from 1.
+REASONS: Final = tuple((type(each).__name__, reason) for each in FILTERS for reason in each.reasons)
+
+
+def run_all(moment: Moment, candidates: Candidates) -> Filtered:
+    """`run(FILTERS, ...)` in one compiled step."""
+    return run_at_once(REASONS, moment, candidates)
+
+
+__all__ = ["FILTERS", "REASONS", "Filter", "Filtered", "run", "run_all"]

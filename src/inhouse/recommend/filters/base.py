@@ -33,7 +33,7 @@ class Filtered:
 
 
 def run(filters: Sequence[Filter], moment: Moment, candidates: Candidates) -> Filtered:
-    """Filters in their order; the first that removes an item names the reason."""
+    """Filters in their order; the first that removes an item names the reason. See `at_once`."""
     removed: list[Removal] = []
     items, left = candidates.items, np.arange(len(candidates))
     for each in filters:

@@ -21,8 +21,7 @@ class MutedFilter:
         creator, topic = self._creator(moment, items), self._topic(moment, items)
         codes = when(creator, 1) + when(topic & ~creator, 2)
         if moment.person.muted_words:
-            word = self._word(moment, items)
-            codes += when(word & (codes == 0), 3)
+            codes += when(by_word(moment, items) & (codes == 0), 3)
         return codes
 
     def _mutes(self, person: Person) -> bool:
@@ -32,17 +31,21 @@ class MutedFilter:
         return moment.by_creators(items, moment.person.muted_creators)
 
     def _topic(self, moment: Moment, items: Rows) -> Mask:
+        if not len(moment.bars.muted):
+            return np.zeros(len(items), dtype=np.bool_)
         return moment.on_topic(items, moment.bars.muted)
 
-    def _word(self, moment: Moment, items: Rows) -> Mask:
-        phrases = [sorted(all_words(text)) or [text] for text in moment.person.muted_words]
-        single = [phrase[0] for phrase in phrases if len(phrase) == 1]
-        hit = moment.table.has_any_word(items, _hashes(single))
-        for phrase in phrases:
-            if len(phrase) > 1:
-                each = [moment.table.has_any_word(items, _hashes([word])) for word in phrase]
-                hit |= np.logical_and.reduce(each)
-        return hit
+
+def by_word(moment: Moment, items: Rows) -> Mask:
+    """bool[n]: which of the items hold a muted word, or all words of a muted phrase."""
+    phrases = [sorted(all_words(text)) or [text] for text in moment.person.muted_words]
+    single = [phrase[0] for phrase in phrases if len(phrase) == 1]
+    hit = moment.table.has_any_word(items, _hashes(single))
+    for phrase in phrases:
+        if len(phrase) > 1:
+            each = [moment.table.has_any_word(items, _hashes([word])) for word in phrase]
+            hit |= np.logical_and.reduce(each)
+    return hit
 
 
 def _hashes(words: list[str]) -> "np.typing.NDArray[np.uint32]":

@@ -1,19 +1,22 @@
 """Posts that few have seen yet, so that each gets its chance."""
 
+from typing import Final
+
 import numpy as np
 
-from inhouse.core.random import stream
-from inhouse.features.rows import distinct
 from inhouse.recommend.best import top
+from inhouse.recommend.dice import dice_of
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.posterior import beta_of
 from inhouse.recommend.types import Offer, Rows
+from inhouse.recommend.worth import seldom_shown
 
 FEW_IMPRESSIONS = 200
 _DRAWN = 4  # times the quota: how many of the pool take part
 _ROUNDS = 8  # of looking for them
 _FEW = 4  # times as many items as take part: all of them are looked at
 _SPARE = 1.25  # times as many are looked at as take part: nearly all may where there are many
+_NOBODY: Final = np.empty(0, dtype=np.int32)
 
 
 class ExploreSource:
@@ -29,7 +32,7 @@ class ExploreSource:
         """Nothing where all posts are well known."""
         if moment.is_stranger:
             return None
-        random = stream(moment.query.seed, "explore source")
+        random = dice_of(moment.query.seed, "explore source")
         pool = _pool(moment, random, quota * _DRAWN)
         if not len(pool):
             return None
@@ -45,19 +48,20 @@ def _pool(moment: Moment, random: np.random.Generator, most: int) -> Rows:
     Of many items only so many are looked at as it takes to find them, at most ten times `most`.
     """
     count = moment.table.count
-    pool = np.empty(0, dtype=np.int32)
     if count <= _FEW * most:
-        pool = _part(moment, np.arange(count, dtype=np.int32))
+        pool = _with(moment, _NOBODY, np.arange(count, dtype=np.int32))
     else:
+        pool = _NOBODY
         for _ in range(_ROUNDS):
             drawn = random.integers(0, count, int(_SPARE * most), dtype=np.int32)
-            pool = distinct(np.concatenate([pool, _part(moment, drawn)]))
+            pool = _with(moment, pool, drawn)
             if len(pool) >= most:
                 break
     return np.sort(random.permutation(pool)[:most])
 
 
-def _part(moment: Moment, rows: Rows) -> Rows:
-    """Those that few have seen and nothing speaks against."""
-    few = rows[moment.table.impressions[rows] < FEW_IMPRESSIONS]
-    return few[moment.worthwhile(few)]
+def _with(moment: Moment, pool: Rows, rows: Rows) -> Rows:
+    """int32[k], sorted, each once: the pool, and of these rows those that few have seen and nothing
+    speaks against."""
+    seldom = (moment.table.impressions, FEW_IMPRESSIONS)
+    return seldom_shown(pool, rows, moment.verdicts(rows), moment.bars, seldom)

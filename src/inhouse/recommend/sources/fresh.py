@@ -1,14 +1,19 @@
 """The newest posts, first those on the person's topics."""
 
+from typing import Final
+
 import numpy as np
 
 from inhouse.features.rows import distinct
 from inhouse.recommend.moment import Moment
-from inhouse.recommend.picking import pick
+from inhouse.recommend.picking import NEAR_MISSES, look_through
 from inhouse.recommend.types import Floats, Offer, Rows
+from inhouse.recommend.worth import first_on_topic
 
 _LOOKED_THROUGH = 20  # times the quota: how far back the topics are looked for
 _AT_ONCE = 8  # times as many as are wanted
+_NOBODY: Final = np.empty(0, dtype=np.int32)
+_NO_SCORES: Final = np.empty(0, dtype=np.float32)  # of those looked through; the chosen get theirs
 
 
 class FreshSource:
@@ -19,10 +24,11 @@ class FreshSource:
     def offer(self, moment: Moment, quota: int) -> Offer | None:
         """The newest of everything for somebody without topics, and under load."""
         if not len(moment.interests) or not moment.plan.tastes:
-            return _rest(moment, quota)
+            rows = _rest(moment, quota)
+            return Offer(items=rows, scores=_scores(moment, rows))
         on_topic = _on_topic(moment, quota // 2, quota * _LOOKED_THROUGH)
         rest = _rest(moment, quota - len(on_topic))
-        rows = distinct(np.concatenate([on_topic, rest.items]))
+        rows = distinct(np.concatenate([on_topic, rest]))
         return Offer(items=rows, scores=_scores(moment, rows))
 
 
@@ -32,25 +38,28 @@ def _on_topic(moment: Moment, wanted: int, most: int) -> Rows:
     They are looked at in parts, since the first part nearly always holds enough.
     """
     newest = moment.state.shelves.newest.first(most)
-    found = np.empty(0, dtype=np.int32)
-    at_once = _AT_ONCE * max(1, wanted)
+    parts: list[Rows] = []
+    left, at_once = wanted, _AT_ONCE * max(1, wanted)
     for start in range(0, len(newest), at_once):
         part = newest[start : start + at_once]
-        part = part[moment.on_topic(part, moment.interests)]
-        found = np.concatenate([found, part[moment.worthwhile(part)]])
-        if len(found) >= wanted:
+        found = first_on_topic(part, moment.verdicts(part), moment.bars, moment.interests, left)
+        parts.append(found)
+        left -= len(found)
+        if left <= 0:
             break
-    return found[:wanted]
+    return parts[0] if len(parts) == 1 else np.concatenate([_NOBODY, *parts])
 
 
-def _rest(moment: Moment, quota: int) -> Offer:
+def _rest(moment: Moment, quota: int) -> Rows:
     """The newest by time alone. Much of what was served lately stands among them."""
-    return pick(moment, lambda k: _newest(moment, k), quota, len(moment.served_rows) // 2)
-
-
-def _newest(moment: Moment, k: int) -> tuple[Rows, Floats]:
-    rows = moment.state.shelves.newest.first(k)
-    return rows, _scores(moment, rows)
+    rows, _, kept = look_through(
+        moment,
+        lambda k: (moment.state.shelves.newest.first(k), _NO_SCORES),
+        quota,
+        NEAR_MISSES,
+        len(moment.served_rows) // 2,
+    )
+    return rows[kept]
 
 
 def _scores(moment: Moment, rows: Rows) -> Floats:

@@ -18,6 +18,7 @@ from inhouse.recommend.best import top
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.picking import enough, look_through, looked_at
 from inhouse.recommend.types import Floats, Offer, Rows
+from inhouse.recommend.worth import first_of_each
 
 _FORESEEN: Final = 2_000  # people: in 2,000 of 100,000 lie six sevenths of the anchors asked for
 
@@ -70,19 +71,18 @@ def _anchors(state: LiveState, person: Person) -> list[int]:
 
 
 def _nearest(moment: Moment, each: int) -> Rows:
-    """int32[m], each once: the nearest worthwhile ones to each anchor, by dot product."""
+    """int32[m], sorted, each once: the nearest worthwhile ones to each anchor, by dot product."""
     k = looked_at(each)
     near = [moment.space.neighbours(anchor, k)[0] for anchor in moment.anchors.tolist()]
-    good = moment.worthwhile(np.concatenate(near))  # of all at once
-    rows, start = [], 0
-    for anchor, found in zip(moment.anchors.tolist(), near, strict=True):
-        fine = found[good[start : start + len(found)]]
-        start += len(found)
-        if len(fine) < enough(each) and len(found) == k:  # there may be more behind them
-            more, _, fits = look_through(moment, partial(moment.space.neighbours, anchor), each)
-            fine = more[fits]
-        rows.append(fine[:each])
-    return distinct(np.concatenate(rows))
+    together = np.concatenate(near)
+    ends = np.cumsum([len(found) for found in near])
+    found, counts = first_of_each(together, moment.verdicts(together), moment.bars, ends, each)
+    for anchor, those, count in zip(moment.anchors.tolist(), near, counts.tolist(), strict=True):
+        if count < enough(each) and len(those) == k:  # there may be more behind them
+            neighbours = partial(moment.space.neighbours, anchor)
+            more, _, kept = look_through(moment, neighbours, each, 0)
+            found = distinct(np.concatenate([found, more[kept]]))
+    return found
 
 
 @njit(cache=True)

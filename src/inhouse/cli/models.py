@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(models_owned.card)
 app.command()(models_owned.export)
+app.command()(models_owned.data)
 app.command()(models_owned.terms)
 _SEED_BITS: Final = 32
 Task = Annotated[str, typer.Argument(help=f"one of {', '.join(TASKS)}")]

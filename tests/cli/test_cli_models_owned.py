@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from tests.models.models_texts import harvest
 from typer.testing import CliRunner
@@ -12,7 +13,9 @@ from typer.testing import CliRunner
 from inhouse.app.build import open_services
 from inhouse.cli.main import command_line
 from inhouse.core.errors import ConflictError, InputError
+from inhouse.models.conversations import Message
 from inhouse.models.harvest import Labels
+from inhouse.models.pairs import Pair, add_pairs
 from inhouse.models.types import Label
 
 
@@ -105,3 +108,77 @@ def test_terms_are_listed_and_wrong_ones_refused() -> None:
     assert listed["unknown"]["leaves"] is False
     assert isinstance(error, InputError)
     assert "did you mean `openai`?" in str(error)
+
+
+def test_a_data_set_is_shown_and_written(folder: Path) -> None:
+    """Counts by stratum add up, files hold a row for each text with its side, and training learns
+    from the same."""
+    _keep([replace(one, at_ms=n) for n, one in enumerate(harvest(330) + _decided(70))])
+    facts = _json("models", "data", "text_harm")
+    told = _call("models", "data", "text_harm", "--to", "set.parquet")
+    _call("models", "data", "text_harm", "--to", "set.jsonl")
+    few = _json("models", "data", "text_harm", "--most", "50")
+    trained = _json("models", "train", "text_harm")["card"]["data"]
+
+    table = pl.read_parquet("set.parquet")
+    assert table.columns[:7] == ["side", "ref", "text", "at_ms", "language", "sources", "terms"]
+    assert table["side"].value_counts().sort("side").rows() == [
+        (side, facts[side]) for side in ("test", "train", "validation")
+    ]
+    lines = [json.loads(line) for line in Path("set.jsonl").read_text().splitlines()]
+    assert lines == table.to_dicts()
+    assert sum(row["train"] for row in facts["strata"]) == facts["train"]
+    assert {row["source"] for row in facts["strata"]} == {"person", "openai/openai/m"}
+    assert "not erased there" in " ".join(told.split())
+    assert few["train"] + few["validation"] + few["test"] + few["seen_before"] == 50
+    assert (trained["train"], trained["sha256"]) == (facts["train"], facts["sha256"])
+
+
+def test_pairs_are_a_data_set_too(folder: Path) -> None:
+    """Of a task that calls named: without whoever asked, and without terms that are left out."""
+
+    def pair(place: int, terms: str) -> Pair:
+        asked = Message(role="user", content=f"Give a title for: {place} {'tea' * place} please")
+        return Pair(
+            task="titles",
+            messages=(asked,),
+            answer=f"Number {place}",
+            person="u1",
+            ref=None,
+            call_id=f"c{place}",
+            key_id="k",
+            deployment="d",
+            source="h/o/m",
+            terms=terms,
+            at_ms=place,
+        )
+
+    with open_services() as services:
+        pairs = [pair(place, "gemini-2025-05-20" if place == 3 else "mit") for place in range(20)]
+        services.database.write(lambda connection: add_pairs(connection, pairs))
+    (folder / "inhouse.toml").write_text('[models]\nwithout_terms = "gemini"\n')
+    facts = _json("models", "data", "titles", "--to", "titles.jsonl")
+    lines = [json.loads(line) for line in Path("titles.jsonl").read_text().splitlines()]
+
+    assert [teacher["terms"] for teacher in facts["teachers"]] == ["mit"]
+    assert len(lines) == facts["train"] + facts["validation"] + facts["test"]
+    assert len(lines) + facts["copies"] + facts["seen_before"] == 19
+    assert lines[0] == {
+        "side": "train",
+        "messages": [{"role": "user", "content": "Give a title for: 0  please"}],
+        "answer": "Number 0",
+        "at_ms": 0,
+        "language": "unknown",
+        "source": "h/o/m",
+        "terms": "mit",
+        "call_id": "c0",
+    }
+
+
+def test_what_is_no_data_set(folder: Path) -> None:
+    """A task nobody has named, and a file of another kind."""
+    assert "known are text_harm" in str(_refused("models", "data", "titles"))
+    assert "ends in .parquet or .jsonl" in str(
+        _refused("models", "data", "text_harm", "--to", "x.csv")
+    )
+    assert _json("models", "data", "text_harm")["train"] == 0

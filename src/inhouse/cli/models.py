@@ -25,7 +25,8 @@ from inhouse.stats.types import NotEnough
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Who answers each task; owned models."
 )
-for _command in (*COMMANDS, parity, models_owned.card, models_owned.export, models_owned.terms):
+_OWNED: Final = (models_owned.card, models_owned.export, models_owned.data, models_owned.terms)
+for _command in (*COMMANDS, parity, *_OWNED):
     app.command()(_command)
 _SEED_BITS: Final = 32
 

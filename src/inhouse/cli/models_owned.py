@@ -1,4 +1,5 @@
-"""inhouse models card, export and terms: what an owned model is made of, and where it may go."""
+"""inhouse models card, export, data and terms: what an owned model is made of and learns from, and
+where it may go."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +7,7 @@ from typing import Annotated
 import typer
 
 from inhouse.app.build import open_services
+from inhouse.app.datasets import data_of, write_data
 from inhouse.cli.output import Json, console, print_json, show
 from inhouse.models.cards import ADVICE, Purpose, card_in_words
 from inhouse.models.exporting import Wanted, export_model
@@ -48,6 +50,50 @@ def export(
     console.print(f"{version} is in {to}: {', '.join(files)}", markup=False)
     if own_use:
         console.print("for your own machines alone: it is not checked whether others may have it")
+
+
+def data(
+    task: Annotated[
+        str, typer.Argument(help="a task of ours, or one that calls passed on have named")
+    ],
+    to: Annotated[Path | None, typer.Option(help="write it, as .parquet or .jsonl")] = None,
+    most: Annotated[
+        int | None, typer.Option(min=1, help="texts at most; rare strata stay whole")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What there is to learn a task from: without copies, split by time so that nothing nearly the
+    same stands on two sides, counted by what was found, language and source."""
+    with open_services() as services:
+        found = data_of(services, task, most)
+        rows = 0 if to is None else write_data(found, to)
+    if as_json:
+        print_json(found.facts)
+        return
+    facts = found.facts
+    columns = (
+        ("found", lambda one: one.label),
+        ("language", lambda one: one.language),
+        ("strongest word", lambda one: one.source),
+        ("train", lambda one: f"{one.train:,}"),
+        ("validation", lambda one: f"{one.validation:,}"),
+        ("test", lambda one: f"{one.test:,}"),
+    )
+    show(facts.strata, columns, as_json=False)
+    console.print(
+        f"{facts.train:,} to train on, {facts.validation:,} to choose by, {facts.test:,} to judge "
+        f"by; {facts.copies:,} copies made one, {facts.seen_before:,} left out that are nearly the "
+        "same as earlier ones"
+    )
+    for teacher in facts.teachers:
+        said = f"{teacher.labels:,} by {teacher.source} under {teacher.terms}"
+        console.print(said, markup=False)
+    if to is not None:
+        console.print(
+            f"{rows:,} rows are in {to}; they are people's words, and who is erased here is not "
+            "erased there",
+            markup=False,
+        )
 
 
 def terms(as_json: Json = False) -> None:

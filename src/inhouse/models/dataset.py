@@ -22,6 +22,7 @@ from inhouse.core.errors import InputError
 from inhouse.models.harvest import BANK, Example, is_person
 from inhouse.models.near import groups_of
 from inhouse.models.owned.hashing import normal_parts
+from inhouse.models.pairs import Pair
 from inhouse.models.terms import UNKNOWN
 from inhouse.models.types import DataFacts, StratumCount, Teacher
 
@@ -29,6 +30,7 @@ Side = Literal["train", "validation", "test"]
 SIDES: Final[tuple[Side, ...]] = get_args(Side)
 UNKNOWN_LANGUAGE: Final = "unknown"
 NOTHING_FOUND: Final = "none"
+ANSWERED: Final = "text"  # what is found in a pair: an answer
 FOUND_AT: Final = 0.5  # probability from which on a category counts as found
 R = TypeVar("R")
 
@@ -100,6 +102,35 @@ def examples_data(
     merged.sort(key=lambda example: example.at_ms)
     samples = [_sample(example, languages or {}) for example in merged]
     return split(samples, shares or Shares(), most=most, copies=len(found) - len(merged))
+
+
+def pairs_data(
+    pairs: Sequence[Pair],
+    shares: Shares | None = None,
+    *,
+    languages: Mapping[str, str] | None = None,
+    most: int | None = None,
+) -> DataSet[Pair]:
+    """The data set of questions and answers, which come in the order of time. Who is alike is told
+    by the last question and the answer. languages: by call, where known."""
+    firsts: dict[str, Pair] = {}
+    for pair in sorted(pairs, key=lambda one: one.at_ms):
+        firsts.setdefault(normal_text(pair.gist()), pair)
+    samples = [
+        Sample(
+            text=pair.gist(),
+            at_ms=pair.at_ms,
+            stratum=Stratum(
+                label=ANSWERED,
+                language=(languages or {}).get(pair.call_id, UNKNOWN_LANGUAGE),
+                source=pair.source,
+            ),
+            teachers=((pair.source, pair.terms),),
+            row=pair,
+        )
+        for pair in firsts.values()
+    ]
+    return split(samples, shares or Shares(), most=most, copies=len(pairs) - len(samples))
 
 
 def split(

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -23,6 +23,14 @@ _MOST_CHARS: Final = 100_000  # of a labelled text
 _MOST_NAME_CHARS: Final = 128  # of a ref, and of a source
 _MOST_TERMS_CHARS: Final = 64
 _JOINT: Final = "\x1f"
+
+
+class _UnderTerms(Protocol):
+    @property
+    def terms(self) -> str: ...
+
+
+L = TypeVar("L", bound=_UnderTerms)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,14 +168,14 @@ def _label(row: Any) -> Label:
     )
 
 
-def without_terms(labels: Sequence[Label], names: Sequence[str]) -> list[Label]:
-    """The labels that came under other terms than these. Raises InputError for a name that the
-    table of terms does not have."""
+def without_terms(found: Sequence[L], names: Sequence[str]) -> list[L]:
+    """What came under other terms than these. Raises InputError for a name that the table of terms
+    does not have."""
     refused = {full_name(name) for name in names}
     if None in refused:
         wrong = next(name for name in names if full_name(name) is None)
         raise InputError(f"no terms are called {wrong[:40]!r}; expected {hint(wrong)}")
-    return [label for label in labels if terms_of(label.terms).name not in refused]
+    return [one for one in found if terms_of(one.terms).name not in refused]
 
 
 def examples(labels: Sequence[Label]) -> list[Example]:

@@ -73,10 +73,15 @@ def train_task(
 
 
 def task_data(database: Database, task: str, settings: ModelSettings) -> DataSet[Example]:
-    """What there is to learn a task from, and to judge by: the data set of its latest labels but
-    for those under the terms of the setting `without_terms`."""
+    """What there is to learn a task from, and to judge by."""
+    return examples_data(task_examples(database, task, settings))
+
+
+def task_examples(database: Database, task: str, settings: ModelSettings) -> list[Example]:
+    """The texts that the task's latest labels speak of, but for labels under the terms of the
+    setting `without_terms`."""
     labels = Labels(database).latest(task, settings.most_labels)
-    return examples_data(examples(without_terms(labels, names_in(settings.without_terms))))
+    return examples(without_terms(labels, names_in(settings.without_terms)))
 
 
 def targets_of(found: Sequence[Example], categories: Sequence[str]) -> Doubles:

@@ -135,7 +135,7 @@ def _play(
 
 
 def _rows(services: Services) -> list[tuple[str, str, str, str]]:
-    services.database.write(lambda _: None)
+    """What is in the ledger; all of it once the server has stopped."""
     rows = [attempt for _, attempt in Ledger(services.database).read()]
     return [(row.deployment, row.host, row.price_version or "", row.outcome) for row in rows]
 

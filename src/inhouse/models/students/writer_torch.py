@@ -8,6 +8,7 @@ made for it (vLLM, SGLang) is faster by far: what is trained here is in the form
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -15,7 +16,12 @@ import torch
 
 from inhouse.core.logs import logger
 from inhouse.models.owned.folders import checked_card
-from inhouse.models.owned.hub import load_causal, load_tokens, most_tokens_of
+from inhouse.models.owned.hub import (
+    load_causal,
+    load_tokens,
+    most_tokens_of,
+    transformers_here,
+)
 from inhouse.models.students.chat import ids_of, prompt_text, with_template
 from inhouse.models.students.loop_torch import device_here
 from inhouse.models.students.pairs import Message
@@ -55,7 +61,7 @@ class Writing:
         self.gone = False  # nobody listens any more
         self.ids: list[int] = []
         self.sent = 0  # characters
-        self.past: Any = None
+        self.read: Any = None  # what the model keeps of all tokens so far
         self.dice = torch.Generator(device="cpu").manual_seed(wanted.seed)
 
     def leave(self) -> None:
@@ -72,6 +78,8 @@ class Writer:
         self.tokens = with_template(load_tokens(str(folder)))
         self._model = load_causal(str(folder)).to(device_here())
         self.most_tokens = most_tokens_of(self._model, self.tokens, _MOST_TOKENS)
+        named = signature(self._model.forward).parameters
+        self._cache_name = "cache" if "cache" in named else "past_key_values"
         self._ends = _ends_of(self._model, self.tokens)
         self._active: list[Writing] = []
         self._news = threading.Condition()
@@ -121,19 +129,20 @@ class Writer:
         try:
             with torch.inference_mode():
                 return self._step(writing)
-        except (RuntimeError, ValueError, IndexError) as error:
-            _LOG.error("writing_failed", error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the thread is everybody's and must live on
+            _LOG.error("writing_failed", error=type(error).__name__, exc_info=error)
             writing.hear(Piece(text="", tokens=len(writing.ids), ending="failed"))
             return False
 
     def _step(self, writing: Writing) -> bool:
         given = writing.ids[-1:] or list(writing.wanted.ids)
+        if writing.read is None:
+            writing.read = transformers_here().DynamicCache(config=self._model.config)
         told = self._model(
             input_ids=torch.tensor([given], device=self._model.device),
-            past_key_values=writing.past,
             use_cache=True,
+            **{self._cache_name: writing.read},
         )
-        writing.past = told.past_key_values
         token = chosen(told.logits[0, -1].float().cpu(), writing.wanted, writing.dice)
         ended = token in self._ends
         if not ended:

@@ -11,6 +11,7 @@
     omit = ["temperature"]         # fields of the request that this model refuses
     serves = ["scores", "chat"]    # scores: judging our tasks; chat, embeddings: calls passed on
     stand_ins = ["other"]          # asked in turn where a call cannot be passed on to this one
+    retires = 2026-12-31           # the vendor's last day for this model, where it is known
 
     [main.contract]                # where you pay something other than the list's price
     in_usd_per_mtok = "0.04"
@@ -29,6 +30,7 @@ choice and may be private. The file need not exist: then nothing is rented.
 
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
@@ -66,12 +68,12 @@ _KINDS: Final[Mapping[str, type]] = {
     "terms": str,
     "harvest": bool,
     "simulated": bool,
+    "retires": date,
 }
 _REQUIRED: Final = ("url", "model", "host", "owner")
 _REQUIRED_HERE: Final = ("model", "owner", "labels")  # of a model that this machine runs
-_NOT_HERE: Final = frozenset(
-    ("url", "host", "key_env", "api_version", "omit", "price_as", "contract", "serves", "stand_ins")
-)
+_RENTED: Final = ("url", "host", "key_env", "api_version", "omit", "price_as", "contract", "serves")
+_NOT_HERE: Final = frozenset((*_RENTED, "stand_ins", "retires"))
 _ONLY_ELSEWHERE: Final = {
     True: "the model runs on this machine",
     False: "only the dialect hugging_face maps labels",

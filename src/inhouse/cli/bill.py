@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from inhouse.app.build import open_services
+from inhouse.cli.bill_dependence import dependence
 from inhouse.cli.bill_reconcile import reconcile
 from inhouse.cli.output import Json, console, print_json, show
 from inhouse.core.clock import DAY_MS
@@ -16,6 +17,7 @@ app = typer.Typer(
     help="what AI calls cost, and who is paid", rich_markup_mode=None, add_completion=False
 )
 app.command("reconcile")(reconcile)
+app.command("dependence")(dependence)
 
 
 @app.callback(invoke_without_command=True)

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.markup import escape
 
 from inhouse.app.build import open_services
-from inhouse.cli.output import FAILED, Json, console, print_json, show
+from inhouse.cli.output import FAILED, Json, console, print_json
 from inhouse.core.errors import InputError
 from inhouse.models.reconcile.formats import FIELDS, Field, amount_of
 from inhouse.models.reconcile.reading import Reading, read_invoice
@@ -44,13 +43,14 @@ def reconcile(
     day, model, cost and, better, requests, tokens_in, tokens_cached, tokens_out.
     """
     how = Reading(columns=_columns(columns), usd_per_unit=_rate(usd_per_unit))
+    names = _pairs(name or (), "--map", "INVOICE'S NAME=deployment or model")
     invoice = read_invoice(files, how)
     with open_services() as services:
         services.catch_clock_up()
         terms = Terms(
             deployments=services.deployments,
             now_ms=services.clock.now_ms(),
-            names=_pairs(name or (), "--map", "INVOICE'S NAME=deployment or model"),
+            names=names,
             hosts=frozenset(host or ()),
         )
         found = compare(services.database, invoice, terms)
@@ -92,16 +92,8 @@ def _rate(text: str) -> Decimal | None:
 
 def _print(found: Reconciliation) -> None:
     differing = [line for line in found.lines if line.difference_usd or line.unexplained_usd]
-    if differing:
-        columns = (
-            ("day", lambda line: line.day),
-            ("invoice's line", lambda line: escape(line.model) or "all models"),
-            ("invoice USD", lambda line: f"{line.invoice_usd:,.6f}"),
-            ("ledger USD", lambda line: f"{line.ledger_usd:,.6f}"),
-            ("difference", lambda line: f"{line.difference_usd:+,.6f}"),
-            ("because", lambda line: escape(_because(line))),
-        )
-        show(differing[:_SHOWN], columns, as_json=False)
+    for line in differing[:_SHOWN]:
+        _print_line(line)
     if len(differing) > _SHOWN:
         _say(f"and {len(differing) - _SHOWN:,} lines more; --json lists them all")
     _say(
@@ -118,16 +110,17 @@ def _print(found: Reconciliation) -> None:
     _say(f"{'unexplained':<12}{found.unexplained_usd:+,.6f} in {found.unexplained_lines:,} lines")
 
 
-def _because(line: Difference) -> str:
-    parts = [
-        f"{reason.kind} {reason.amount_usd:+,.6f}{'' if reason.exact else ' (about)'}: "
-        f"{reason.detail}"
-        for reason in line.reasons
-    ]
+def _print_line(line: Difference) -> None:
+    _say(
+        f"{line.day} {line.model or 'all models'}: invoice {line.invoice_usd:,.6f}, "
+        f"ledger {line.ledger_usd:,.6f}, {line.difference_usd:+,.6f} USD"
+    )
+    for reason in line.reasons:
+        about = "" if reason.exact else " or so"
+        _say(f"  {reason.kind} {reason.amount_usd:+,.6f}{about}: {reason.detail}")
     if line.unexplained_usd:
-        parts.append(f"UNEXPLAINED {line.unexplained_usd:+,.6f}: {line.hint}")
-    return "; ".join(parts)
+        _say(f"  UNEXPLAINED {line.unexplained_usd:+,.6f}: {line.hint}")
 
 
 def _say(text: str) -> None:
-    console.print(text, markup=False, highlight=False)
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

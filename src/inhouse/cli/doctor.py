@@ -14,6 +14,7 @@ from inhouse.app.settings import all_rows
 from inhouse.cli.audit import time_of
 from inhouse.cli.output import FAILED, Json, console, print_json, show
 from inhouse.core.errors import InhouseError, SettingError
+from inhouse.models.dependence import retirement_in_words, retirements
 from inhouse.moderation.audit import head_of
 from inhouse.moderation.audited import check_verdicts
 from inhouse.moderation.breaker import open_breakers, opening_in_words
@@ -72,6 +73,7 @@ def _findings(noted: Head | None) -> Iterator[Finding]:
             "verdicts": _verdicts,
             "feed model": _snapshot,
             "vendors": _vendors,
+            "retirements": _retirements,
             "disk": _disk,
         }
         if not loaded.community:
@@ -156,6 +158,17 @@ def _vendors(services: Services) -> Finding:
     names = services.fleet.vendors
     detail = ", ".join(names) or "none configured: term banks and owned models judge alone"
     return Finding(what="vendors", ok=True, detail=detail)
+
+
+def _retirements(services: Services) -> Finding:
+    found = retirements(services.deployments, services.clock.now_ms())
+    soon = [one for one in found if one.soon]
+    detail = "; ".join(map(retirement_in_words, soon or found[:1])) or "none known"
+    if soon:
+        detail += "; choose another model in vendors.toml, or let your own take over"
+    elif found:
+        detail += "; `retires` in vendors.toml says so"
+    return Finding(what="retirements", ok=not soon, detail=detail)
 
 
 def _disk(services: Services) -> Finding:

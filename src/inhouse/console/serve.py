@@ -17,6 +17,7 @@ from inhouse.app.supervisor import stop_with_parent
 from inhouse.console import missing
 from inhouse.console.access import Door, Guard, Sessions, cookie_of
 from inhouse.console.assets import ASSETS, PATH
+from inhouse.console.bill import dependence_view
 from inhouse.console.bill import view as bill_view
 from inhouse.console.feed_page import feed_router
 from inhouse.console.login import login_router
@@ -109,6 +110,7 @@ def create_console(services: Services) -> FastAPI:
         sealed_view,
         figures_view,
         bill_view,
+        dependence_view,
     ):
         view.register(services)
     missing.register()

@@ -14,6 +14,7 @@
     stand_ins = ["other"]          # asked in turn where a call cannot be passed on to this one
     cache_s = 300                  # keep answers so long: embeddings, chats at temperature 0
     cache_any = false              # or those too that depend on chance
+    retires = 2026-12-31           # the vendor's last day for this model, where it is known
 
     [main.contract]                # where you pay something other than the list's price
     in_usd_per_mtok = "0.04"
@@ -33,6 +34,7 @@ are, else unknown. The file need not exist: then nothing is rented.
 
 import tomllib
 from collections.abc import Mapping, Set
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
@@ -76,14 +78,13 @@ _KINDS: Final[Mapping[str, type]] = {
     "harvest": bool,
     "simulated": bool,
     "keep_calls": bool,
+    "retires": date,
 }
 _REQUIRED: Final = ("url", "model", "host", "owner")
 _REQUIRED_HERE: Final = ("model", "owner", "labels")  # of a model that this machine runs
+_RENTED: Final = ("url", "host", "key_env", "api_version", "omit", "price_as", "contract", "serves")
 _NOT_HERE: Final = frozenset(
-    (
-        *("url", "host", "key_env", "api_version", "omit", "price_as", "contract", "serves"),
-        *("stand_ins", "keep_calls", "cache_s", "cache_any"),
-    )
+    (*_RENTED, "stand_ins", "retires", "keep_calls", "cache_s", "cache_any")
 )
 _ONLY_ELSEWHERE: Final = {
     True: "the model runs on this machine",

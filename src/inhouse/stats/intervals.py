@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,17 @@ from scipy import special
 
 from inhouse.core.errors import InputError
 from inhouse.core.random import stream
-from inhouse.stats.types import Floats, Interval, Moments, NotEnough, checked_level, moments
+from inhouse.stats.types import (
+    Floats,
+    Interval,
+    Moments,
+    NotEnough,
+    checked_level,
+    finite,
+    moments,
+)
+
+_WEEK: Final = 7  # days
 
 
 def wilson(successes: int, n: int, level: float = 0.95) -> Interval | NotEnough:
@@ -156,6 +167,31 @@ def bootstrap_clusters(
     if low == high:
         return NotEnough(reason="no variance between resamples", have=len(names))
     return Interval(estimate=estimate, low=float(low), high=float(high), level=level)
+
+
+def ratio_interval(
+    above: npt.ArrayLike, below: npt.ArrayLike, level: float = 0.95
+) -> Interval | NotEnough:
+    """The ratio of two sums over the same days, such as money for an answer.
+
+    The ratio estimator (Cochran, Sampling Techniques, 3rd ed., 6.3): r = sum(y) / sum(x), its
+    variance that of y - r x, divided by the count and the squared mean of x; Student's t. Assumes
+    independent days. NotEnough below a week of days with anything below the line.
+
+    >>> ratio_interval([1.0] * 7, [2.0] * 7)
+    Interval(estimate=0.5, low=0.5, high=0.5, level=0.95)
+    """
+    y, x = finite(above, "above"), finite(below, "below")
+    if len(y) != len(x):
+        raise InputError(f"below: got {len(x)} values, expected {len(y)}, as many as above")
+    y, x = y[x > 0], x[x > 0]
+    if len(x) < _WEEK:
+        return NotEnough(reason="too few days with answers", have=len(x), need=_WEEK)
+    r = float(y.sum() / x.sum())
+    rest = moments(y - r * x)
+    t = float(special.stdtrit(rest.n - 1, 0.5 + checked_level(level) / 2))
+    half = t * math.sqrt(rest.variance / rest.n) / float(x.mean())
+    return Interval(estimate=r, low=r - half, high=r + half, level=level)
 
 
 def z_value(level: float) -> float:

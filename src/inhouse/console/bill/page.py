@@ -12,6 +12,7 @@ from inhouse.console.markup import (
     Safe,
     empty,
     join,
+    link,
     note,
     simulated,
     table,
@@ -40,6 +41,11 @@ HEADING: Final = join(
             "What AI judgements cost, how much depends on whom, and how far each task has come "
             "towards models of your own. Every attempt is a row of the ledger.",
             class_="lead",
+        ),
+        tag(
+            "p",
+            link("/bill/dependence", "On whom it rests, and what leaving takes"),
+            class_="quiet small",
         ),
     ]
 )

@@ -1,0 +1,165 @@
+"""The report on dependence, gathered: from the ledger, the routes, the statements and the vendors'
+file."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Literal
+
+import msgspec
+
+from inhouse.app.build import Services
+from inhouse.core.clock import DAY_MS
+from inhouse.models.bill import Bill, bill
+from inhouse.models.dependence import (
+    Concentrated,
+    ExitFacts,
+    Readiness,
+    Retirement,
+    VendorShare,
+    concentration,
+    critical_of,
+    readiness,
+    retirements,
+    shares,
+)
+from inhouse.models.harvest import Labels
+from inhouse.models.libraries import Library, libraries
+from inhouse.models.owning import BreakEven, Machine, Offer, Traffic, break_even, speed
+from inhouse.models.parity import Parity
+from inhouse.models.tasks import TASKS
+from inhouse.models.traffic import owners_of, read_traffic, weekly_usd
+from inhouse.models.types import Route
+from inhouse.moderation.critical import restricted_by_model
+from inhouse.stats.forecast import drift_sum
+from inhouse.stats.intervals import mean_interval
+from inhouse.stats.types import Interval, NotEnough
+
+_WEEKS: Final = 26  # that the trend rests on
+_AHEAD: Final = 4  # weeks
+_LEVEL: Final = 0.95
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rates:
+    """What machines cost and do, as the operator says; what is not said is left out."""
+
+    cpu_usd_per_hour: float | None = None  # this machine, or one like it
+    cpu_per_s: float | None = None  # answers a second; None: as measured on the platform's traffic
+    gpu_usd_per_hour: float | None = None
+    gpu_per_s: float | None = None  # answers a second
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spending:
+    """What vendors were paid by the week, and will be if it goes on so."""
+
+    weekly_usd: tuple[float, ...]  # whole weeks, oldest first
+    last_usd: float | None  # the last four of them; None with fewer
+    step_usd: Interval | NotEnough  # more from week to week
+    next_usd: Interval | NotEnough  # the next four weeks
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dependence:
+    """On whom the community depends, how far, and what leaving takes."""
+
+    since_ms: int  # of shares and traffic
+    until_ms: int
+    basis: Literal["real", "simulated"]  # whose rented calls are counted
+    restrictions: int  # of posts, by programs
+    shares: tuple[VendorShare, ...]
+    concentration: tuple[Concentrated, ...]
+    readiness: tuple[Readiness, ...]  # of each task
+    retirements: tuple[Retirement, ...]  # the next one first
+    spending: Spending
+    traffic: tuple[Traffic, ...]  # of each task, by the day
+    break_even: tuple[BreakEven, ...]  # of each task and machine
+    libraries: tuple[Library, ...]  # of inhouse itself
+
+
+def dependence(services: Services, now_ms: int, days: int, rates: Rates) -> Dependence:
+    """The report on the last `days`."""
+    database, since_ms = services.database, max(0, now_ms + 1 - days * DAY_MS)
+    told = bill(database, since_ms, now_ms + 1)
+    simulated = told.basis == "simulated"
+    by_model = restricted_by_model(database, since_ms, now_ms + 1)
+    critical = critical_of(by_model, owners_of(database))
+    traffic = tuple(read_traffic(database, now_ms, days, simulated=simulated))
+    return Dependence(
+        since_ms=since_ms,
+        until_ms=now_ms + 1,
+        basis=told.basis,
+        restrictions=critical.restrictions,
+        shares=shares(told, critical),
+        concentration=concentration(told, critical),
+        readiness=tuple(readiness(facts, now_ms) for facts in _exits(services, told)),
+        retirements=retirements(services.deployments, now_ms),
+        spending=spending(weekly_usd(database, now_ms, _WEEKS, simulated=simulated)),
+        traffic=traffic,
+        break_even=break_evens(traffic, rates),
+        libraries=libraries(),
+    )
+
+
+def _exits(services: Services, told: Bill) -> list[ExitFacts]:
+    """Of every task that ships, and of whatever else was asked for."""
+    others = sorted({line.key for line in told.tasks} - TASKS.keys())
+    return [_exit(services, name) for name in TASKS] + [
+        ExitFacts(task=name, labels=0, trained=False, parity=None, stage="rented", drilled_ms=None)
+        for name in others
+    ]
+
+
+def _exit(services: Services, name: str) -> ExitFacts:
+    newest = next(iter(services.registry.versions(name)), None)
+    report = newest.parity if newest else None
+    route: Route = services.routes.current(name)
+    return ExitFacts(
+        task=name,
+        labels=sum(Labels(services.database).counts(name).values()),
+        trained=newest is not None,
+        parity=msgspec.json.decode(report, type=Parity).verdict if report else None,
+        stage=route.stage,
+        drilled_ms=None,
+    )
+
+
+def spending(weekly: Sequence[float]) -> Spending:
+    """The trend of whole weeks. The next four cannot cost less than nothing."""
+    steps = [later - earlier for earlier, later in pairwise(weekly)]
+    coming = drift_sum(weekly, _AHEAD, _LEVEL)
+    if isinstance(coming, Interval):
+        coming = Interval(
+            estimate=max(0.0, coming.estimate),
+            low=max(0.0, coming.low),
+            high=max(0.0, coming.high),
+            level=coming.level,
+        )
+    return Spending(
+        weekly_usd=tuple(weekly),
+        last_usd=sum(weekly[-_AHEAD:]) if len(weekly) >= _AHEAD else None,
+        step_usd=coming if isinstance(coming, NotEnough) else mean_interval(steps, _LEVEL),
+        next_usd=coming,
+    )
+
+
+def break_evens(traffic: Sequence[Traffic], rates: Rates) -> tuple[BreakEven, ...]:
+    """Each task on each machine whose price is known. Where a machine's speed is not said, that of
+    this one is what the platform's own models showed."""
+    offers = []
+    if rates.cpu_usd_per_hour is not None:
+        measured = speed(traffic, os.cpu_count() or 1)
+        offers.append(_offer("cpu", rates.cpu_usd_per_hour, rates.cpu_per_s, measured))
+    if rates.gpu_usd_per_hour is not None:
+        unsaid = NotEnough(reason="nobody said how many answers a second the GPU gives")
+        offers.append(_offer("gpu", rates.gpu_usd_per_hour, rates.gpu_per_s, unsaid))
+    return tuple(break_even(one, offer) for one in traffic for offer in offers)
+
+
+def _offer(
+    machine: Machine, usd_per_hour: float, said: float | None, measured: Interval | NotEnough
+) -> Offer:
+    per_s = measured if said is None else Interval(estimate=said, low=said, high=said, level=_LEVEL)
+    return Offer(machine=machine, usd_per_hour=usd_per_hour, per_s=per_s)

@@ -52,7 +52,9 @@ def train_task(
     p = model.probabilities([example.text for example in later])
     card = _card(task, earlier, clock.now_ms(), _Weighed(model, weights, later, p))
     student = [dict(zip(model.categories, row, strict=True)) for row in p.tolist()]
-    report = parity(later, student, Margins(database).applied(task.name, settings))
+    margins = Margins(database)
+    signed = margins.of(task.name) is not None
+    report = parity(later, student, margins.applied(task.name, settings), signed=signed)
     save_text_model(folder / card.version, weights, card)
     version = ModelVersion(
         version=card.version,

@@ -31,19 +31,18 @@ from inhouse.app.keys import Keys
 from inhouse.core.clock import HOUR_MS, FollowingClock
 from inhouse.core.errors import BusyError, SpentError, VendorError
 from inhouse.core.logs import configure_logs
-from inhouse.models.asking import Patience, Stores
 from inhouse.models.bill import bill
 from inhouse.models.budgets import Budgets
 from inhouse.models.fleet import open_fleet
 from inhouse.models.gateway import Gateway
-from inhouse.models.keeping import Keeper
+from inhouse.models.keeping import Keeper, Stores
 from inhouse.models.owned.registry import Registry
 from inhouse.models.passing import PassedStream, Passer
 from inhouse.models.providers.passing import read_call
 from inhouse.models.reconcile.reading import Reading, read_invoice
 from inhouse.models.reconcile.reconcile import Terms, reconcile
 from inhouse.models.reconcile.types import Reconciliation
-from inhouse.models.resilience import RetryPolicy
+from inhouse.models.resilience import Patience, RetryPolicy
 from inhouse.models.settings import ModelSettings
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import ContractPrice, Deployment, TaskInput

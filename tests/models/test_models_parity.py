@@ -157,13 +157,13 @@ HARMLESS: Scores = {"hate": 0.0}
 Row = tuple[int, Scores | None, Scores, Scores | None]  # how many; teacher, student, people
 
 
-def judge(*rows: Row) -> Parity:
+def judge(*rows: Row, signed: bool = False) -> Parity:
     """The report on so many texts of each kind."""
     held, student = [], []
     for count, teacher, own, people in rows:
         held.extend([example(teacher, people)] * count)
         student.extend([own] * count)
-    return parity(held, student, SETTINGS)
+    return parity(held, student, SETTINGS, signed=signed)
 
 
 def _finding(report: Parity, start: str) -> Finding:
@@ -272,3 +272,15 @@ def test_a_report_survives_being_stored() -> None:
     """It is kept as JSON beside the version."""
     report = judge((150, YES, YES, None), (1_000, NO, NO, None))
     assert report == msgspec.json.decode(msgspec.json.encode(report), type=Parity)
+
+
+def test_where_the_margin_is_signed_people_alone_decide() -> None:
+    """Agreement with the rented model then lets nothing pass: it takes people's word on what both
+    differ on, and the answer says on how many; with it the version passes."""
+    agreed: tuple[Row, ...] = ((300, YES, YES, None), (2_000, NO, NO, None))
+    without = judge(*agreed, (40, YES, NO, None))
+    signed = judge(*agreed, (40, YES, NO, None), signed=True)
+    settled = judge(*agreed, (40, YES, NO, HARMLESS), signed=True)
+    assert (without.verdict, signed.verdict, signed.more_needed) == ("pass", "not_enough", 40)
+    assert signed.reason.startswith("not enough evidence, 40 more labels needed: right about what")
+    assert settled.verdict == "pass"

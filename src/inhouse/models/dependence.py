@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from inhouse.core.clock import DAY_MS
-from inhouse.models.bill import Bill, Layer
+from inhouse.models.bill import Bill
 from inhouse.models.parity import Verdict
-from inhouse.models.types import INHOUSE, LOCAL, Deployment, Stage
+from inhouse.models.types import INHOUSE, LOCAL, Deployment, Layer, Stage
 
 SOON_DAYS: Final = 60  # vendors give at least so much notice (Azure, of models generally available)
 DRILL_HOLDS_DAYS: Final = 90

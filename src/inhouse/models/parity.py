@@ -11,8 +11,9 @@ teacher   else its kappa with the rented model must reach `least_agreement` (see
           rented model that errs at random limits what any other can reach.
 
 Where no rented model was asked at all, the reference is what people said, by kappa too. People
-decide where they can. A single category with enough evidence may refuse; one without is listed with
-what it lacks, and does not stand in the way.
+decide where they can, and alone where somebody signed the margin: kappa then lets nothing pass. A
+single category with enough evidence may refuse; one without is listed with what it lacks, and does
+not stand in the way.
 """
 
 from collections.abc import Sequence
@@ -72,17 +73,24 @@ class Parity:
 
 
 def parity(
-    held_out: Sequence[Example], student: Sequence[Scores], settings: ModelSettings
+    held_out: Sequence[Example],
+    student: Sequence[Scores],
+    settings: ModelSettings,
+    *,
+    signed: bool = False,
 ) -> Parity:
-    """Hold a student's scores against the labels of texts it has not seen, in the same order."""
+    """Hold a student's scores against the labels of texts it has not seen, in the same order.
+
+    signed: whether somebody answers for the margin; then people alone decide.
+    """
     pairs = list(zip(held_out, student, strict=True))
     named = {name for example in held_out for name in (*example.teacher, *example.people)}
     findings = [
         finding
         for category in (ANY, *sorted(named))
-        for finding in findings_of(category, pairs, settings)
+        for finding in findings_of(category, pairs, settings, signed=signed)
     ]
-    verdict, reason, more = _verdict(findings)
+    verdict, reason, more = _verdict(findings, signed=signed)
     return Parity(
         verdict=verdict,
         reason=reason,
@@ -116,11 +124,14 @@ def _agreement(pairs: Pairs, flag_at: float) -> Agreement | None:
     return agreement(ANY, taught, flag_at) if taught else None
 
 
-def findings_of(category: str, pairs: Pairs, settings: ModelSettings) -> list[Finding]:
-    """Strongest reference first; a reference that said nothing is left out."""
+def findings_of(
+    category: str, pairs: Pairs, settings: ModelSettings, *, signed: bool
+) -> list[Finding]:
+    """Strongest reference first; a reference that said nothing is left out, but for people where
+    they decide."""
     taught = [(e, s) for e, s in pairs if e.teacher]
     found: list[Finding] = []
-    if any(example.people for example, _ in taught):
+    if (taught and signed) or any(example.people for example, _ in taught):
         split = _split(category, taught, settings.flag_at)
         found.extend(_by_people(category, split, settings.margin))
     if taught:
@@ -238,14 +249,14 @@ def _agreeing(judged: Agreement, reference: Reference, bar: float) -> Finding:
     )
 
 
-def _verdict(findings: Sequence[Finding]) -> tuple[Verdict, str, int | None]:
+def _verdict(findings: Sequence[Finding], *, signed: bool) -> tuple[Verdict, str, int | None]:
     """The overall question decides; a single category may refuse."""
-    overall = decisive([finding for finding in findings if finding.category == ANY])
+    overall = decisive([one for one in findings if one.category == ANY], signed=signed)
     if not overall:
         return "not_enough", f"{_LACKING}: no labelled text is held out", None
     refusing = [finding for finding in overall if finding.verdict == "fail"]
     for category in sorted({finding.category for finding in findings} - {ANY}):
-        own = decisive([finding for finding in findings if finding.category == category])
+        own = decisive([one for one in findings if one.category == category], signed=signed)
         refusing.extend(finding for finding in own if finding.verdict == "fail")
     if refusing:
         return "fail", f"{refusing[0].category}: {_told(refusing[0])}", 0
@@ -263,13 +274,16 @@ def _verdict(findings: Sequence[Finding]) -> tuple[Verdict, str, int | None]:
     )
 
 
-def decisive(findings: Sequence[Finding]) -> list[Finding]:
-    """People's findings where they settle the question, else the rented model's, else people's."""
+def decisive(findings: Sequence[Finding], *, signed: bool) -> list[Finding]:
+    """People's findings where they settle the question or the margin is signed, else the rented
+    model's, else people's."""
     people = [finding for finding in findings if finding.reference != "teacher"]
     teacher = [finding for finding in findings if finding.reference == "teacher"]
     refused = any(finding.verdict == "fail" for finding in people)
     passed = bool(people) and all(finding.verdict == "pass" for finding in people)
-    return people if refused or passed else teacher or people
+    if people and (signed or refused or passed):
+        return people
+    return teacher or people
 
 
 def _told(finding: Finding) -> str:

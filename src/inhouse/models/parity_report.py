@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from inhouse.models.agreement import ANY, flagged, flagged_too
+from inhouse.models.agreement import ANY, flagged
 from inhouse.models.harvest import Example
 from inhouse.models.margins import Margin
 from inhouse.models.parity import Finding, Parity, Verdict, decisive, findings_of, parity
@@ -66,16 +66,16 @@ class Slice:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """A text on which both models differ."""
+    """A text on which both models differ, and the category in which they do most."""
 
-    ref: str
+    ref: str  # of the text
     at_ms: int  # when it was first judged
-    category: str  # in which they differ most
-    p_teacher: float
-    p_student: float
-    teacher_flags: bool  # whether it finds anything
-    student_flags: bool
-    people: bool | None  # whether people say it is harmful; None where nobody was asked
+    category: str  # that one of them finds
+    p_teacher: float  # of that category, as the rented model says
+    p_student: float  # as the owned one does
+    teacher_flags: bool  # whether the rented model finds it
+    student_flags: bool  # whether the owned one does
+    people: bool | None  # whether people say it is there; None where they did not
     facts: Mapping[str, str]
     text: str | None = None  # only where the report was asked for with texts
 
@@ -118,8 +118,9 @@ class About:
 def report_of(about: About, judged: Judged, facts: Facts, settings: ModelSettings) -> ParityReport:
     """The whole report. settings: with the margin that holds."""
     known = facts.of([example.ref for example in judged.held_out])
-    overall = parity(judged.held_out, judged.student, settings)
-    slices = _slices(judged, known, settings)
+    signed = about.signed is not None
+    overall = parity(judged.held_out, judged.student, settings, signed=signed)
+    slices = _slices(judged, known, settings, signed=signed)
     cases = cases_of(judged, known, settings.flag_at)
     shown = [case if about.with_texts else replace(case, text=None) for case in cases]
     return ParityReport(
@@ -137,35 +138,45 @@ def report_of(about: About, judged: Judged, facts: Facts, settings: ModelSetting
 
 
 def cases_of(judged: Judged, known: Mapping[str, Mapping[str, str]], flag_at: float) -> list[Case]:
-    """Every held-out text of which one model finds something and the other nothing: those that
-    people have not judged first, and of each the widest apart first. People need judge no others:
-    where both models say the same neither is the better."""
-    found = []
-    for example, scores in zip(judged.held_out, judged.student, strict=True):
-        theirs = flagged(ANY, example.teacher, flag_at)
-        if theirs is None:
-            continue
-        ours = flagged_too(ANY, example.teacher, scores, flag_at)
-        if ours == theirs:
-            continue
-        category = max(
-            example.teacher, key=lambda name: abs(example.teacher[name] - scores.get(name, 0.0))
-        )
-        found.append(
-            Case(
-                ref=example.ref,
-                at_ms=example.at_ms,
-                category=category,
-                p_teacher=example.teacher[category],
-                p_student=scores.get(category, 0.0),
-                teacher_flags=theirs,
-                student_flags=ours,
-                people=flagged(ANY, example.people, flag_at),
-                facts=known.get(example.ref, {}),
-                text=example.text,
-            )
-        )
+    """Every held-out text of which one model finds a category and the other does not, by the
+    category in which they are widest apart: those that people have not judged first, and of each
+    the widest apart first. People need judge no others: where both models say the same neither is
+    the better."""
+    found = [
+        _case(example, scores, apart, known.get(example.ref, {}), flag_at)
+        for example, scores in zip(judged.held_out, judged.student, strict=True)
+        if (apart := _apart(example.teacher, scores, flag_at)) is not None
+    ]
     return sorted(found, key=lambda c: (c.people is not None, -abs(c.p_teacher - c.p_student)))
+
+
+def _apart(teacher: Scores, student: Scores, flag_at: float) -> str | None:
+    """The category they are widest apart in, of those that one alone finds; None where there is
+    none."""
+    differing = [
+        name for name, p in teacher.items() if (p >= flag_at) != (student.get(name, 0.0) >= flag_at)
+    ]
+    if not differing:
+        return None
+    return max(differing, key=lambda name: abs(teacher[name] - student.get(name, 0.0)))
+
+
+def _case(
+    example: Example, scores: Scores, category: str, facts: Mapping[str, str], flag_at: float
+) -> Case:
+    p_teacher, p_student = example.teacher[category], scores.get(category, 0.0)
+    return Case(
+        ref=example.ref,
+        at_ms=example.at_ms,
+        category=category,
+        p_teacher=p_teacher,
+        p_student=p_student,
+        teacher_flags=p_teacher >= flag_at,
+        student_flags=p_student >= flag_at,
+        people=flagged(category, example.people, flag_at),
+        facts=facts,
+        text=example.text,
+    )
 
 
 def week_of(at_ms: int) -> str:
@@ -189,13 +200,19 @@ class _Part:
 
 
 def _slices(
-    judged: Judged, known: Mapping[str, Mapping[str, str]], settings: ModelSettings
+    judged: Judged,
+    known: Mapping[str, Mapping[str, str]],
+    settings: ModelSettings,
+    *,
+    signed: bool,
 ) -> list[Slice]:
     parts = _parts(judged, known)
     found = []
     for part in parts:
         pairs = [(judged.held_out[place], judged.student[place]) for place in part.places]
-        found.append(decisive(findings_of(part.about, pairs, settings)))
+        found.append(
+            decisive(findings_of(part.about, pairs, settings, signed=signed), signed=signed)
+        )
     passes = holm([_all_of(findings) for findings in found])
     fails = holm([_any_of(findings) for findings in found])
     return [

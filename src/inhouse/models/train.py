@@ -59,7 +59,9 @@ def train_task(
         features=VERSION,
         labels=there_are,
     )
-    report = parity(later, told.scores(), Margins(database).applied(task.name, settings))
+    margins = Margins(database)
+    signed = margins.of(task.name) is not None
+    report = parity(later, told.scores(), margins.applied(task.name, settings), signed=signed)
     save_text_model(folder / card.version, weights, card)
     version = ModelVersion(
         version=card.version,

@@ -22,9 +22,9 @@ from inhouse.console.markup import (
     words,
 )
 from inhouse.console.words import UNKNOWN, count, money, share
-from inhouse.models.bill import Layer
 from inhouse.models.dependence import LEVELS, Readiness, Retirement
 from inhouse.models.owning import BreakEven
+from inhouse.models.types import Layer
 from inhouse.stats.types import Interval, NotEnough
 
 HEADING: Final = join(

@@ -57,8 +57,9 @@ def train_encoder(
             base_terms=base.terms,
             labels=there_are,
         )
-        margins = Margins(place.database).applied(task.name, settings)
-        report = parity(later, told.scores(), margins)
+        margins = Margins(place.database)
+        signed = margins.of(task.name) is not None
+        report = parity(later, told.scores(), margins.applied(task.name, settings), signed=signed)
         return card, msgspec.json.encode(report).decode()
 
     return made_version(place, task, (base, how, data.facts.sha256), teach)

@@ -1,0 +1,234 @@
+"""An owned model that goes bad while it answers: how soon nobody is answered by it any more.
+
+    python -m benchmarks.rampdown            # every fault at 1%, flipped answers at 25 and 100% too
+    python -m benchmarks.rampdown --quick    # flipped answers at 1%
+
+Two serving processes judge made-up posts through the gateway, at most so many a second, and a
+process watches as the worker does, all on one database. The model passed parity; from a moment on
+its answers are flipped, it finds nothing, takes too long, or breaks. What is counted: seconds from
+the first bad answer to the last, and the share of all decisions between them that it gave.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from benchmarks.common import Report, arguments, program, wait_until
+from benchmarks.judging import texts as made_up
+from benchmarks.simulated_teacher import SimulatedTeacher, Truth
+from inhouse.app.build import Services
+from inhouse.app.settings import load_settings
+from inhouse.app.watching import RouteWatcher
+from inhouse.core.clock import SystemClock
+from inhouse.models.cutover import measuring_of, with_stage
+from inhouse.models.fleet import Fleet
+from inhouse.models.gateway import Gateway, ask_now
+from inhouse.models.owned.registry import Registry
+from inhouse.models.owned.text import TextClassifier
+from inhouse.models.routes import RouteChange
+from inhouse.models.tasks import TEXT_HARM
+from inhouse.models.train import train_task
+from inhouse.models.types import INHOUSE, Scores, Stage, TaskInput
+from inhouse.stats.types import NotEnough
+
+Fault = Literal["flipped", "silent", "slow", "broken"]
+FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)
+_LABELS: Final = 1_900  # the linear part alone is trained
+_BATCH: Final = 10
+_PAUSE_S: Final = 0.1  # between batches of a serving process
+_SLOW_S: Final = 1.2
+_FINE_S: Final = 6.0  # before the model goes bad
+_LONGEST_S: Final = 90.0
+_SERVING: Final = 2
+_COLUMNS: Final = (
+    "fault", "stage", "gone after s", "decisions", "by the bad model", "affected", "reason",
+)  # fmt: skip
+
+
+class Gone(TextClassifier):
+    """A model as it was, until a file appears."""
+
+    fault: Fault
+    since: Path
+
+    def scores(self, texts: Sequence[str]) -> list[Scores]:
+        told = super().scores(texts)
+        if not self.since.exists():
+            return told
+        if self.fault == "slow":
+            time.sleep(_SLOW_S)
+            return told
+        if self.fault == "broken":
+            raise ValueError("no weights")
+        return [
+            {name: 1 - p if self.fault == "flipped" else 0.0 for name, p in one.items()}
+            for one in told
+        ]
+
+
+class FaultyRegistry(Registry):
+    """Loads models that go bad."""
+
+    fault: Fault
+
+    def load(self, version: str) -> TextClassifier:
+        model = super().load(version)
+        gone = Gone.__new__(Gone)
+        gone.__dict__.update(model.__dict__)
+        gone.fault, gone.since = self.fault, self.folder.parent / "bad"
+        return gone
+
+
+def truth_of(posts: Sequence[str]) -> dict[str, Truth]:
+    """What is so of the made-up posts: a word speaks for its category."""
+    found = {}
+    for post in posts:
+        scores: Scores = {name: float(f"{name}istani" in post) for name in TEXT_HARM.categories}
+        found[post] = Truth(scores=scores, confused="spam")
+    return found
+
+
+def serve(folder: Path, seed: int, fault: Fault) -> None:
+    """A serving process: judge until told to stop, and write down who answered when."""
+    use = _services(folder)
+    registry = FaultyRegistry(use.database, use.registry.folder)
+    registry.fault = fault
+    posts = made_up(4_000, seed)
+    fleet = Fleet([SimulatedTeacher(truth_of(posts), "random")], registry)
+    gateway = Gateway(use.database, SystemClock(), fleet, use.settings.models)
+
+    async def judge() -> list[tuple[float, bool]]:
+        answered: list[tuple[float, bool]] = []
+        place = 0
+        while not (folder / "stop").exists():
+            some = [posts[(place + step) % len(posts)] for step in range(_BATCH)]
+            given = [
+                TaskInput(ref=f"{seed}-{place + step}", text=text) for step, text in enumerate(some)
+            ]
+            answers = await gateway.ask(TEXT_HARM, given)
+            at_s = time.time()
+            answered += [(at_s, answer.host == INHOUSE) for answer in answers]
+            place += _BATCH
+            await asyncio.sleep(_PAUSE_S)
+        await gateway.close()
+        return answered
+
+    (folder / f"served-{seed}.json").write_text(json.dumps(asyncio.run(judge())), "utf-8")
+    use.close()
+
+
+def _services(folder: Path) -> Services:
+    given = {"INHOUSE_STORE_FOLDER": str(folder), "INHOUSE_MODELS_VENDORS": str(folder / "none")}
+    return Services(load_settings(given, folder / "none.toml"))
+
+
+def _teach(use: Services) -> str:
+    """Labels of the rented model, a version trained on them, and its report."""
+    posts = made_up(_LABELS, 1)
+    fleet = Fleet([SimulatedTeacher(truth_of(posts), "random")], use.registry)
+    use.fleet = fleet
+    gateway = Gateway(use.database, SystemClock(), fleet, use.settings.models)
+    given = [TaskInput(ref=f"l{n}", text=text) for n, text in enumerate(posts)]
+    for start in range(0, len(given), 100):
+        ask_now(gateway, TEXT_HARM, given[start : start + 100])
+    models = use.settings.models
+    trained = train_task(use.database, TEXT_HARM, use.registry.folder, use.clock, models)
+    if isinstance(trained, NotEnough):
+        raise SystemExit(trained.reason)
+    return trained.version
+
+
+def run(fault: Fault, stage: Stage) -> dict[str, object]:
+    """One fault at one stage."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        use = _services(folder)
+        version = _teach(use)
+        route = use.routes.current(TEXT_HARM.name)
+        route = replace(
+            with_stage(route, stage, measuring_of(use.settings.models)),
+            owned=version,
+            held_by="person:benchmark",  # it would go on meanwhile
+        )
+        use.routes.set(
+            RouteChange(route=route, at_ms=use.clock.now_ms(), decided_by="b", reason="b")
+        )
+        watcher = RouteWatcher(use)
+        watcher.start()
+        with ExitStack() as stack:
+            for seed in range(_SERVING):
+                words = ["-m", "benchmarks.rampdown", "--serve", str(folder), str(seed), fault]
+                stack.enter_context(program(words, {}))
+            _go_bad(use, folder)
+            (folder / "stop").touch()
+            served = [folder / f"served-{seed}.json" for seed in range(_SERVING)]
+            wait_until(lambda: all(map(Path.exists, served)), 30, "the end of serving")
+            time.sleep(0.5)  # until they are written
+            rows = sorted(row for path in served for row in json.loads(path.read_text("utf-8")))
+        watcher.close()
+        change = use.routes.history(TEXT_HARM.name)[0]
+        bad_from = (folder / "bad").stat().st_mtime
+        use.close()
+    return _row(fault, stage, (rows, bad_from), change.reason)
+
+
+def _go_bad(use: Services, folder: Path) -> None:
+    """Let all be fine for a while, then not; until nobody is answered by it any more."""
+    query_s = 0.2
+    wait_until(lambda: bool(list(folder.glob("*.db*"))), 30, "the database")
+    time.sleep(_FINE_S)
+    (folder / "bad").touch()
+    end = time.monotonic() + _LONGEST_S
+    while use.routes.current(TEXT_HARM.name).owned_share and time.monotonic() < end:
+        time.sleep(query_s)
+    time.sleep(4.0)  # serving processes follow within two seconds
+
+
+def _row(
+    fault: Fault, stage: Stage, served: tuple[list[list[float]], float], reason: str
+) -> dict[str, object]:
+    rows, bad_from = served
+    last = max((at for at, own in rows if own and at >= bad_from), default=bad_from)
+    between = [own for at, own in rows if bad_from <= at <= last]
+    return {
+        "fault": fault,
+        "stage": stage,
+        "gone after s": last - bad_from,
+        "decisions": len(between),
+        "by the bad model": int(sum(between)),
+        "affected": f"{sum(between) / max(1, len(between)):.2%}",
+        "reason": reason,
+    }
+
+
+def main() -> None:
+    """Every fault, one after the other."""
+    if sys.argv[1:2] == ["--serve"]:
+        _, _, folder, seed, fault = sys.argv
+        serve(Path(folder), int(seed), next(one for one in FAULTS if one == fault))
+        return
+
+    def extra(_parser: argparse.ArgumentParser) -> None:
+        """No options of its own."""
+
+    options = arguments((__doc__ or "").splitlines()[0], extra)
+    report = Report("rampdown", _COLUMNS)
+    runs: list[tuple[Fault, Stage]] = [("flipped", "ramp1")]
+    if not options.quick:
+        runs += [(fault, "ramp1") for fault in FAULTS[1:]]
+        runs += [("flipped", "ramp25"), ("flipped", "owned")]
+    for fault, stage in runs:
+        report.add(**run(fault, stage))
+    report.finish(options)
+
+
+if __name__ == "__main__":
+    main()

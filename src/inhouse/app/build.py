@@ -138,7 +138,7 @@ class Services:
 
     # Feeds
 
-    @cached_property
+    @property
     def policy(self) -> Policy:
         """The moderation policy that this process works by."""
         return self.rules.policy

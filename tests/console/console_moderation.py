@@ -13,7 +13,7 @@ from inhouse.store import tables
 WORDS: Final = "It was a <b>quote</b> from a film.\n\u202eand turned around & more"
 WATCHED: Final = """\
 policy: tea_room
-categories: {harassment: attacks on people, hate: attacks on groups, spam: advertising}
+categories: {harassment: attacks, hate: attacks on groups, spam: adverts, violence: threats}
 rules:
   - rule: links_watched
     category: spam

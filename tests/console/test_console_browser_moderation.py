@@ -113,7 +113,7 @@ def test_a_policy_is_tried_and_a_rescan_stopped(
     re-scan that waits for a worker is stopped and begun again."""
     page = watched.page
     page.goto(f"{served.console}/moderation/policy")
-    page.wait_for_selector("text=links_watched")
+    page.wait_for_selector("h3:text-is('links_watched')")
     page.fill("textarea", world.LAXER.replace("actions: review", "actions: reviwe"))
     page.click("button:has-text('Try it')")
     page.wait_for_selector(".faults:has-text('did you mean `review`?')")

@@ -120,7 +120,7 @@ class Services(Parts):
 
     # Feeds
 
-    @cached_property
+    @property
     def policy(self) -> Policy:
         """The moderation policy that this process works by."""
         return self.rules.policy

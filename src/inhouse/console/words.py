@@ -115,6 +115,15 @@ def day(at_ms: int) -> str:
     return f"{_utc(at_ms):%a} {_utc(at_ms).day} {_utc(at_ms):%b}"
 
 
+def date(at_ms: int) -> str:
+    """A day with its year, for what is far away.
+
+    >>> date(1_717_200_000_000)
+    '1 Jun 2024'
+    """
+    return f"{_utc(at_ms).day} {_utc(at_ms):%b %Y}"
+
+
 def moment(at_ms: int) -> str:
     """A day and the time of day, UTC.
 

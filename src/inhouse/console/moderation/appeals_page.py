@@ -7,7 +7,7 @@ from inhouse.console.markup import Safe, empty, join, note, person_link, tag, wo
 from inhouse.console.moderation.appeals_model import AppealFacts
 from inhouse.console.moderation.page import heading
 from inhouse.console.moderation.speech import ACTION_WORDS, KINDS, category_name
-from inhouse.console.words import ago, moment, plural, shortened, span
+from inhouse.console.words import ago, date, moment, shortened, span
 from inhouse.moderation.statements.types import Statement
 from inhouse.moderation.types import Appeal
 
@@ -95,7 +95,7 @@ def statement_html(statement: Statement) -> Safe:
         tag(
             "p",
             f"{_AUTOMATED[reasons.automated_decision]} · {reasons.ground_reference} · "
-            f"objections until {moment(reasons.redress_until_ms)}",
+            f"objections until {date(reasons.redress_until_ms)}",
             class_="quiet small",
         ),
         class_="block",
@@ -152,8 +152,3 @@ def earlier_html(appeals: Sequence[Appeal]) -> Safe:
         for appeal in appeals
     ]
     return tag("ul", *lines, class_="log")
-
-
-def waiting(count: int) -> Safe:
-    """How many there are."""
-    return join([plural(count, "appeal") + " to answer" if count else ""])

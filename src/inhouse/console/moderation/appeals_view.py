@@ -62,18 +62,15 @@ class _Appeals:
             ui.html(page.HEADING, sanitize=False)
             reviewer_field(self._reviewer)
         self._nothing = Region()
+        self._list = ui.element("div").classes("picks").props('aria-label="Waiting"')
         with ui.element("div").classes("desk") as self._desk:
             with ui.element("div").classes("desk-main"):
-                with panel("The objection"):
-                    self._objection = Region()
-                with panel("The post"):
-                    self._post = Region()
-                with panel("Your answer"):
+                self._objection = _titled("The objection")
+                self._decided = _titled("The decision")
+                self._post = _titled("The post")
+                with panel("Your answer").classes("roomy"):
                     self._answer_form()
             with ui.element("aside").classes("desk-side"):
-                with panel("Waiting"):
-                    self._list = ui.element("div").classes("picks")
-                self._decided = _titled("The decision")
                 self._scores = _titled("Scores")
                 self._context = _titled("Around it")
                 self._policy = _titled("Policy")
@@ -94,8 +91,8 @@ class _Appeals:
             self._category = ui.select(
                 categories, label="what it violates", value=categories[0]
             ).props("dense outlined")
-        self._answer = ui.textarea("what the person is told, and why").props(
-            f"dense outlined autogrow maxlength={MOST_WORDS_CHARS}"
+        self._answer = ui.textarea(placeholder="what the person is told, and why").props(
+            f'dense outlined autogrow maxlength={MOST_WORDS_CHARS} aria-label="Answer"'
         )
         self._answer.classes("wide")
         self._answer.on("keydown.ctrl.enter", self._decide)
@@ -197,6 +194,7 @@ class _Appeals:
     def _show(self) -> None:
         facts = self._facts
         self._desk.set_visibility(facts is not None)
+        self._list.set_visibility(facts is not None)
         self._nothing.visible(facts is None)
         if facts is None:
             self._nothing.show(page.NONE_OPEN)

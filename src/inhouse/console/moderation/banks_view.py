@@ -45,7 +45,7 @@ class _Banks:
         self._after = 0  # the number of the hash behind which hashes are shown
         self._busy = False
         ui.html(page.HEADING, sanitize=False)
-        with section("Hashes of pictures, videos and files"), panel():
+        with section("Hashes of pictures, videos and files"), panel().classes("roomy"):
             self._list = ui.element("div").classes("controls")
             with ui.element("div").classes("chips"):
                 press(join(["Hold posts of before against them"]), self._rescan, "plain-button")
@@ -53,7 +53,7 @@ class _Banks:
         self._one = section("The bank")
         with self._one:
             self._build_one()
-        with section("A new bank"), panel():
+        with section("A new bank"), panel().classes("roomy"):
             self._build_new()
         with section("Words, patterns and sites"), panel().classes("flush"):
             self._terms = Region()
@@ -61,7 +61,7 @@ class _Banks:
     # -- building ----------------------------------------------------------------------------------
 
     def _build_one(self) -> None:
-        with panel() as self._settings:
+        with panel().classes("roomy"):
             self._meaning = Region()
             with ui.element("div").classes("fields"):
                 self._category = ui.select(self._categories(), label="what a match says").props(
@@ -76,8 +76,10 @@ class _Banks:
                     press(join([f"{step}%"]), partial(self._set_share, step), "chip")
                 self._active = ui.checkbox("counts")
                 press(join(["Put into force"]), self._change, "plain-button")
-        with panel("Add hashes"):
-            self._lines = ui.textarea("one a line: HEX or HEX,a note").props("dense outlined")
+        with panel("Add hashes").classes("roomy"):
+            self._lines = ui.textarea(placeholder="one a line: HEX or HEX,a note").props(
+                'dense outlined aria-label="Hashes"'
+            )
             self._lines.classes("wide code")
             with ui.element("div").classes("chips"):
                 press(join(["Add"]), self._add, "plain-button")
@@ -89,9 +91,9 @@ class _Banks:
                 on_rejected=lambda _: self._fault("larger than 8 MB; use inhouse moderate banks"),
             ).props("flat bordered").classes("drop")
             self._added = Region()
-        with panel("Its hashes"):
+        with panel("Its hashes").classes("roomy"):
             self._hashes_head = Region()
-            self._hashes = ui.element("div").classes("controls")
+            self._hashes = ui.element("div").classes("controls tight")
             with ui.element("div").classes("chips"):
                 press(join(["From the first"]), lambda: self._turn(0), "chip")
                 press(join(["More"]), lambda: self._turn(self._last), "chip")

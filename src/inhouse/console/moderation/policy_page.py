@@ -22,7 +22,7 @@ from inhouse.moderation.past.told import (
     progress_in_words,
     share_in_words,
 )
-from inhouse.moderation.transparency import policy_in_words
+from inhouse.moderation.transparency import policy_in_words, rule_in_words
 from inhouse.moderation.watching import HEARD_WITHIN_S
 
 HEADING: Final = heading(
@@ -50,8 +50,8 @@ def in_force_html(facts: PolicyFacts) -> Safe:
         ("Rules", join([_rules(facts)])),
     )
     pairs = [piece for name, value in rows for piece in (tag("dt", name), tag("dd", value))]
-    sentences = policy_in_words(policy)
-    told = [tag("li", sentence) for sentence in sentences[1:-1]]
+    lead, *_, last = policy_in_words(policy)
+    told = [tag("li", rule_in_words(rule, policy)) for rule in policy.rules]
     return join(
         [
             _trouble(facts),
@@ -59,9 +59,10 @@ def in_force_html(facts: PolicyFacts) -> Safe:
             tag(
                 "details",
                 tag("summary", "In words"),
-                tag("p", sentences[0], class_="quiet small"),
+                tag("p", lead, class_="quiet small"),
                 tag("ol", *told, class_="sentences"),
-                tag("p", sentences[-1], class_="quiet small"),
+                tag("p", last, class_="quiet small"),
+                class_="unfold",
             ),
         ]
     )

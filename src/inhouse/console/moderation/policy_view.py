@@ -49,12 +49,12 @@ class _Policy:
         with ui.element("div").classes("two tops"):
             with panel("In force"):
                 self._in_force = Region()
-            with panel("The past catches up"):
+            with panel("The past catches up").classes("roomy"):
                 self._rescan = Region()
                 self._buttons()
         with section("Rules in shadow"), panel():
             self.shadow = Region()
-        with section("Try another policy on the past"), panel():
+        with section("Try another policy on the past"), panel().classes("roomy"):
             self._form()
             self._status = Region("status")
             self._result = Region("result")
@@ -80,9 +80,9 @@ class _Policy:
             ).props("dense outlined")
             self._days = number_field("posts of so many days", 30)
             press(join(["Try it"]), self._try, "plain-button")
-        with ui.element("div").classes("source") as self._source:
-            self._text = ui.textarea("policy, as in its file").props(
-                f"dense outlined maxlength={_MOST_CHARS}"
+        with ui.element("div").classes("roomy") as self._source:
+            self._text = ui.textarea(placeholder="a policy, as in its file").props(
+                f'dense outlined maxlength={_MOST_CHARS} aria-label="Policy"'
             )
             self._text.classes("wide code")
             ui.upload(

@@ -4,7 +4,7 @@ from typing import Final
 
 from inhouse.console.markup import Safe, empty, join, note, tag, words
 from inhouse.console.moderation.page import heading
-from inhouse.console.words import moment, plural
+from inhouse.console.words import date, moment, plural
 from inhouse.moderation.sealed import PRESERVE_DUTY, REPORT_DUTY, SealedItem
 
 HEADING: Final = heading(
@@ -62,7 +62,7 @@ def item_line(item: SealedItem) -> Safe:
     if item.purged_ms is not None:
         kept = note(f"removed for good {moment(item.purged_ms)}")
     elif item.duties[1].until_ms is not None:
-        kept = note(f"kept until {moment(item.duties[1].until_ms)}")
+        kept = note(f"kept until {date(item.duties[1].until_ms)}")
     return tag(
         "span",
         tag("b", words(item.item_id)),
@@ -72,8 +72,8 @@ def item_line(item: SealedItem) -> Safe:
         kept,
         tag(
             "span",
-            f"SHA-256 {item.content_hash[:_HASH_SHOWN]}…",
-            class_="sub quiet small",
+            f" SHA-256 {item.content_hash[:_HASH_SHOWN]}…",
+            class_="quiet small",
             title=item.content_hash,
         ),
     )

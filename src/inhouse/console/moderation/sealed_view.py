@@ -38,13 +38,13 @@ class _Sealed:
         with ui.element("div").classes("head"):
             ui.html(page.HEADING, sanitize=False)
             reviewer_field(reviewer)
-        with panel("What is to be done"):
+        with panel("What is to be done").classes("prose"):
             self._duties = Region()
         with section("Sealed"), panel():
             self._list = ui.element("div").classes("controls")
             self._status = Region("status")
         with ui.element("div").classes("two tops"):
-            with panel("Seal a post"):
+            with panel("Seal a post").classes("roomy"):
                 self._form()
             with panel():
                 ui.html(page.ELSEWHERE, sanitize=False).classes("prose")

@@ -39,7 +39,7 @@ model_list:
 litellm_settings: {{callbacks: [], num_retries: 0, request_timeout: 30}}
 general_settings: {{master_key: os.environ/LITELLM_MASTER_KEY}}
 """
-_READY_S: Final = 90.0
+_READY_S: Final = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)

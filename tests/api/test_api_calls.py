@@ -13,15 +13,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from openai.types.chat import ChatCompletion
 from starlette.testclient import TestClient
-from tests.api.wire_world import running
+from tests.api.wire_world import ROLES, running_as
 from tests.models.models_vendor import Reply, Vendor, chat_reply, error_reply, stream_reply
 
 from inhouse.app.build import Services, open_services
 from inhouse.app.settings import load_settings
+from inhouse.models.bill import Saved, bill
 from inhouse.models.ledger import Ledger
 from inhouse.models.pairs import Pairs
 
@@ -42,7 +44,15 @@ host = "elsewhere"
 owner = "openai"
 serves = ["chat"]
 """
+_MODULES = {"api": "inhouse.api", "gateway": "inhouse.api.gateway"}
 _WHOLE = {"id": "c", "object": "chat.completion", "created": 1, "model": "gpt-4o-mini"}
+
+
+@pytest.fixture(autouse=True, params=ROLES)
+def role(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Which role answers: what holds of one holds of the other."""
+    monkeypatch.setenv("TESTED_ROLE", request.param)
+    return str(request.param)
 
 
 @asynccontextmanager
@@ -51,7 +61,7 @@ async def _gateway(services: Services, *replies: Any) -> AsyncIterator[Any]:
     async with Vendor(*replies) as vendor:
         Path(services.settings.models.vendors).write_text(_VENDORS.format(url=vendor.url))
         _, secret = services.keys.create("app", ["models"])
-        with running(services) as address:
+        with running_as(os.environ["TESTED_ROLE"], services) as address:
             async with openai.AsyncOpenAI(
                 base_url=f"{address}/openai/v1", api_key=secret, max_retries=0, timeout=20
             ) as client:
@@ -291,6 +301,63 @@ def test_a_spent_budget_is_the_exception_it_knows(services: Services) -> None:
     _play(services, play, chat_reply("hi", **_WHOLE))
 
 
+def test_a_rate_limit_is_the_exception_it_knows(services: Services) -> None:
+    """Two calls a minute: the third is told when to come back, every answer how the key stands, and
+    no vendor is asked; one in a stream too."""
+
+    async def play(client: Any, vendor: Any) -> None:
+        services.limits.set(services.keys.list()[0].key_id, 2, 1_000_000)
+        raw = client.chat.completions.with_raw_response
+        first = await raw.create(model="main", messages=HELLO)
+        second = await raw.create(model="main", messages=HELLO, stream=True)
+        async for _ in second.parse():
+            pass
+        with pytest.raises(openai.RateLimitError, match="2 calls a minute and 0 are left") as full:
+            await client.chat.completions.create(model="main", messages=HELLO)
+        told = full.value.response.headers
+
+        assert [one.headers["x-ratelimit-remaining-requests"] for one in (first, second)] == [
+            "1",
+            "0",
+        ]
+        assert first.headers["x-ratelimit-limit-tokens"] == "1000000"
+        assert int(second.headers["x-ratelimit-remaining-tokens"]) < 999_000  # 1,050 of the first
+        assert full.value.code == "rate_limit_exceeded"
+        assert (told["x-ratelimit-limit-requests"], told["x-ratelimit-remaining-requests"]) == (
+            "2",
+            "0",
+        )
+        assert 55 <= int(told["retry-after"]) <= 61
+        assert len(vendor.asked) == 2
+
+    _play(services, play, chat_reply("hi", **_WHOLE), stream_reply("hi"))
+
+
+def test_a_kept_answer_costs_nothing(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same call again comes from memory, byte for byte, and says so; the bill knows what was
+    saved, and metrics count it."""
+    kept = _VENDORS.replace('stand_ins = ["other"]', 'stand_ins = ["other"]\ncache_s = 60')
+    monkeypatch.setattr("tests.api.test_api_calls._VENDORS", kept)
+
+    async def play(client: Any, vendor: Any) -> None:
+        raw = client.chat.completions.with_raw_response
+        asked = {"model": "main", "messages": HELLO, "temperature": 0}
+        found = [await raw.create(**asked) for _ in range(3)]
+        metrics = await client.get("/../../metrics", cast_to=httpx.Response)
+
+        assert [one.headers.get("x-inhouse-cache") for one in found] == [None, "hit", "hit"]
+        assert len({one.content for one in found}) == 1
+        assert len(vendor.asked) == 1
+        assert 'inhouse_model_cache_hits_total{deployment="main"} 2.0' in metrics.text
+        attempts = 'service="chat",deployment="main",outcome="ok"'
+        assert f"inhouse_model_attempts_total{{{attempts}}} 1.0" in metrics.text
+
+    _play(services, play, chat_reply("hi", **_WHOLE))
+    found = bill(services.database, 0, 1 << 50)
+    assert found.saved == Saved(calls=2, usd=Decimal("0.000330"))
+    assert [(line.attempts, line.spend_usd) for line in found.models] == [(3, Decimal("0.000165"))]
+
+
 def test_a_call_needs_a_key_a_body_and_a_place(
     client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,13 +384,14 @@ def test_a_call_needs_a_key_a_body_and_a_place(
 
 
 @pytest.mark.slow
-def test_no_row_is_lost_when_the_server_is_told_to_stop(tmp_path: Path) -> None:
+def test_no_row_is_lost_when_the_server_is_told_to_stop(tmp_path: Path, role: str) -> None:
     """Forty calls from ten callers, answered in moments; SIGTERM at once: forty rows are there."""
     port = _free_port()
     environment = {
         "INHOUSE_STORE_FOLDER": str(tmp_path / "data"),
         "INHOUSE_MODELS_VENDORS": str(tmp_path / "vendors.toml"),
         "INHOUSE_API_PORT": str(port),
+        "INHOUSE_API_GATEWAY_PORT": str(port),
     }
     settings = load_settings(environment, tmp_path / "none.toml")
     with open_services(settings) as services:
@@ -333,7 +401,7 @@ def test_no_row_is_lost_when_the_server_is_told_to_stop(tmp_path: Path) -> None:
         async with Vendor(*[chat_reply("hi", **_WHOLE)] * 40) as vendor:
             (tmp_path / "vendors.toml").write_text(_VENDORS.format(url=vendor.url))
             server = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "inhouse.api", env={**os.environ, **environment}
+                sys.executable, "-m", _MODULES[role], env={**os.environ, **environment}
             )
             async with openai.AsyncOpenAI(
                 base_url=f"http://127.0.0.1:{port}/openai/v1", api_key=secret, max_retries=0

@@ -119,8 +119,8 @@ day_usd = "1"
         "main.batch: got 0, expected 1 to 256",
         "main.key_env: got 'NOT_SET', expected the name of an environment variable that is set",
         "main.speed: got 3, expected no such setting; known are dialect, url, model, host, owner, "
-        "key_env, api_version, omit, batch, price_as, contract, labels, serves, stand_ins, terms, "
-        "harvest, simulated, keep_calls",
+        "key_env, api_version, omit, batch, price_as, contract, labels, serves, stand_ins, "
+        "cache_s, cache_any, terms, harvest, simulated, keep_calls, retires",
         "main.harvest: got 'yes', expected a value of type bool",
         "main.serves: got ['chat', 'poems'], expected some of scores, chat, embeddings",
         "main.stand_ins: got ['main', 'nobody', 3], expected a list of names",

@@ -14,6 +14,7 @@ from inhouse.core.errors import StoreError
 from inhouse.store import tables
 from inhouse.store.database import Database, StoreSettings, open_database
 from inhouse.store.migrate import check_current, migrate
+from inhouse.store.versions import is_current, newest
 from postgres import Cluster
 
 _MIGRATE = """
@@ -88,10 +89,13 @@ def test_a_database_without_tables_is_not_current(empty_settings: StoreSettings)
         check_current(database)
 
     assert str(caught.value) == (
-        "the database is at version None, this program needs 0015; run `inhouse doctor --migrate`"
+        f"the database is at version None, this program needs {newest()}; "
+        "run `inhouse doctor --migrate`"
     )
+    assert not is_current(database)
     migrate(database)
     check_current(database)
+    assert is_current(database)
     database.close()
 
 

@@ -99,7 +99,8 @@ class Limits:
             keys, table = tables.api_keys, tables.rate_limits
             if connection.execute(sa.select(keys).where(keys.c.key_id == key_id)).first() is None:
                 raise UnknownError(f"no key {key_id!r}; `inhouse keys list` shows them")
-            taken = dict(connection.execute(sa.select(table.c.key_id, table.c.place)).t.all())
+            query = sa.select(table.c.key_id, table.c.place)
+            taken = {row.key_id: row.place for row in connection.execute(query)}
             place = taken.get(key_id)
             if place is None:
                 place = _free(set(taken.values()))

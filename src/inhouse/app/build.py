@@ -17,6 +17,7 @@ from inhouse.app.reach import StateReach
 from inhouse.app.scoring import RouteScorer
 from inhouse.app.serving import FeedService
 from inhouse.app.settings import Settings
+from inhouse.app.student_door import door_of
 from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import Item, User
 from inhouse.core.clock import DAY_MS, SystemClock, clock_named
@@ -43,6 +44,7 @@ from inhouse.models.keeping import Keeper
 from inhouse.models.owned.registry import Registry
 from inhouse.models.passing import Passer
 from inhouse.models.routes import Routes
+from inhouse.models.students.book import StudentBook
 from inhouse.models.types import Deployment, Manner, Task
 from inhouse.models.vendors import read_vendors
 from inhouse.moderation.appeals import Appeals
@@ -227,7 +229,16 @@ class Services:
     def passer(self) -> Passer:
         """For calls of others that are passed on to rented models."""
         stores = Stores(database=self.database, keeper=Keeper(self.database))
-        return Passer(self.deployments, stores, self.clock, self.settings.models)
+        return Passer(
+            self.deployments, stores, self.clock, self.settings.models, students=self.students
+        )
+
+    @cached_property
+    def students(self) -> StudentBook | None:
+        """The models trained here that calls may name; None while no task is for calls."""
+        if all(task.judges for task in self.tasks.values()):
+            return None
+        return StudentBook(self.tasks, self.registry, self.routes, door_of(self.settings))
 
     @cached_property
     def budgets(self) -> Budgets:

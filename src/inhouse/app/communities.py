@@ -28,7 +28,14 @@ _TAKEN: Final = "default"  # what lists call the community without a name
 _REMOVED: Final = f"{SETTINGS_FILE}.removed"
 # What one process does for all communities at once is set for all at once.
 _SHARED: Final = frozenset(
-    ("app.log_level", "app.follow_ms", "app.worker_pause_ms", "app.learn_every_s")
+    (
+        "app.log_level",
+        "app.follow_ms",
+        "app.worker_pause_ms",
+        "app.learn_every_s",
+        "models.students_port",
+        "models.students_at_once",
+    )
 )
 _SHARED_PACKAGE: Final = "api"
 _OWN_ORIGIN: Final = "api.public_origin"

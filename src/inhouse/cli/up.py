@@ -15,6 +15,7 @@ from inhouse.app.build import open_services
 from inhouse.app.communities import chosen_name, chosen_settings, names_in, settings_of
 from inhouse.app.hub import LOOK_EVERY_S
 from inhouse.app.settings import SETTINGS_FILE, Settings, load_settings
+from inhouse.app.student_door import has_students
 from inhouse.app.supervisor import STANDBY, Program, Supervisor, on_signals
 from inhouse.cli.output import console
 from inhouse.core.errors import InhouseError, InputError
@@ -29,6 +30,7 @@ class Role(StrEnum):
     learner = "learner"
     worker = "worker"
     console = "console"
+    students = "students"
 
 
 # Each role loads only its own libraries: torch stays out of the process that serves.
@@ -37,6 +39,7 @@ MODULES: Final[Mapping[Role, str]] = {
     Role.learner: "inhouse.app.learner",
     Role.worker: "inhouse.app.worker",
     Role.console: "inhouse.console",
+    Role.students: "inhouse.api.students",
 }
 # One thread a process: a request's matrices are small, and roles share the machine.
 _THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -54,12 +57,18 @@ def up(
     settings = load_settings()
     configure_logs(role="supervisor", level=settings.app.log_level)
     _make_tables(settings)
-    roles = [role] if role else list(Role)
+    roles = [role] if role else roles_of(settings)
     supervisor = Supervisor(programs_of(settings, roles), {})
     on_signals(supervisor.stop)
     supervisor.start()
     console.print(_where(settings, role))
     supervisor.run(_watch(supervisor, settings, roles))
+
+
+def roles_of(home: Settings) -> list[Role]:
+    """All, but that models trained here only get a process where a task is for them."""
+    students = has_students(home)
+    return [role for role in Role if students or role is not Role.students]
 
 
 def _check_community(role: Role | None) -> None:

@@ -32,6 +32,7 @@ from inhouse.models.providers.transport import HttpResponse, HttpStream, Transpo
 from inhouse.models.providers.wire import Reading, failure_of
 from inhouse.models.resilience import Failure, retry_delay_ms
 from inhouse.models.settings import ModelSettings
+from inhouse.models.students.book import StudentBook
 from inhouse.models.types import (
     Attempt,
     Deployment,
@@ -89,7 +90,10 @@ class Passer:
         clock: Clock,
         settings: ModelSettings,
         patience: Patience | None = None,
+        students: StudentBook | None = None,
     ) -> None:
+        """students: the models trained here that calls may name."""
+        self._students = students
         self._budgets = Budgets(stores.database, SystemClock())
         self._deployments = {one.name: one for one in deployments}
         self._stores = stores
@@ -101,7 +105,7 @@ class Passer:
 
     def models(self) -> list[Deployment]:
         """The deployments that calls may be passed on to."""
-        return [d for d in self._deployments.values() if set(d.serves) - {"scores"}]
+        return [d for d in self._everybody().values() if set(d.serves) - {"scores"}]
 
     async def ask(self, call: Passed) -> Body:
         """The answer of the first deployment that has one, or that says the call is wrong.
@@ -127,18 +131,29 @@ class Passer:
     def candidates(self, name: str, service: Service) -> list[Deployment]:
         """Who is asked in turn: the deployment of that name, or that runs the model of that name,
         then its stand-ins. Raises UnknownError."""
-        able = {n: d for n, d in self._deployments.items() if service in d.serves}
+        able = {n: d for n, d in self._everybody().items() if service in d.serves}
         first = able.get(name) or next((d for d in able.values() if d.model == name), None)
         if first is None:
+            behind = self._students.stand_ins(name, service) if self._students else ()
+            if behind:
+                return [able[other] for other in behind if other in able]
             known = ", ".join(able) or "none: list some in vendors.toml"
             raise UnknownError(
                 f"no model {name[:80]!r} here for {service}; known are {known}", field="model"
             )
         return [first, *(able[other] for other in first.stand_ins if other in able)]
 
+    def _everybody(self) -> Mapping[str, Deployment]:
+        """Rented deployments, and models trained here, by name."""
+        if self._students is None:
+            return self._deployments
+        return {**self._deployments, **self._students.deployments}
+
     async def _in_turn(
         self, call: Passed, send: Callable[[Passage], Awaitable[Sent[P]]]
     ) -> Sent[P]:
+        if self._students is not None:
+            await self._students.look()
         deployments = self.candidates(call.model, call.service)
         call_id, deadline = new_id("call"), monotonic() + self._settings.deadline_ms / 1000
         last: Reading | None = None

@@ -57,6 +57,16 @@ class ModelSettings:
     student_rounds: int = setting(
         3, unit="rounds", help="over what a student is taught, at most", least=1, most=100
     )
+    students_port: int = setting(
+        8702,
+        unit="port",
+        help="where models trained here write and place texts, on this machine alone",
+        least=1,
+        most=65_535,
+    )
+    students_at_once: int = setting(
+        8, unit="answers", help="a model writes at once; more are told 429", least=1, most=256
+    )
     flag_at: float = setting(
         0.5,
         unit="probability",

@@ -1,7 +1,7 @@
-"""/openai/v1/chat/completions, embeddings and models: calls that are passed on to rented models.
+"""/openai/v1/chat/completions, embeddings and models: calls that are passed on to models.
 
-`model` names a deployment of vendors.toml, or the model that it runs. The key of the caller is
-ours; the vendor's stays here.
+`model` names a deployment of vendors.toml or the model that it runs, a task of tasks.toml, or a
+version that was trained here. The key of the caller is ours; the vendor's stays here.
 """
 
 import asyncio
@@ -75,24 +75,26 @@ FAST: Final = {("POST", path): Fast(path=path, handle=handle) for path, handle i
 @router.get("/models", dependencies=_MODELS)
 async def list_models(use: Annotated[Services, Depends(services_of)]) -> Response:
     """What calls may name as their model, and the tasks that texts are judged by."""
-    return answer({"object": "list", "data": _models(use)})
+    return answer({"object": "list", "data": await _models(use)})
 
 
 @router.get("/models/{name:path}", dependencies=_MODELS)
 async def get_model(name: str, use: Annotated[Services, Depends(services_of)]) -> Response:
     """One of them."""
-    found = next((model for model in _models(use) if model["id"] == name), None)
+    found = next((model for model in await _models(use) if model["id"] == name), None)
     if found is None:
         raise UnknownError(f"the model {name[:80]!r} does not exist here", field="model")
     return answer(found)
 
 
-def _models(use: Services) -> list[dict[str, object]]:
+async def _models(use: Services) -> list[dict[str, object]]:
     """When a rented model was made is not known; the format wants a number."""
-    named = [(one.name, one.owner) for one in use.passer.models()]
-    named += [(task, INHOUSE) for task in use.tasks]
+    if use.students is not None:
+        await use.students.look()
+    named = {**dict.fromkeys(use.tasks, INHOUSE), **{d.name: d.owner for d in use.passer.models()}}
     return [
-        {"id": name, "object": "model", "created": 0, "owned_by": owner} for name, owner in named
+        {"id": name, "object": "model", "created": 0, "owned_by": owner}
+        for name, owner in named.items()
     ]
 
 

@@ -1,0 +1,79 @@
+"""The models trained here that calls under /openai/v1 may name: each task's, and every version.
+
+They answer in a process of their own (the role `students`), spoken to like any other server in
+OpenAI's format: what is said of deployments elsewhere (retries, breakers, stand-ins, the ledger)
+holds for them too.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+
+from inhouse.models.declared import SERVICE_OF
+from inhouse.models.owned.registry import Registry
+from inhouse.models.routes import Routes
+from inhouse.models.types import INHOUSE, Deployment, Service, Task
+
+_AGE_S: Final = 2.0  # how long what is known is used before the store is asked again
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Door:
+    """Where the process that runs them answers."""
+
+    url: str  # base address, without the last path
+    key: str  # what it asks of callers
+
+
+class StudentBook:
+    """Knows which version answers for which task, as of at most two seconds ago."""
+
+    def __init__(
+        self, tasks: Mapping[str, Task], registry: Registry, routes: Routes, door: Door
+    ) -> None:
+        self._tasks = [task for task in tasks.values() if not task.judges]
+        self._registry, self._routes, self._door = registry, routes, door
+        self._looked_s = float("-inf")
+        self.deployments: Mapping[str, Deployment] = {}  # by task in use, and by version
+
+    def stand_ins(self, name: str, service: Service) -> tuple[str, ...]:
+        """Who answers for a task while no version of it is in use."""
+        for task in self._tasks:
+            if task.name == name and SERVICE_OF[task.kind] == service:
+                return task.stand_ins
+        return ()
+
+    def answers(self, name: str, service: Service) -> bool:
+        """Whether there is such a task, whether or not anybody was trained for it."""
+        return any(t.name == name and SERVICE_OF[t.kind] == service for t in self._tasks)
+
+    async def look(self) -> None:
+        """Hear of what was trained and put into use."""
+        if self._tasks and monotonic() - self._looked_s > _AGE_S:
+            self.deployments = await asyncio.to_thread(self._read)
+            self._looked_s = monotonic()
+
+    def _read(self) -> dict[str, Deployment]:
+        found = {}
+        for task in self._tasks:
+            for version in self._registry.versions(task.name):
+                found[version.version] = self._deployment(version.version, version.version, task)
+            owned = self._routes.current(task.name).owned
+            if owned is not None:
+                found[task.name] = self._deployment(task.name, owned, task)
+        return found
+
+    def _deployment(self, name: str, version: str, task: Task) -> Deployment:
+        return Deployment(
+            name=name,
+            host=INHOUSE,
+            owner=INHOUSE,
+            model=version,
+            url=self._door.url,
+            key=self._door.key,
+            serves=(SERVICE_OF[task.kind],),
+            stand_ins=task.stand_ins if name == task.name else (),
+            harvest=False,
+        )

@@ -4,6 +4,8 @@ import asyncio
 import dataclasses
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +44,15 @@ from inhouse.moderation.vault import FileVault
 from inhouse.store import tables
 from inhouse.store.database import Database
 
+_LOADED = """
+import sys
+from pathlib import Path
+from inhouse.moderation.vault import FileVault
+vault = FileVault(Path(sys.argv[1]))
+print("cryptography" in sys.modules)
+assert vault.unlock(vault.lock(b"a")) == b"a"
+print("cryptography" in sys.modules)
+"""
 MATCH = Label(category=CHILD_ABUSE, p=1.0, source="hashes:test-bank")
 POLICY = load_policy()
 
@@ -345,3 +356,15 @@ def test_a_vault_without_its_key_tells_nothing(tmp_path: Path) -> None:
     (tmp_path / "bad.key").chmod(0o600)
     with pytest.raises(SettingError, match="holds no key; expected 32 bytes"):
         FileVault(tmp_path / "bad.key").lock(b"")
+
+
+def test_the_ciphers_are_loaded_when_something_is_sealed_and_not_before(tmp_path: Path) -> None:
+    """They are 7 MB of every server."""
+    told = subprocess.run(
+        [sys.executable, "-c", _LOADED, str(tmp_path / "key")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert told.stdout.split() == ["False", "True"]

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
+from inhouse import store
 from inhouse.core.errors import StoreError
 from inhouse.store import tables
 from inhouse.store.database import Database, StoreSettings, open_database
-from inhouse.store.migrate import check_current, migrate
-from inhouse.store.versions import is_current, newest
+from inhouse.store.migrate import check_current, migrate, newest
 from postgres import Cluster
 
 _MIGRATE = """
@@ -27,6 +29,16 @@ sys.stdin.readline()
 migrate(database)
 check_current(database)
 database.close()
+"""
+_LOADED = """
+import sys
+from inhouse.store.database import StoreSettings, open_database
+from inhouse.store.migrate import check_current, migrate
+database = open_database(StoreSettings(folder=sys.argv[1]))
+migrate(database)
+check_current(database)
+database.close()
+print("alembic" in sys.modules)
 """
 
 
@@ -45,6 +57,27 @@ def test_migrations_end_at_the_declared_tables(any_database: Database) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
 
         assert compare_metadata(context, tables.metadata) == []
+
+
+def test_the_newest_version_is_the_end_of_alembics_chain() -> None:
+    """The highest number of a file and what Alembic finds by following revisions are one."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(store.__file__).parent / "migrations"))
+
+    assert ScriptDirectory.from_config(config).get_heads() == [newest()]
+
+
+def test_a_server_whose_tables_are_up_to_date_never_loads_alembic(tmp_path: Path) -> None:
+    """It is 22 MB of every process."""
+    folder = str(tmp_path / "data")
+    told = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", _LOADED, folder], capture_output=True, text=True, check=True
+        )
+        told.append(done.stdout.strip())
+
+    assert told == ["True", "False"]
 
 
 def test_migrating_again_changes_nothing(any_database: Database) -> None:
@@ -92,10 +125,8 @@ def test_a_database_without_tables_is_not_current(empty_settings: StoreSettings)
         f"the database is at version None, this program needs {newest()}; "
         "run `inhouse doctor --migrate`"
     )
-    assert not is_current(database)
     migrate(database)
     check_current(database)
-    assert is_current(database)
     database.close()
 
 

@@ -75,8 +75,6 @@ from inhouse.moderation.watching import RulesWatch
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.rules.book import RuleBook
 from inhouse.recommend.warm import warm_up
-from inhouse.store.database import Database
-from inhouse.store.migrate import migrate
 
 CHECKPOINT: Final = "state.bin"
 _MADE_OF_POLICY: Final = ("hash_banks", "queues", "gold")  # made anew where another is used
@@ -98,9 +96,6 @@ class Services(Parts):
         super().close()
 
     # What lies in the store
-
-    def _make_tables(self, database: Database) -> None:
-        migrate(database)
 
     @cached_property
     def catalog(self) -> Catalog:

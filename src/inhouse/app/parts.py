@@ -3,8 +3,6 @@ on. Nothing here loads what feeds and moderation need, so that a process for cal
 """
 
 import os
-import subprocess
-import sys
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -12,8 +10,6 @@ from typing import TYPE_CHECKING, Protocol
 from inhouse.app.keys import Keys
 from inhouse.app.settings import Settings
 from inhouse.core.clock import SystemClock, clock_named
-from inhouse.core.errors import StoreError
-from inhouse.core.settings import COMMUNITY
 from inhouse.models.budgets import Budgets
 from inhouse.models.declared import check_stand_ins, read_tasks
 from inhouse.models.drill.watch import DrillWatch
@@ -24,7 +20,7 @@ from inhouse.models.tally import Tally
 from inhouse.models.types import Deployment, Task
 from inhouse.models.vendors import read_vendors
 from inhouse.store.database import Database, open_database
-from inhouse.store.versions import check_answers, is_current
+from inhouse.store.migrate import check_answers, migrate
 
 if TYPE_CHECKING:
     from inhouse.models.call_harvest import CallHarvest
@@ -62,22 +58,8 @@ class Parts:
     def database(self) -> Database:
         """Opened, and with the newest tables."""
         database = open_database(self.settings.store, self.settings.community)
-        self._make_tables(database)
+        migrate(database)
         return database
-
-    def _make_tables(self, database: Database) -> None:
-        if is_current(database):
-            return
-        done = subprocess.run(
-            [sys.executable, "-m", "inhouse.app.tables"],
-            env={**os.environ, COMMUNITY: self.settings.community},
-            check=False,
-        )
-        if done.returncode != 0:
-            raise StoreError(
-                "the tables could not be brought to the newest version; see the lines above, or "
-                "run `inhouse doctor --migrate`"
-            )
 
     @cached_property
     def keys(self) -> Keys:

@@ -1,25 +1,26 @@
-"""Bring a database to the newest tables (Alembic, driven from here: there is no ini file)."""
+"""Bring a database to the newest tables."""
 
+import importlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from inhouse.core.errors import StoreError
 from inhouse.store.database import Database, begin
 
+_VERSIONS: Final = Path(__file__).parent / "migrations" / "versions"
+_TABLE: Final = sa.table("alembic_version", sa.column("version_num"))
 # What migrates reads its connection from Alembic's own module: one a process.
 _ONE_AT_A_TIME: Final = threading.Lock()
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    return config
+def newest() -> str:
+    """The version that this program needs: of the migration with the highest number."""
+    return max(path.name.partition("_")[0] for path in _VERSIONS.glob("[0-9]*_*.py"))
 
 
 def migrate(database: Database) -> None:
@@ -28,18 +29,34 @@ def migrate(database: Database) -> None:
     with database.engine.connect() as connection, begin(connection), _ONE_AT_A_TIME:
         if database.schema:
             connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {database.schema}")
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        if _version(connection) != newest():
+            upgrade: Callable[[Connection], None] = importlib.import_module(
+                "inhouse.store.upgrade"
+            ).upgrade
+            upgrade(connection)
 
 
 def check_current(database: Database) -> None:
     """Raises StoreError where the tables are older or newer than this program."""
-    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    needed = newest()
     with database.read() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    if found != newest:
+        found = _version(connection)
+    if found != needed:
         raise StoreError(
-            f"the database is at version {found}, this program needs {newest}; "
+            f"the database is at version {found}, this program needs {needed}; "
             "run `inhouse doctor --migrate`"
         )
+
+
+def check_answers(database: Database) -> None:
+    """Raises StoreError where the database does not answer."""
+    with database.read() as connection:
+        connection.execute(sa.text("SELECT 1"))
+
+
+def _version(connection: Connection) -> str | None:
+    """None where there are no tables yet."""
+    if not sa.inspect(connection).has_table(_TABLE.name):
+        return None
+    found = connection.execute(sa.select(_TABLE.c.version_num)).scalar()
+    return None if found is None else str(found)

@@ -26,6 +26,8 @@ from inhouse.learning.examples import Impressions
 from inhouse.learning.learner import Learner
 from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot, new_snapshot_id
 from inhouse.learning.train_taste import TasteTrainer, TasteTraining
+from inhouse.models.conversations import Message
+from inhouse.models.pairs import Pair, add_pairs
 
 NOW_MS = 1_760_000_000_000
 WHO = "person-zebra-4711"
@@ -238,7 +240,34 @@ def _live(client: TestClient, services: Services, judge: Callable[[], None]) -> 
         ruling = {"reviewer": "ana", "action": "remove", "category": "spam"}
         _post(client, f"/v1/review/{case['case_id']}/decide", **ruling)
     _post(client, "/v1/appeals", item_id="i3", user_id=WHO, words="zebra objects")
+    _calls(services)
     _files(services)
+
+
+def _calls(services: Services) -> None:
+    """What they, their session, and somebody about them said to a model."""
+    pairs = [
+        Pair(
+            task="chat",
+            messages=(Message(role="user", content=said),),
+            answer="indeed",
+            person=person,
+            ref=None,
+            call_id="c",
+            key_id="k",
+            deployment="d",
+            source="s",
+            terms="mit",
+            at_ms=1,
+        )
+        for said, person in (
+            ("the words of a zebra", WHO),
+            ("words of a session", SESSION),
+            (f"who is {WHO}?", "other"),
+            ("good morning", "other"),
+        )
+    ]
+    services.database.write(lambda connection: add_pairs(connection, pairs))
 
 
 def _files(services: Services) -> None:
@@ -329,7 +358,7 @@ def test_an_erased_person_is_nowhere(
     assert answer.status_code == 200, answer.text
     assert set(before[0]) == {
         "events", "served_pages", "items", "users", "changes", "reports", "appeals", "exposures",
-        "session_links", "statements",
+        "session_links", "statements", "pairs",
     }  # fmt: skip
     assert {".state.bin.1.abcd.part", "engagement.bin", "state.bin"} < set(before[1])
     assert before[2] == ["state", "creators", "metrics"]
@@ -339,7 +368,7 @@ def test_an_erased_person_is_nowhere(
     assert receipt["counts"] == {
         "events": 23, "served_pages": 2, "items_and_users": 2, "exposures": 2, "labels": 1,
         "reports": 1, "appeals": 1, "verdicts": 2, "jobs": 0, "files": 3, "examples": 2,
-        "session_links": 1, "statements": 1, "audit": 3, "media": 0,
+        "session_links": 1, "statements": 1, "audit": 3, "media": 0, "pairs": 3,
     }  # fmt: skip
 
 
@@ -382,7 +411,7 @@ def test_an_export_holds_everything(
         "row": {
             "appeal": 1, "event": 22, "exposure": 2, "label": 1, "page": 2, "post": 1, "profile": 1,
             "report": 1, "review_decision": 1, "verdict": 2, "statement": 1, "audit": 3,
-            "report_answer": 1,
+            "report_answer": 1, "pair": 2,
         },
     }  # fmt: skip
     assert {event["user_id"] for event in events} == {WHO, SESSION}

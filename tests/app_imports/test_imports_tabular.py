@@ -264,6 +264,26 @@ def test_labels_become_what_people_said(
     ]
 
 
+def test_terms_of_labels_are_known_ones(
+    written: Callable[[Rows], tuple[Path, str]], database: Database
+) -> None:
+    """With their version where the name has none; without terms they are unknown, and a name that
+    nobody knows is named with what may have been meant."""
+    rows = [{"text": f"text {place}", "category": "spam", "value": "1"} for place in range(3)]
+    path, name = written(
+        [row | {"terms": terms} for row, terms in zip(rows, ("openai", "", "cc-by"), strict=True)]
+    )
+    report = run_import(open_table(path, name, "labels", []), database)
+
+    assert [label.terms for label in Labels(database).latest("text_harm", 9)] == [
+        "openai-2026-01-01",
+        "",
+    ]
+    (bad,) = report.bad_rows
+    assert (bad.field, bad.value) == ("terms", "'cc-by'")
+    assert "did you mean `cc-by-4.0`?" in bad.expected
+
+
 def test_a_label_on_too_long_a_text_is_refused_without_repeating_it(
     tmp_path: Path, database: Database
 ) -> None:

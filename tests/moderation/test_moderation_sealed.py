@@ -19,7 +19,9 @@ from inhouse.catalog.catalog import erase_person as erase_from_catalog
 from inhouse.catalog.types import Item, text_key
 from inhouse.core.errors import ConflictError, InputError, SettingError, StoreError, UnknownError
 from inhouse.core.ids import ItemId, UserId
+from inhouse.models.conversations import Message
 from inhouse.models.harvest import Labels
+from inhouse.models.pairs import Pair, Pairs, add_pairs
 from inhouse.moderation.audit import Audit, AuditFilter
 from inhouse.moderation.board import DecisionBoard
 from inhouse.moderation.decide import PAIRS, decide, decide_all
@@ -139,6 +141,24 @@ def world(any_community: Community, tmp_path: Path) -> Community:
     (case,) = review.queue()
     decision = review.decide(case.case_id, "ada", "limit", "hate", "zebra?")
     review.undo(decision.decision_id, "ada")
+    asked = (("about it", "bad"), (f'Say "what": {SECRET}\n\\ok', None), ("of another", "good"))
+    pairs = [
+        Pair(
+            task="chat",
+            messages=(Message(role="user", content=question),),
+            answer="no",
+            person="zoe",
+            ref=ref,
+            call_id="c",
+            key_id="k",
+            deployment="d",
+            source="s",
+            terms="mit",
+            at_ms=1,
+        )
+        for question, ref in asked
+    ]
+    community.database.write(lambda connection: add_pairs(connection, pairs))
     community.wait(5)
     return community
 
@@ -158,7 +178,7 @@ def _tables_with(database: Database, word: str) -> list[str]:
 def test_a_sealed_post_is_nowhere(world: Community, tmp_path: Path) -> None:
     """Its words and its picture's address are in no table, no case waits, models forget it; the
     catalog has an empty, hidden post; the vault has all of it."""
-    assert set(_tables_with(world.database, "zebra")) >= {"items", "labels", "reports"}
+    assert set(_tables_with(world.database, "zebra")) >= {"items", "labels", "reports", "pairs"}
     done = _sealed(world).seal("bad", "ben")
 
     assert _tables_with(world.database, "zebra") == []
@@ -168,6 +188,7 @@ def test_a_sealed_post_is_nowhere(world: Community, tmp_path: Path) -> None:
     )
     assert Review(world.database, world.clock, world.tools).queue() == []
     assert Labels(world.database).latest("text_harm", 10) == []
+    assert [pair.ref for pair in Pairs(world.database).latest("chat", 9)] == ["good"]
     assert (done.source, done.at_ms, done.is_due) == ("person:ben", 1_005, True)
     assert [(d.name, d.done) for d in done.duties] == [("report", False), ("preserve", False)]
     assert "2258A" in done.duties[0].words

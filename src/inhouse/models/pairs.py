@@ -20,7 +20,8 @@ from inhouse.store.database import Database
 from inhouse.store.statements import delete_in, insert_new
 
 _JOINT: Final = "\x1f"
-_LEAST_ID_CHARS: Final = 4  # a shorter id in a text is a word like any other
+_LEAST_ID: Final = 4  # characters; a shorter id in a text is a word like any other
+_LEAST_TEXT: Final = 12
 _SLACK: Final = 16  # so much of the bound, a part in so many, is made free at once
 _AT_ONCE: Final = 200
 _MESSAGES: Final = msgspec.json.Decoder(tuple[Message, ...])
@@ -53,13 +54,28 @@ def add_pairs(connection: Connection, pairs: Sequence[Pair]) -> int:
     return insert_new(connection, tables.pairs, [_row(pair) for pair in pairs])
 
 
-def erase_pairs(connection: Connection, user_ids: Sequence[str], refs: Sequence[str]) -> int:
-    """Remove what these people said, what is about their items, and what names them by their id,
-    in the caller's transaction; returns how many went."""
+def erase_pairs(
+    connection: Connection,
+    user_ids: Sequence[str],
+    refs: Sequence[str],
+    texts: Sequence[str] = (),
+) -> int:
+    """Remove what these people said, what is about these items, and what names the people by their
+    id or holds one of the texts, in the caller's transaction; returns how many went.
+
+    texts: few, for every pair is searched for each; redacted as pairs are. Short ones are words
+    like any other and are not looked for.
+    """
     table = tables.pairs
     gone = delete_in(connection, table.c.person, names_of(user_ids))
     gone += delete_in(connection, table.c.ref, refs)
-    return gone + delete_in(connection, table.c.log_offset, list(_naming(connection, user_ids)))
+    shapes = [rf"(?<![\w-]){re.escape(one)}(?![\w-])" for one in user_ids if len(one) >= _LEAST_ID]
+    # As they stand in a text, and as they stand in JSON.
+    quoted = (msgspec.json.encode(text).decode()[1:-1] for text in texts)
+    shapes += [re.escape(text) for text in (*texts, *quoted) if len(text) >= _LEAST_TEXT]
+    if not shapes:
+        return gone
+    return gone + delete_in(connection, table.c.log_offset, list(_holding(connection, shapes)))
 
 
 def names_of(user_ids: Iterable[str]) -> list[str]:
@@ -137,12 +153,9 @@ def _pair(row: Any) -> Pair:
     return Pair(messages=_MESSAGES.decode(row["messages"]), **values)
 
 
-def _naming(connection: Connection, user_ids: Sequence[str]) -> Iterator[int]:
-    """Pairs in whose words one of the ids stands as a word."""
-    long = [one for one in user_ids if len(one) >= _LEAST_ID_CHARS]
-    if not long:
-        return
-    shape = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, long))})(?![\w-])")
+def _holding(connection: Connection, shapes: Sequence[str]) -> Iterator[int]:
+    """Pairs in whose words one of the shapes is found."""
+    shape = re.compile("|".join(shapes))
     table, after = tables.pairs, 0
     while True:
         query = sa.select(table.c.log_offset, table.c.messages, table.c.answer)

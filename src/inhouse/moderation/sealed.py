@@ -23,9 +23,11 @@ from inhouse.core.clock import DAY_MS, Clock
 from inhouse.core.errors import ConflictError, InputError, UnknownError
 from inhouse.core.ids import ItemId
 from inhouse.models.harvest import erase_labels
+from inhouse.models.pairs import erase_pairs
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.record import SEAL, judged, record_verdicts
 from inhouse.moderation.rulings import checked_name
+from inhouse.moderation.signals.redact import redact
 from inhouse.moderation.statements.keep import Judged
 from inhouse.moderation.tools import Tools
 from inhouse.moderation.types import SEALED, Evidence, Label, Verdict
@@ -235,6 +237,8 @@ def seal(connection: Connection, tools: Tools, sealing: _Sealing) -> bool:
     connection.execute(sealed.insert(), _locked(item, tools.vault, sealing))
     replace_item(connection, _emptied(item))
     _silence(connection, item_id, sealing.now_ms)
+    texts = [redact(text) for text in (item.title, item.text, item.media_url or "")]
+    erase_pairs(connection, (), [item_id], texts)
     verdict = _verdict(connection, item, sealing, tools.rules.policy)
     policy = tools.rules.policy
     record_verdicts(connection, [judged(verdict, policy)], policy, SEAL)

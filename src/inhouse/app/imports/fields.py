@@ -18,6 +18,7 @@ from inhouse.core.errors import Fault
 from inhouse.events.types import EVENT_KINDS, Event
 from inhouse.models.harvest import PERSON
 from inhouse.models.tasks import TEXT_HARM
+from inhouse.models.terms import full_name, hint
 from inhouse.models.types import Label
 
 _ITEM_KINDS: Final = get_args(ItemKind)
@@ -90,6 +91,14 @@ def _truth(value: object) -> bool:
     if truth is None:
         raise WrongValue("true or false")
     return truth
+
+
+def _terms(value: object) -> str:
+    name = _text(value)
+    found = full_name(name)
+    if found is None:
+        raise WrongValue(hint(name))
+    return found
 
 
 def _topics(value: object) -> tuple[str, ...]:
@@ -167,7 +176,8 @@ _LABEL_RULES: Final = {
     **_needed("text"),
     "category": FieldRule(attribute="category", read=_one_of(TEXT_HARM.categories), required=True),
     "value": FieldRule(attribute="value", read=_truth, required=True),
-    **_plain("ref", "labelled_by", "terms"),
+    **_plain("ref", "labelled_by"),
+    **_plain("terms", read=_terms),
     **_times("at"),
 }
 RULES: Final[Mapping[str, Mapping[str, FieldRule]]] = {

@@ -4,7 +4,7 @@
 
 The policy is made up: every rule asks one to three conditions, in one or two ways. Posts have
 seven probabilities and a few signals each, most of them low, as in life. `us_cpu` is time of the
-processor a post, since the machine is shared; the last two rows read a store with so many posts.
+processor a post, since the machine is shared; the last three rows read a store with so many posts.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import text_key
 from inhouse.core.clock import SystemClock
 from inhouse.core.ids import ItemId
+from inhouse.moderation.audited import check_verdicts
 from inhouse.moderation.board import DecisionBoard
 from inhouse.moderation.decide import decide, decide_all
 from inhouse.moderation.history import Window
@@ -32,12 +33,13 @@ from inhouse.moderation.past.refresh import Refresher
 from inhouse.moderation.past.rescan import Rescan
 from inhouse.moderation.policy.match import Condition
 from inhouse.moderation.policy.types import Policy, Rule, version_of
+from inhouse.moderation.record import VERDICT
 from inhouse.moderation.scorer import NoModel
 from inhouse.moderation.signals.read import SIGNALS, SignalReader
 from inhouse.moderation.tools import Rules, Tools
 from inhouse.moderation.types import ACTIONS, SURFACES, Evidence, Label, Verdict
-from inhouse.moderation.verdicts import append_verdicts
-from inhouse.store import tables
+from inhouse.moderation.verdicts import append_verdicts, evidence_key
+from inhouse.store import chain, tables
 from inhouse.store.database import Database, StoreSettings, open_database
 from inhouse.store.migrate import migrate
 
@@ -141,6 +143,7 @@ def _in_store(report: Report, rules: int, items: int) -> None:
         migrate(database)
         _fill(database, items)
         for what, work in (
+            ("verdicts held against the chain", lambda: check_verdicts(database)),
             ("back-test over the store", lambda: backtest(database, live, tried, Window())),
             ("re-scan of the store", lambda: asyncio.run(_rescan(database, live, tried))),
         ):
@@ -166,6 +169,23 @@ def _insert(
 ) -> None:
     connection.execute(tables.items.insert(), rows)
     append_verdicts(connection, verdicts)
+    chain.append(connection, [_entry(verdict) for verdict in verdicts])
+
+
+def _entry(verdict: Verdict) -> chain.Entry:
+    """What `record_verdicts` writes, without the statements that would come with it."""
+    details: dict[str, object] = {
+        "policy": verdict.policy_version,
+        "model": verdict.model_version,
+        "evidence": evidence_key(verdict),
+    }
+    return chain.Entry(
+        at_ms=verdict.at_ms,
+        what=VERDICT,
+        actor=verdict.decided_by,
+        item_id=verdict.item_id,
+        details=details,
+    )
 
 
 def _item(item_id: ItemId) -> dict[str, object]:

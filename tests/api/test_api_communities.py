@@ -219,7 +219,13 @@ def test_health_invents_nothing_of_a_home_that_cannot_be_opened(tmp_path: Path) 
         served = World(home=home, client=client, keys=keys).ask("tea", "GET", "/v1/feed/ana")
 
     unknown = dict.fromkeys(("items", "people", "log_offset", "snapshot_id"))
-    assert health == {"ok": True, "communities": 2, "failing": 1, **unknown}
+    assert health == {
+        "ok": True,
+        "communities": 2,
+        "failing": 1,
+        "keeping_rules": 0,
+        **unknown,
+    }
     assert served.status_code == 200
 
 

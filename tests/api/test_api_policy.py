@@ -184,7 +184,7 @@ def test_a_changed_policy_decides_without_a_restart(judged: TestClient, services
         return told
 
     before = state()
-    assert (action(), before["rules_trouble"]) == ("limit", None)
+    assert (action(), before["keeping_rules"]) == ("limit", False)
     path.write_text(OURS.replace("actions: limit", "actions: remove"))
     _wait_for(lambda: action() == "remove")
     now = state()
@@ -192,8 +192,10 @@ def test_a_changed_policy_decides_without_a_restart(judged: TestClient, services
     assert services.board.policy.version == now["policy_version"]
 
     path.write_text(OURS.replace("actions: limit", "actions: limt"))
-    _wait_for(lambda: state()["rules_trouble"] is not None)
-    assert "did you mean `limit`?" in state()["rules_trouble"]
+    _wait_for(lambda: state()["keeping_rules"])
+    told = judged.get("/v1/policy").json()
+    assert "did you mean `limit`?" in told["trouble"]
+    assert told["policy_version"] == now["policy_version"]
     assert (action(), state()["policy_version"]) == ("remove", now["policy_version"])
     assert judged.get("/v1/healthz").json()["keeping_rules"] == 1
     assert 'inhouse_state{fact="keeping_rules"} 1.0' in judged.get("/metrics").text
@@ -202,6 +204,7 @@ def test_a_changed_policy_decides_without_a_restart(judged: TestClient, services
     _wait_for(lambda: action() == "limit")
     assert judged.get("/v1/healthz").json()["keeping_rules"] == 0
     assert state() == before
+    assert judged.get("/v1/policy").json()["trouble"] is None
 
 
 def test_every_part_that_decides_takes_up_other_rules(services: Services, ours: None) -> None:

@@ -1,5 +1,6 @@
 """Decisions: what beats what, and the board that must say the same for millions."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inhouse.core.ids import ItemId
+from inhouse.moderation import board as board_module
 from inhouse.moderation.board import DecisionBoard
 from inhouse.moderation.decide import (
     HELD_BACK,
@@ -395,6 +397,32 @@ def test_growing_keeps_what_was_decided() -> None:
     ]
     board.adopt(policy())
     assert board.decided_by(2, "profile", "minor") == "rule:hate_some"
+
+
+def test_verdicts_that_come_while_another_policy_is_adopted_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However writers and the adoption take turns: in the end all is as the new policy says, for
+    new items and changed texts too."""
+    monkeypatch.setattr(board_module, "_AT_ONCE", 3)
+    first, second = policy(), read_policy("p", POLICY.replace("hate: 0.9", "hate: 0.3"))
+    board = DecisionBoard(first)
+    levels = (0.2, 0.4, 0.97)
+    seen = {i: evidence(hate=levels[i % 3]) for i in range(0, 900, 3)}
+    board.update(list(seen), [verdict(e) for e in seen.values()])
+    adopting = threading.Thread(target=board.adopt, args=(second,))
+    adopting.start()
+    for number in range(300):
+        item = 17 * number % 2_500
+        seen[item] = evidence(hate=levels[(number + 1) % 3])
+        board.update([item], [verdict(seen[item])])
+    board.expect([0, 2_499], ["b", "b"])
+    adopting.join()
+    assert board.policy is second
+    assert board.decided_by(0, "feed", "adult") is None
+    del seen[0]
+    seen.pop(2_499, None)
+    assert_board_says(board, seen, second)
 
 
 def test_where_a_post_is_shown_follows_from_its_action() -> None:

@@ -37,6 +37,7 @@ U = TypeVar("U", np.uint8, np.uint16, np.uint64)
 _PERSON: Final = -2
 _NOBODY: Final = -3
 _FIRST_CAPACITY: Final = 1_024
+_AT_ONCE: Final = 20_000  # items decided anew while a writer waits
 _MOST_IN_A_BYTE: Final = np.iinfo(np.int8).max  # rules
 
 
@@ -62,6 +63,8 @@ class DecisionBoard:
         self._called = _zeros(self._capacity, np.uint8)  # code of a person's action + 1, or 0
         self._calls: dict[int, PersonCall] = {}
         self._decided = _nothing_decided(compiled(policy), self._capacity)
+        self._next: _Decided | None = None  # by the policy that is being adopted
+        self._adopting = threading.Lock()
 
     @property
     def policy(self) -> Policy:
@@ -108,7 +111,7 @@ class DecisionBoard:
                 column[rows] = UNKNOWN[number[0]]
             for item, verdict in zip(items, verdicts, strict=True):
                 self._take_in(item, verdict)
-            self._decide(self._decided, rows)
+            self._decide_all(rows)
 
     def expect(self, items: Sequence[int], text_keys: Sequence[str]) -> None:
         """Tell which text items have now (`types.text_key`): one that differs from the text that
@@ -117,14 +120,23 @@ class DecisionBoard:
         with self._gate:
             self._make_room(rows)
             self._current[rows] = [int(key, 16) for key in text_keys]
-            self._decide(self._decided, rows)
+            self._decide_all(rows)
 
     def adopt(self, policy: Policy) -> None:
-        """Decide everything anew by another policy."""
-        with self._gate:
-            decided = _nothing_decided(compiled(policy), self._capacity)
-            self._decide(decided, np.arange(self._capacity))
-            self._policy, self._decided = policy, decided
+        """Decide everything anew by another policy. Readers go on by the one before until all is
+        decided, and writers wait for a part of the items at most."""
+        ready = compiled(policy)
+        with self._adopting:
+            with self._gate:
+                self._next = _nothing_decided(ready, self._capacity)
+            begin = 0
+            while begin < self._capacity:
+                with self._gate:
+                    end = min(begin + _AT_ONCE, self._capacity)
+                    self._decide(self._next, np.arange(begin, end))
+                begin = end
+            with self._gate:
+                self._policy, self._decided, self._next = policy, self._next, None
 
     def _take_in(self, item: int, verdict: Verdict) -> None:
         self._judged[item] = int(verdict.text_key, 16)
@@ -138,6 +150,12 @@ class DecisionBoard:
             self._calls.pop(item, None)
         else:
             self._calls[item] = call
+
+    def _decide_all(self, rows: npt.NDArray[np.int64]) -> None:
+        """By the policy in force, and by the one that is about to be."""
+        self._decide(self._decided, rows)
+        if self._next is not None:
+            self._decide(self._next, rows)
 
     def _decide(self, decided: _Decided, rows: npt.NDArray[np.int64]) -> None:
         """Write the decisions of some items: the same rules as `decide`, on arrays."""
@@ -167,10 +185,9 @@ class DecisionBoard:
             number: _longer(column, self._capacity, UNKNOWN[number[0]])
             for number, column in self._numbers.items()
         }
-        grown = _nothing_decided(self._decided.ready, self._capacity)
-        grown.codes[:, :old] = self._decided.codes[:, :old]
-        grown.deciders[:, :old] = self._decided.deciders[:, :old]
-        self._decided = grown
+        self._decided = _grown(self._decided, old, self._capacity)
+        if self._next is not None:
+            self._next = _grown(self._next, old, self._capacity)
 
 
 def _shown_codes(surface: Surface) -> npt.NDArray[np.bool_]:
@@ -195,6 +212,13 @@ def _nothing_decided(ready: Compiled, capacity: int) -> _Decided:
             shape, _NOBODY, np.int8 if len(ready.rules) <= _MOST_IN_A_BYTE else np.int16
         ),
     )
+
+
+def _grown(decided: _Decided, old: int, capacity: int) -> _Decided:
+    grown = _nothing_decided(decided.ready, capacity)
+    grown.codes[:, :old] = decided.codes[:, :old]
+    grown.deciders[:, :old] = decided.deciders[:, :old]
+    return grown
 
 
 def _zeros(length: int, kind: type[U]) -> npt.NDArray[U]:

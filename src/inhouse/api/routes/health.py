@@ -30,7 +30,7 @@ class State:
     log_offset: int  # how much of the log is in the state
     snapshot_id: str | None  # the model in use
     policy_version: str  # of the moderation policy in force here
-    rules_trouble: str | None  # why changed rules are not taken up; null where the files are good
+    keeping_rules: bool  # whether it goes by earlier rules, for changed files have faults
 
 
 def _state(use: Services) -> State:
@@ -41,7 +41,7 @@ def _state(use: Services) -> State:
         log_offset=state.log_offset,
         snapshot_id=use.feeds.feed.snapshot_id,
         policy_version=use.policy.version,
-        rules_trouble=use.rules_watch.trouble,
+        keeping_rules=use.rules_watch.trouble is not None,
     )
 
 

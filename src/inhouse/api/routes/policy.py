@@ -27,6 +27,14 @@ Days = Annotated[int, Query(ge=1, le=MOST_DAYS, description="how far back")]
 Newest = Annotated[int, Query(ge=1, le=MOST_POSTS, description="at most so many, the newest")]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InForce:
+    """The policy in force."""
+
+    policy_version: str
+    trouble: str | None  # every fault for which changed files are not taken up; null without any
+
+
 @dataclass(frozen=True, kw_only=True)
 class PolicyBody:
     """A policy to try."""
@@ -61,6 +69,12 @@ class BreakerAnswer:
     """The circuit breaker."""
 
     open: list[BreakerEvent]  # when it opened, for which rules; null for all together
+
+
+@router.get("", responses=documented(InForce))
+def get_policy(use: Use) -> Response:
+    """Which policy decides here, and what is wrong with its files as they are now."""
+    return answer(InForce(policy_version=use.policy.version, trouble=use.rules_watch.trouble))
 
 
 @router.get("/breaker", responses=documented(BreakerAnswer))

@@ -384,7 +384,7 @@ def _row(world: World, found: Reconciliation, count: int, seconds: float) -> dic
         "invoice": str(found.invoice_usd),
         "ledger": str(found.ledger_usd),
         "difference": str(found.difference_usd),
-                "unexplained": str(found.unexplained_usd),
+        "unexplained": str(found.unexplained_usd),
         "unexplained_lines": found.unexplained_lines,
         "lines": len(found.lines),
         "sorts": dict(world.asked),

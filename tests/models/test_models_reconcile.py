@@ -291,6 +291,38 @@ def test_a_vendor_in_another_time_zone(desk: Desk) -> None:
     assert (found.difference_usd, found.unexplained_lines) == (0, 0)
 
 
+def test_calls_about_midnight(desk: Desk) -> None:
+    """One that came before the vendor's midnight and ended after ours is on two days, and costs
+    nothing more in all."""
+    rows = [row(), row(at_ms=NOON_MS + DAY_MS), row(at_ms=NOON_MS + DAY_MS)]
+    text = (
+        f"{HEAD}{DAY},gpt-4o-mini,2,2000,400,100,0.000330\n"
+        "2026-01-02,gpt-4o-mini,1,1000,200,50,0.000165\n"
+    )
+
+    found = desk.compare(rows, text)
+
+    assert reasons(found) == [
+        ("day", Decimal("0.000165"), 1, True),
+        ("day", Decimal("-0.000165"), 1, True),
+    ]
+    assert (found.difference_usd, found.unexplained_lines) == (0, 0)
+
+
+def test_a_call_that_was_left_before_midnight(desk: Desk) -> None:
+    """The vendor noticed after it: on the next day there is a call more, and it is that one."""
+    rows = [row(), row(usage=None, outcome="aborted"), row(at_ms=NOON_MS + DAY_MS)]
+    text = (
+        f"{HEAD}{DAY},gpt-4o-mini,1,1000,200,50,0.000165\n"
+        "2026-01-02,gpt-4o-mini,2,2000,200,100,0.000345\n"
+    )
+
+    found = desk.compare(rows, text)
+
+    assert reasons(found) == [("unknown", Decimal("0.00018"), 1, True)]
+    assert found.unexplained_lines == 0
+
+
 def test_capacity_is_paid_by_the_hour(desk: Desk) -> None:
     """Azure's provisioned units are no calls; what else a subscription pays for is left out."""
     text = (

@@ -220,6 +220,25 @@ def test_calls_that_went_over(desk: Desk) -> None:
     assert reasons(dearer) == [("spilled", own - Decimal("0.000165"), 1, True)]
 
 
+def test_an_attempt_that_went_over_unseen(desk: Desk) -> None:
+    """It took too long, so nobody saw where it went; its own deployment charges a failed one. The
+    call more on the other line is no foreign one."""
+    rows = [
+        row(AZURE, spillover="standard"),
+        row(AZURE, usage=None, outcome="timeout"),
+        row(AZURE, usage=None, outcome="server_error"),
+    ]
+    text = f"{HEAD}{DAY},team,1,1000,200,50,0.000102\n{DAY},standard,2,2000,400,100,0.00033\n"
+
+    found = desk.compare(rows, text)
+
+    assert [(line.model, [one.kind for one in line.reasons]) for line in found.lines] == [
+        ("standard", ["unknown"]),
+        ("team", ["unknown"]),
+    ]
+    assert found.unexplained_lines == 0
+
+
 def test_a_spill_without_a_price(desk: Desk) -> None:
     """Nobody said what the standard deployment is in the list: its calls are the reason."""
     nameless = replace(AZURE, price_as="")

@@ -121,7 +121,8 @@ def _beside(day: str) -> list[str]:
 
 def _with_spare(key: Key, side: Side, sides: Mapping[Key, Side]) -> Side:
     """Attempts without an answer that their own line does not need may be this line's: they may
-    have gone over unseen, or the vendor may have noticed after midnight that nobody listens."""
+    have gone over unseen, or the vendor may have noticed after midnight that nobody listens. Of a
+    line with failed attempts too nobody can tell which of both were charged there."""
     through = {entry.deployment for entry in side.entries if entry.spillover is not None}
     spare = 0
     for (day, model), other in sides.items():
@@ -131,7 +132,10 @@ def _with_spare(key: Key, side: Side, sides: Mapping[Key, Side]) -> Side:
         went_over = day == key[0] and bool(through & own)
         later = model == key[1] and day in _beside(key[0])
         if went_over or later:
-            spare += max(0, other.lost - max(0, other.more_requests))
+            charged = max(
+                0, other.more_requests - other.unbilled if went_over else other.more_requests
+            )
+            spare += max(0, other.lost - charged)
     return replace(side, spare=spare)
 
 

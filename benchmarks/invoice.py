@@ -453,7 +453,7 @@ def main() -> None:
     port = free_port()
     with program(["-m", "benchmarks.invoice", "--vendor", str(port)], {}):
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _ready(url), 30, "the vendor's readiness")
+        wait_until(lambda: _ready(url), 120, "the vendor's readiness")
         with tempfile.TemporaryDirectory(prefix="inhouse-bench-") as folder:
             measure(report, url, Path(folder), count)
     report.finish(options)

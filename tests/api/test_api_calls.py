@@ -233,6 +233,30 @@ def test_who_hangs_up_takes_the_call_along(services: Services) -> None:
     assert _rows(services) == [("chat", "main", "aborted")] * 2
 
 
+def test_what_a_caller_leaves_behind_is_paid(services: Services) -> None:
+    """Both answers come a moment after their caller has left: their cost is known all the same, no
+    failure is tried again for nobody, and neither is counted as answered."""
+
+    async def play(client: Any, vendor: Any) -> None:
+        asking = asyncio.create_task(client.chat.completions.create(model="main", messages=HELLO))
+        await vendor.arrived.wait()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        stream = await client.chat.completions.create(model="main", messages=HELLO, stream=True)
+        async for _ in stream:
+            break
+        await stream.close()
+        while len(_rows(services)) < 2:
+            await asyncio.sleep(0.02)
+
+    words = stream_reply(*("word " for _ in range(10)), pause_s=0.05)
+    _play(services, play, replace(chat_reply("hi", **_WHOLE), delay_s=0.5), words)
+    rows = [attempt for _, attempt in Ledger(services.database).read()]
+    assert [(row.outcome, row.answered, row.cost_usd) for row in rows] == [
+        ("aborted", 0, Decimal("0.000165"))
+    ] * 2
+
+
 def test_embeddings_and_models_by_the_official_client(services: Services) -> None:
     """Vectors come through in the form the client asks for; models are those that can be named."""
     body = {

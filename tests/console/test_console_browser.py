@@ -384,6 +384,7 @@ def test_a_password_keeps_the_pages_and_their_sockets(
             ("/", "Nobody has come by yet"),
             ("/person", "Nobody has done anything yet"),
             ("/moderation", "Nothing waits for a person"),
+            ("/bill/dependence?cpu=0.2", "No forecast yet"),
         ):
             page.goto(running.console + path)
             page.wait_for_selector(f"text={words}")

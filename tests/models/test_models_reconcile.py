@@ -220,6 +220,25 @@ def test_calls_that_went_over(desk: Desk) -> None:
     assert reasons(dearer) == [("spilled", own - Decimal("0.000165"), 1, True)]
 
 
+def test_an_attempt_that_went_over_unseen(desk: Desk) -> None:
+    """It took too long, so nobody saw where it went; its own deployment charges a failed one. The
+    call more on the other line is no foreign one."""
+    rows = [
+        row(AZURE, spillover="standard"),
+        row(AZURE, usage=None, outcome="timeout"),
+        row(AZURE, usage=None, outcome="server_error"),
+    ]
+    text = f"{HEAD}{DAY},team,1,1000,200,50,0.000102\n{DAY},standard,2,2000,400,100,0.00033\n"
+
+    found = desk.compare(rows, text)
+
+    assert [(line.model, [one.kind for one in line.reasons]) for line in found.lines] == [
+        ("standard", ["unknown"]),
+        ("team", ["unknown"]),
+    ]
+    assert found.unexplained_lines == 0
+
+
 def test_a_spill_without_a_price(desk: Desk) -> None:
     """Nobody said what the standard deployment is in the list: its calls are the reason."""
     nameless = replace(AZURE, price_as="")
@@ -289,6 +308,38 @@ def test_a_vendor_in_another_time_zone(desk: Desk) -> None:
     assert {kind for kind, *_ in reasons(found)} == {"day"}
     assert found.reasons_usd == {"day": 0}
     assert (found.difference_usd, found.unexplained_lines) == (0, 0)
+
+
+def test_calls_about_midnight(desk: Desk) -> None:
+    """One that came before the vendor's midnight and ended after ours is on two days, and costs
+    nothing more in all."""
+    rows = [row(), row(at_ms=NOON_MS + DAY_MS), row(at_ms=NOON_MS + DAY_MS)]
+    text = (
+        f"{HEAD}{DAY},gpt-4o-mini,2,2000,400,100,0.000330\n"
+        "2026-01-02,gpt-4o-mini,1,1000,200,50,0.000165\n"
+    )
+
+    found = desk.compare(rows, text)
+
+    assert reasons(found) == [
+        ("day", Decimal("0.000165"), 1, True),
+        ("day", Decimal("-0.000165"), 1, True),
+    ]
+    assert (found.difference_usd, found.unexplained_lines) == (0, 0)
+
+
+def test_a_call_that_was_left_before_midnight(desk: Desk) -> None:
+    """The vendor noticed after it: on the next day there is a call more, and it is that one."""
+    rows = [row(), row(usage=None, outcome="aborted"), row(at_ms=NOON_MS + DAY_MS)]
+    text = (
+        f"{HEAD}{DAY},gpt-4o-mini,1,1000,200,50,0.000165\n"
+        "2026-01-02,gpt-4o-mini,2,2000,200,100,0.000345\n"
+    )
+
+    found = desk.compare(rows, text)
+
+    assert reasons(found) == [("unknown", Decimal("0.00018"), 1, True)]
+    assert found.unexplained_lines == 0
 
 
 def test_capacity_is_paid_by_the_hour(desk: Desk) -> None:

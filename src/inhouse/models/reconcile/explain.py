@@ -43,7 +43,9 @@ class Side:
     line: InvoiceLine
     entries: Sequence[Entry]
     shift_usd: Decimal = Decimal(0)  # of the ledger, by the vendor's beginning of days
-    spare: int = 0  # attempts without an answer that another line's deployment may have passed here
+    spare: int = 0  # attempts without an answer of other lines that may be this line's
+    moved: Tokens = NO_TOKENS  # that the vendor has on this day, and the ledger on the next or last
+    moved_requests: int = 0  # likewise
 
     @property
     def attempts(self) -> int:
@@ -67,15 +69,19 @@ class Side:
 
     @property
     def more_tokens(self) -> Tokens | None:
-        """What the invoice has more; None where it counts none."""
+        """What the invoice has more, but for what moved; None where it counts none."""
         if self.line.tokens is None:
             return None
-        return self.line.tokens - sum((entry.tokens for entry in self.entries), NO_TOKENS)
+        ledger = sum((entry.tokens for entry in self.entries), NO_TOKENS)
+        return self.line.tokens - ledger - self.moved
 
     @property
     def more_requests(self) -> int | None:
-        """What the invoice counts more than the ledger is sure of; None where it counts none."""
-        return None if self.line.requests is None else self.line.requests - self.counted
+        """What the invoice counts more than the ledger is sure of, but for what moved; None where
+        it counts none."""
+        if self.line.requests is None:
+            return None
+        return self.line.requests - self.counted - self.moved_requests
 
 
 def _lost(entry: Entry) -> int:
@@ -110,7 +116,7 @@ def explain(side: Side, prices: Prices) -> Difference:
     elif not side.entries:
         _outside(side, account)
     else:
-        extras = extras_of(side)
+        extras = [*_moved(side), *extras_of(side)]
         if line.tokens is None:
             _by_estimate(side, account)
         _by_price(side, extras, prices, account)
@@ -175,6 +181,14 @@ def _outside(side: Side, account: _Account) -> None:
     account.give(
         Reason(kind="outside", amount_usd=amount, attempts=attempts, exact=True, detail=detail)
     )
+
+
+def _moved(side: Side) -> list[Extra]:
+    if not side.moved_requests:
+        return []
+    like = _like(side, "day")
+    requests = side.moved_requests
+    return [Extra(kind="day", tokens=side.moved, requests=requests, like=like, exact=True)]
 
 
 def extras_of(side: Side) -> list[Extra]:
@@ -353,12 +367,15 @@ def _tolerance(side: Side) -> Decimal:
 
 def _in_words(side: Side, extra: Extra) -> str:
     many = f"{abs(extra.requests):,}" if extra.requests else "some"
-    told = f"{abs(extra.tokens.fresh + extra.tokens.cached):,} tokens in, {extra.tokens.out:,} out"
+    tokens_in, tokens_out = extra.tokens.fresh + extra.tokens.cached, extra.tokens.out
+    told = f"{abs(tokens_in):,} tokens in, {abs(tokens_out):,} out"
     return {
         "unknown": f"{many} attempts of {side.lost + side.spare:,} that were left, broke off or "
         f"took too long: the vendor charged {told}",
         "retried": f"{many} failed attempts of {side.unbilled:,} were charged: {told}",
         "outside": f"{many} calls that never passed through inhouse: {told}",
+        "day": f"{many} calls about midnight, that the ledger has on "
+        f"{'another day' if extra.requests > 0 else 'this day and the vendor on another'}: {told}",
         "missing": f"{many} calls of the ledger are not on the invoice: {told}",
         "cached": f"{abs(extra.tokens.cached):,} tokens "
         f"{'more' if extra.tokens.cached > 0 else 'fewer'} charged as cached",

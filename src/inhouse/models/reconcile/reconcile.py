@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -14,6 +14,7 @@ from inhouse.models.reconcile.explain import Side, explain, missing
 from inhouse.models.reconcile.pricing import Prices
 from inhouse.models.reconcile.types import (
     KINDS,
+    NO_TOKENS,
     Difference,
     Entry,
     Invoice,
@@ -80,6 +81,7 @@ def _differences(
         )
         for key, line in lines.items()
     }
+    sides = about_midnight(sides)
     for key, side in sides.items():
         yield explain(_with_spare(key, side, sides), prices)
     for (at, model), same in sorted(by_line.items()):
@@ -87,17 +89,54 @@ def _differences(
             yield missing(at, model, same)
 
 
+def about_midnight(sides: Mapping[Key, Side]) -> dict[Key, Side]:
+    """Calls that one side has on one day and the other on the next: the vendor counts when a call
+    comes, the ledger when it ends. Where the invoice has fewer calls on one day, and the day beside
+    it at least as many more, they have moved."""
+    found = dict(sides)
+    for (day, model), side in sides.items():
+        fewer, requests = side.more_tokens, side.more_requests
+        if requests is None or requests >= 0 or fewer is None:
+            continue
+        away = NO_TOKENS - fewer
+        for beside in _beside(day):
+            other = found.get((beside, model))
+            more = None if other is None else other.more_tokens
+            if other is None or more is None or (other.more_requests or 0) < -requests:
+                continue
+            if away.least >= 0 and (more - away).least >= 0 and not other.moved_requests:
+                found[day, model] = replace(side, moved=fewer, moved_requests=requests)
+                found[beside, model] = replace(other, moved=away, moved_requests=-requests)
+                break
+    return found
+
+
+def _beside(day: str) -> list[str]:
+    """The day before and the one after; none of a month."""
+    if len(day) != len("2026-01-31"):
+        return []
+    at = date.fromisoformat(day)
+    return [(at + timedelta(days=step)).isoformat() for step in (-1, 1)]
+
+
 def _with_spare(key: Key, side: Side, sides: Mapping[Key, Side]) -> Side:
-    """Attempts without an answer may have gone over unseen: those that the line of their own
-    deployment does not need may be this line's."""
+    """Attempts without an answer that their own line does not need may be this line's: they may
+    have gone over unseen, or the vendor may have noticed after midnight that nobody listens. Of a
+    line with failed attempts too nobody can tell which of both were charged there."""
     through = {entry.deployment for entry in side.entries if entry.spillover is not None}
     spare = 0
-    for other_key, other in sides.items():
-        if other_key[0] != key[0] or other is side or other.more_requests is None:
+    for (day, model), other in sides.items():
+        if other is side or other.more_requests is None:
             continue
-        if through & {e.deployment for e in other.entries if e.spillover is None}:
-            spare += max(0, other.lost - max(0, other.more_requests))
-    return Side(line=side.line, entries=side.entries, shift_usd=side.shift_usd, spare=spare)
+        own = {entry.deployment for entry in other.entries if entry.spillover is None}
+        went_over = day == key[0] and bool(through & own)
+        later = model == key[1] and day in _beside(key[0])
+        if went_over or later:
+            charged = max(
+                0, other.more_requests - other.unbilled if went_over else other.more_requests
+            )
+            spare += max(0, other.lost - charged)
+    return replace(side, spare=spare)
 
 
 def _by_line(rows: Iterable[Row], offset: int, length: int) -> dict[Key, list[Entry]]:

@@ -12,6 +12,7 @@ the first bad answer to the last, and the share of all decisions between them th
 import argparse
 import asyncio
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -28,7 +29,7 @@ from inhouse.app.build import Services
 from inhouse.app.settings import load_settings
 from inhouse.app.watching import RouteWatcher
 from inhouse.core.clock import SystemClock
-from inhouse.models.cutover import measuring_of, with_stage
+from inhouse.models.cutover import CUTOVER, measuring_of, with_stage
 from inhouse.models.fleet import Fleet
 from inhouse.models.gateway import Gateway, ask_now
 from inhouse.models.owned.registry import Registry
@@ -117,12 +118,20 @@ def serve(folder: Path, seed: int, fault: Fault) -> None:
             at_s = time.time()
             answered += [(at_s, answer.host == INHOUSE) for answer in answers]
             place += _BATCH
+            (folder / f"ready-{seed}").touch()
             await asyncio.sleep(_PAUSE_S)
         await gateway.close()
         return answered
 
-    (folder / f"served-{seed}.json").write_text(json.dumps(asyncio.run(judge())), "utf-8")
+    write_whole(folder / f"served-{seed}.json", json.dumps(asyncio.run(judge())))
     use.close()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """A file that is there whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(text, "utf-8")
+    part.rename(path)
 
 
 def _services(folder: Path) -> Services:
@@ -130,8 +139,9 @@ def _services(folder: Path) -> Services:
     return Services(load_settings(given, folder / "none.toml"))
 
 
-def _teach(use: Services) -> str:
+def teach(folder: Path) -> None:
     """Labels of the rented model, a version trained on them, and its report."""
+    use = _services(folder)
     posts = made_up(_LABELS, 1)
     fleet = Fleet([SimulatedTeacher(truth_of(posts), "random")], use.registry)
     use.fleet = fleet
@@ -143,52 +153,54 @@ def _teach(use: Services) -> str:
     trained = train_task(use.database, TEXT_HARM, use.registry.folder, use.clock, models)
     if isinstance(trained, NotEnough):
         raise SystemExit(trained.reason)
-    return trained.version
+    use.close()
 
 
-def run(fault: Fault, stage: Stage) -> dict[str, object]:
-    """One fault at one stage."""
+def run(taught: Path, fault: Fault, stage: Stage) -> dict[str, object]:
+    """One fault at one stage, on a copy of a folder in which a model is trained."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = Path(name) / "data"
+        shutil.copytree(taught, folder)
         use = _services(folder)
-        version = _teach(use)
-        route = use.routes.current(TEXT_HARM.name)
-        route = replace(
-            with_stage(route, stage, measuring_of(use.settings.models)),
-            owned=version,
-            held_by="person:benchmark",  # it would go on meanwhile
-        )
-        use.routes.set(
-            RouteChange(route=route, at_ms=use.clock.now_ms(), decided_by="b", reason="b")
-        )
+        use.fleet = Fleet([SimulatedTeacher({}, "random")], use.registry)
+        _routed(use, stage)
         watcher = RouteWatcher(use)
         watcher.start()
         with ExitStack() as stack:
             for seed in range(_SERVING):
                 words = ["-m", "benchmarks.rampdown", "--serve", str(folder), str(seed), fault]
                 stack.enter_context(program(words, {}))
+            ready = [folder / f"ready-{seed}" for seed in range(_SERVING)]
+            wait_until(lambda: all(map(Path.exists, ready)), _LONGEST_S, "the first answers")
             _go_bad(use, folder)
             (folder / "stop").touch()
             served = [folder / f"served-{seed}.json" for seed in range(_SERVING)]
-            wait_until(lambda: all(map(Path.exists, served)), 30, "the end of serving")
-            time.sleep(0.5)  # until they are written
+            wait_until(lambda: all(map(Path.exists, served)), _LONGEST_S, "the end of serving")
             rows = sorted(row for path in served for row in json.loads(path.read_text("utf-8")))
         watcher.close()
-        change = use.routes.history(TEXT_HARM.name)[0]
+        changes = use.routes.history(TEXT_HARM.name)
         bad_from = (folder / "bad").stat().st_mtime
         use.close()
-    return _row(fault, stage, (rows, bad_from), change.reason)
+    reason = next((one.reason for one in reversed(changes) if one.decided_by == CUTOVER), "")
+    return _row(fault, stage, (rows, bad_from), reason)
+
+
+def _routed(use: Services, stage: Stage) -> None:
+    """The version at that stage, where it stays unless something is wrong with it."""
+    route = with_stage(use.routes.current(TEXT_HARM.name), stage, measuring_of(use.settings.models))
+    version = use.registry.versions(TEXT_HARM.name)[0].version
+    held = replace(route, owned=version, held_by="person:benchmark")
+    now_ms = use.clock.now_ms()
+    use.routes.set(RouteChange(route=held, at_ms=now_ms, decided_by="benchmark", reason="begin"))
 
 
 def _go_bad(use: Services, folder: Path) -> None:
     """Let all be fine for a while, then not; until nobody is answered by it any more."""
-    query_s = 0.2
-    wait_until(lambda: bool(list(folder.glob("*.db*"))), 30, "the database")
     time.sleep(_FINE_S)
     (folder / "bad").touch()
     end = time.monotonic() + _LONGEST_S
     while use.routes.current(TEXT_HARM.name).owned_share and time.monotonic() < end:
-        time.sleep(query_s)
+        time.sleep(0.2)
     time.sleep(4.0)  # serving processes follow within two seconds
 
 
@@ -225,8 +237,11 @@ def main() -> None:
     if not options.quick:
         runs += [(fault, "ramp1") for fault in FAULTS[1:]]
         runs += [("flipped", "ramp25"), ("flipped", "owned")]
-    for fault, stage in runs:
-        report.add(**run(fault, stage))
+    with tempfile.TemporaryDirectory() as name:
+        taught = Path(name) / "data"
+        teach(taught)
+        for fault, stage in runs:
+            report.add(**run(taught, fault, stage))
     report.finish(options)
 
 

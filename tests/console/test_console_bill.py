@@ -2,21 +2,28 @@
 
 import dataclasses
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from console_community import NOW_MS, START_MS, Community, add_route
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from inhouse.app.build import Services
 from inhouse.console.bill import page
 from inhouse.console.bill.lines import together
 from inhouse.console.bill.model import gather
+from inhouse.console.bill.route_controls import ACTS
 from inhouse.console.bill.route_model import learned_by_ms
 from inhouse.console.bill.route_page import task_html
+from inhouse.console.bill.view import parity_response
 from inhouse.console.spending import cost_of, daily, host_days
 from inhouse.core.clock import DAY_MS
+from inhouse.core.errors import InputError
 from inhouse.models.harvest import add_labels
 from inhouse.models.owned.registry import ModelVersion
 from inhouse.models.parity import Finding, Parity
+from inhouse.models.steering import Ruling
 from inhouse.models.types import Label, ModelCard
 from inhouse.store.database import Database
 
@@ -196,3 +203,56 @@ def test_parity_is_shown_question_by_question(services: Services) -> None:
     assert "0.880 to 0.970" in shown
     assert "self harm" in shown
     assert shown.count('<td class="num">—</td>') == 2
+
+
+def _on_the_ramp(services: Services) -> None:
+    (services.settings.folder.parent / "vendors.toml").write_text(
+        '[rented]\nhost = "local"\nowner = "m"\nmodel = "m"\nurl = "http://127.0.0.1:9/v1"\n'
+        'terms = "t"\n'
+    )
+    services.registry.put(_version("v<1>"))
+    made = Community(services.database)
+    route: dict[str, object] = {"task": "text_harm", "primary": "rented", "owned": "v<1>"}
+    add_route(made, {**route, "stage": "ramp5", "owned_share": 0.05}, "live", START_MS)
+
+
+def test_what_is_watched_stands_beside_its_bound(services: Services) -> None:
+    """Each rate with how near it is to its alarm, and the words where nothing is known yet."""
+    _on_the_ramp(services)
+    shown = task_html(gather(services).tasks[0])
+    assert "Requests above 1,000 ms" in shown
+    assert "no report to hold it against" in shown
+    assert "5% owned" in shown
+
+
+def test_a_person_rolls_back_and_resumes_from_the_page(services: Services) -> None:
+    """The page then says since when and why nobody is answered by the owned model, hostile words
+    escaped; a reason is asked for."""
+    _on_the_ramp(services)
+    ruling = Ruling(task="text_harm", by="ann", reason="<b>odd</b> flags", at_ms=NOW_MS)
+    with pytest.raises(InputError, match="a reason of 0 characters"):
+        ACTS["Hold"](services, dataclasses.replace(ruling, reason=" "))
+    ACTS["Hold"](services, ruling)
+    assert "held by person:ann: nothing goes forwards" in task_html(gather(services).tasks[0])
+    ACTS["Roll back"](services, ruling)
+    task = gather(services).tasks[0]
+    assert (task.route.stage, task.route.owned_share) == ("shadow", 0.0)
+    shown = task_html(task)
+    assert "last taken out of service" in shown
+    assert "&lt;b&gt;odd&lt;/b&gt; flags" in shown
+    ACTS["Resume"](services, ruling)
+    assert gather(services).tasks[0].route.held_by is None
+
+
+def test_the_report_is_a_page_of_its_own(services: Services) -> None:
+    """Without a model, or for a task nobody knows, it says what to do."""
+    app = FastAPI()
+    app.add_api_route("/bill/parity/{task}", partial(parity_response, services))
+    client = TestClient(app)
+    missing = client.get("/bill/parity/text_harm")
+    assert (missing.status_code, "no model is trained" in missing.text) == (404, True)
+    unknown = client.get("/bill/parity/<script>")
+    assert (unknown.status_code, unknown.headers["content-type"]) == (
+        404,
+        "text/plain; charset=utf-8",
+    )

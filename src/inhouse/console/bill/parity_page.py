@@ -141,7 +141,9 @@ def _slice_finding(finding: Finding) -> str:
 def _slice_verdict(one: Slice) -> Safe:
     if one.verdict != "not_enough":
         return verdict_note(one.verdict)
-    more = "labels" if one.more_needed is None else plural(one.more_needed, "more label")
+    if one.more_needed is None:
+        return note("not enough evidence, how many labels it takes cannot be told yet", "warn")
+    more = plural(one.more_needed, "more label")
     return note(f"not enough evidence, {more} needed", "warn")
 
 

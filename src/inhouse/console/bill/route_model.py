@@ -9,10 +9,13 @@ import sqlalchemy as sa
 from inhouse.app.build import Services
 from inhouse.core.clock import DAY_MS
 from inhouse.models.cutover import Evidence, next_step
+from inhouse.models.margins import Margin, Margins
 from inhouse.models.parity import Parity
 from inhouse.models.routes import RouteChange
+from inhouse.models.shadow_budget import ShadowSpend, shadow_spend
 from inhouse.models.tasks import judging
 from inhouse.models.types import ModelCard, Route
+from inhouse.models.watch import Bounds, Watched
 from inhouse.store import tables
 from inhouse.store.database import Database
 
@@ -32,6 +35,19 @@ class TaskFacts:
     card: ModelCard | None  # of the newest trained version
     parity: Parity | None  # of the newest trained version
     labels_a_day: float  # over the last three days
+    watched: Watched | None = None  # of the routed version since the stage began
+    bounds: Bounds | None = None  # that it must keep
+    margin: Margin | None = None  # that somebody signed; None where the setting's counts
+    checking: ShadowSpend | None = None  # what asking only to check has cost today
+    checking_usd_a_day: float = 0.0  # what it may; 0 sets no bound
+
+    @property
+    def rolled_back(self) -> RouteChange | None:
+        """The latest time that the owned model was taken out of service; None if it never was."""
+        for later, earlier in zip(self.changes, self.changes[1:], strict=False):
+            if later.route.owned_share == 0 < earlier.route.owned_share:
+                return later
+        return None
 
     @property
     def owned_since_ms(self) -> int | None:
@@ -54,6 +70,8 @@ def gather_tasks(services: Services, now_ms: int) -> tuple[TaskFacts, ...]:
 def _task(services: Services, name: str, now_ms: int) -> TaskFacts:
     route = services.routes.current(name)
     evidence = services.routes.evidence(route, services.registry, services.settings.models)
+    settings = services.settings.models
+    watched, bounds = services.routes.watched(route, services.registry, settings)
     newest = next(iter(services.registry.versions(name)), None)
     report = newest.parity if newest else None
     return TaskFacts(
@@ -66,6 +84,11 @@ def _task(services: Services, name: str, now_ms: int) -> TaskFacts:
         card=newest.card if newest else None,
         parity=msgspec.json.decode(report, type=Parity) if report else None,
         labels_a_day=_labels_a_day(services.database, name, now_ms),
+        watched=watched,
+        bounds=bounds,
+        margin=Margins(services.database).of(name),
+        checking=shadow_spend(services.database, now_ms),
+        checking_usd_a_day=settings.shadow_usd_a_day,
     )
 
 

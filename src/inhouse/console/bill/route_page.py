@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
+from inhouse.console.bill.parity_page import findings_table
 from inhouse.console.bill.route_model import TaskFacts, learned_by_ms
-from inhouse.console.markup import Child, Safe, empty, join, note, table, tag, words
-from inhouse.console.words import UNKNOWN, count, day, moment, plural, probability
-from inhouse.models.parity import Finding
+from inhouse.console.bill.watch_page import watched_html
+from inhouse.console.markup import Safe, empty, join, link, note, tag, words
+from inhouse.console.words import count, day, moment, plural
 from inhouse.models.types import STAGES, Stage
 
 _STAGE_WORDS: Final[Mapping[Stage, str]] = {
@@ -17,11 +18,6 @@ _STAGE_WORDS: Final[Mapping[Stage, str]] = {
     "ramp25": "25% owned",
     "ramp50": "50% owned",
     "owned": "owned",
-}
-_VERDICTS: Final[Mapping[str, tuple[str, str]]] = {
-    "pass": ("passes", "good"),
-    "fail": ("fails", "bad"),
-    "not_enough": ("not enough labels", ""),
 }
 _CHANGES_SHOWN: Final = 8
 
@@ -34,7 +30,8 @@ def task_html(facts: TaskFacts) -> Safe:
         tag("span", _headline(facts), class_="quiet small"),
         class_="head",
     )
-    return join([heading, _steps(facts), _now(facts), _parity(facts), _changes(facts)])
+    parts = [_steps(facts), _now(facts), watched_html(facts), _parity(facts), _changes(facts)]
+    return join([heading, *parts])
 
 
 def _headline(facts: TaskFacts) -> str:
@@ -65,7 +62,17 @@ def _now(facts: TaskFacts) -> Safe:
     whole = "the rest" if own else "everything"
     rented = f"{whole} by the {vendor}" if route.primary else vendor
     told = "; ".join(part for part in (own, rented) if part)
-    return join([tag("p", words(facts.waits_for)), tag("p", words(told), class_="quiet small")])
+    held = f"held by {route.held_by}: nothing goes forwards until it is resumed"
+    back = facts.rolled_back
+    last = f"last taken out of service {moment(back.at_ms)}: {back.reason}" if back else ""
+    return join(
+        [
+            tag("p", words(facts.waits_for)),
+            tag("p", note(held, "warn")) if route.held_by else None,
+            tag("p", words(told), class_="quiet small"),
+            tag("p", words(last), class_="small") if last else None,
+        ]
+    )
 
 
 def _parity(facts: TaskFacts) -> Safe:
@@ -76,28 +83,14 @@ def _parity(facts: TaskFacts) -> Safe:
             "the first training. The comparison with the rented model appears here after it."
         )
         return empty("No model of your own yet", how)
-    rows: list[list[Child]] = [_finding(finding) for finding in facts.parity.findings]
     card = facts.card
     trained = f", trained on {plural(card.trained_on, 'text')}" if card else ""
-    remark = f"On {plural(facts.parity.held_out, 'later text')} held out{trained}."
-    head = ("Category", "Question", "Estimate", "95% interval", "Bar", "Texts", "")
-    return join([tag("p", remark, class_="quiet small"), table(head, rows, "llrrrrl")])
-
-
-def _finding(finding: Finding) -> list[Child]:
-    interval = UNKNOWN
-    if finding.low is not None and finding.high is not None:
-        interval = f"{finding.low:.3f} to {finding.high:.3f}"
-    words_, kind = _VERDICTS[finding.verdict]
-    return [
-        finding.category.replace("_", " "),
-        finding.question,
-        UNKNOWN if finding.estimate is None else f"{finding.estimate:.3f}",
-        interval,
-        probability(finding.bar),
-        count(finding.n),
-        note(words_, kind),
-    ]
+    signed = facts.margin
+    margin = f" Margin {signed.margin:g}, signed by {signed.signed_by}." if signed else ""
+    remark = f"On {plural(facts.parity.held_out, 'later text')} held out{trained}.{margin}"
+    report = link(f"/bill/parity/{facts.task}", "The whole report, by slices", target="_blank")
+    table_ = findings_table(facts.parity.findings)
+    return join([tag("p", words(remark), " ", report, class_="quiet small"), table_])
 
 
 def _changes(facts: TaskFacts) -> Safe | None:

@@ -1,13 +1,23 @@
 """The page `/bill`."""
 
+from functools import partial
+
 from fastapi import Request
-from nicegui import ui
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from nicegui import app, ui
 
 from inhouse.app.build import Services
+from inhouse.app.parity_facts import CatalogFacts
 from inhouse.console.bill import page
 from inhouse.console.bill.model import BillFacts, gather
+from inhouse.console.bill.parity_page import report_page
+from inhouse.console.bill.route_controls import RouteControls
 from inhouse.console.frame import Region, chart_panel, follow, frame, panel, section
 from inhouse.console.gathering import Latest
+from inhouse.console.moments import community_now
+from inhouse.core.errors import InhouseError
+from inhouse.models.judging import Judge
+from inhouse.models.tasks import task_named
 
 KEEP_S = 4.0
 EVERY_S = 6.0
@@ -17,16 +27,31 @@ def register(services: Services) -> None:
     """Add the page."""
     latest = Latest(lambda: gather(services), KEEP_S)
 
+    app.add_api_route(
+        "/bill/parity/{task}", partial(parity_response, services), include_in_schema=False
+    )
+
     @ui.page("/bill")
     def bill(request: Request) -> None:
         with frame(request, "/bill", "Bill"):
-            follow(latest, _Bill().show, EVERY_S)
+            follow(latest, _Bill(services).show, EVERY_S)
+
+
+def parity_response(services: Services, task: str) -> Response:
+    """The report on a task's newest version as a page of its own, without anybody's words."""
+    judge = Judge(services.database, services.registry, services.settings.models)
+    try:
+        known = task_named(task)
+        report = judge.report(known, CatalogFacts(services.catalog), community_now(services))
+    except InhouseError as error:
+        return PlainTextResponse(f"{error}\n", 404)
+    return HTMLResponse(report_page(report))
 
 
 class _Bill:
     """The parts of the page, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, services: Services) -> None:
         ui.html(page.HEADING, sanitize=False)
         self._figures = Region()
         with ui.element("div").classes("two"):
@@ -34,6 +59,7 @@ class _Bill:
             self._owned = chart_panel("Answered by your own models")
         with section("From rented to owned"):
             self._tasks = Region("section")
+            RouteControls(services, lambda: ui.notify("done; shown here within some seconds"))
         with section("Vendors"):
             self._basis = Region("quiet small")
             with ui.element("div").classes("two"):

@@ -8,10 +8,10 @@ from fastapi import Request
 from nicegui import run, ui
 
 from inhouse.app.build import Services
+from inhouse.console.boxes import Box
 from inhouse.console.frame import Region, frame, panel, press, section
 from inhouse.console.markup import Safe, join, words
 from inhouse.console.moderation import sealed_page as page
-from inhouse.console.moderation.dialogs import Box
 from inhouse.console.moderation.fields import reviewer_field, text_field
 from inhouse.console.moderation.reviewer import reviewer_of
 from inhouse.console.moments import community_now

@@ -12,12 +12,13 @@ from nicegui import events, run, ui
 
 from inhouse.app.build import Services
 from inhouse.console.assets import PATH
+from inhouse.console.boxes import Box
 from inhouse.console.frame import Region, frame, panel, press
 from inhouse.console.markup import Safe, join, tag, words
 from inhouse.console.moderation import page
 from inhouse.console.moderation.around import context_html
 from inhouse.console.moderation.desk import Desk
-from inhouse.console.moderation.dialogs import Box, BreakBox, EscalateBox, FindBox, OwnBox
+from inhouse.console.moderation.dialogs import BreakBox, EscalateBox, FindBox, OwnBox
 from inhouse.console.moderation.fields import reviewer_field
 from inhouse.console.moderation.reviewer import reviewer_of
 from inhouse.console.moderation.speech import category_name

@@ -1,0 +1,63 @@
+"""Where a person stops a task on its way, sends it back, or lets it go on."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from nicegui import run, ui
+
+from inhouse.app.build import Services
+from inhouse.console.boxes import Box
+from inhouse.console.frame import press
+from inhouse.console.markup import join
+from inhouse.models.cutover import measuring_of
+from inhouse.models.steering import Ruling, hold, resume, roll_back
+from inhouse.models.tasks import TASKS
+from inhouse.models.types import Route
+
+Act = Callable[[Services, Ruling], Route]
+
+
+def _back(services: Services, ruling: Ruling) -> Route:
+    return roll_back(services.routes, ruling, measuring_of(services.settings.models))
+
+
+ACTS: Final[dict[str, Act]] = {
+    "Hold": lambda services, ruling: hold(services.routes, ruling),
+    "Roll back": _back,
+    "Resume": lambda services, ruling: resume(services.routes, ruling),
+}
+
+
+class RouteControls:
+    """Buttons for every task. Whoever presses one gives a name and a reason, for the record."""
+
+    def __init__(self, services: Services, done: Callable[[], None]) -> None:
+        """done: called after a task was moved."""
+        self._services = services
+        self._done = done
+        for task in TASKS:
+            with ui.element("div").classes("chips"):
+                for name, act in ACTS.items():
+                    kind = "plain-button danger" if act is _back else "plain-button"
+                    press(join([f"{name} {task}"]), partial(self._ask, task, name), kind)
+
+    def _ask(self, task: str, name: str) -> None:
+        box = Box(f"{name} {task}", name)
+        with box.body:
+            by = ui.input("your name").props("dense outlined maxlength=100")
+            reason = ui.input("why, for the record").props("dense outlined maxlength=500")
+
+        async def decide() -> None:
+            given = (str(by.value or ""), str(reason.value or ""))
+            await run.io_bound(self._rule, task, name, given)
+            self._done()
+
+        box.on_done = decide
+        box.open()
+
+    def _rule(self, task: str, name: str, given: tuple[str, str]) -> None:
+        use = self._services
+        use.catch_clock_up()
+        by, reason = given
+        ACTS[name](use, Ruling(task=task, by=by, reason=reason, at_ms=use.clock.now_ms()))

@@ -1,0 +1,71 @@
+"""What is watched of a routed version, against its bounds, as HTML."""
+
+from decimal import Decimal
+
+from inhouse.console.bill.route_model import TaskFacts
+from inhouse.console.markup import Child, Safe, join, note, table, tag
+from inhouse.console.words import UNKNOWN, count, money, share
+from inhouse.models.watch import SLOW_SHARE, Bounds, Watched
+from inhouse.stats.detection import RateWatch
+
+_HEADS = ("Watched since the stage began", "Now", "Bound", "Seen", "Evidence against it", "")
+
+
+def watched_html(facts: TaskFacts) -> Safe | None:
+    """Quality, errors, latency and drift; None while no version is routed."""
+    watched, bounds = facts.watched, facts.bounds
+    if watched is None or bounds is None:
+        return None
+    rows = [
+        _rate("Missed of what the rented model flags", watched.missed),
+        _rate("Flagged of what it lets pass", watched.extra),
+        _rate("Requests that failed", watched.errors),
+        _rate(f"Requests above {bounds.latency_ms:,.0f} ms", watched.slow),
+        _drift(watched, bounds),
+    ]
+    return join([table(_HEADS, rows, "lrrrrl"), tag("p", _checking(facts), class_="quiet small")])
+
+
+def _rate(name: str, rate: RateWatch | None) -> list[Child]:
+    if rate is None:
+        return [name, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, note("no report to hold it against")]
+    state = note("over its bound", "bad") if rate.alarmed else note("holds", "good")
+    return [
+        name,
+        share(rate.rate, 1),
+        share(rate.bound, 1),
+        count(rate.n),
+        share(min(1.0, rate.evidence)),
+        state,
+    ]
+
+
+def _drift(watched: Watched, bounds: Bounds) -> list[Child]:
+    name, found = "Drift of its probabilities (PSI)", watched.drift
+    if found is None:
+        waits = "no report to hold it against" if bounds.judged_on is None else "not enough yet"
+        return [name, UNKNOWN, f"{bounds.psi:.2f}", count(sum(watched.block)), UNKNOWN, note(waits)]
+    state = note("over its bound", "bad") if watched.drifted else note("holds", "good")
+    bound = bounds.psi + found.noise
+    return [
+        name,
+        f"{found.psi:.2f}",
+        f"{bound:.2f}",
+        count(found.n),
+        share(min(1.0, found.psi / bound)),
+        state,
+    ]
+
+
+def _checking(facts: TaskFacts) -> str:
+    spend = facts.checking
+    route = facts.route
+    parts = [
+        f"The rented model is asked besides about {share(route.watch_share, 1)} of what the owned "
+        f"one answers, the owned one about {share(route.shadow_share)} of the others.",
+        f"One request in {1 / SLOW_SHARE:.0f} may take longer.",
+    ]
+    if facts.checking_usd_a_day and spend is not None:
+        most = money(Decimal(str(facts.checking_usd_a_day)))
+        parts.append(f"Checking has cost {money(spend.spent_usd)} of {most} today.")
+    return " ".join(parts)

@@ -91,7 +91,8 @@ async def _models(use: Services) -> list[dict[str, object]]:
     """When a rented model was made is not known; the format wants a number."""
     if use.students is not None:
         await use.students.look()
-    named = {**dict.fromkeys(use.tasks, INHOUSE), **{d.name: d.owner for d in use.passer.models()}}
+    named = {one.name: one.owner for one in use.passer.models()}
+    named |= {task: INHOUSE for task in use.tasks if task not in named}
     return [
         {"id": name, "object": "model", "created": 0, "owned_by": owner}
         for name, owner in named.items()

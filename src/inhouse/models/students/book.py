@@ -45,10 +45,6 @@ class StudentBook:
                 return task.stand_ins
         return ()
 
-    def answers(self, name: str, service: Service) -> bool:
-        """Whether there is such a task, whether or not anybody was trained for it."""
-        return any(t.name == name and SERVICE_OF[t.kind] == service for t in self._tasks)
-
     async def look(self) -> None:
         """Hear of what was trained and put into use."""
         if self._tasks and monotonic() - self._looked_s > _AGE_S:

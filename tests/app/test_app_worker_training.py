@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.models.models_texts import register, small_model
 
 from inhouse.app import worker as worker_module
 from inhouse.app.build import Services, open_services
@@ -106,3 +107,23 @@ def test_words_are_kept_no_longer_than_is_set(
     worker._tidy()
     worker.close()
     assert Labels(services.database).counts("text_harm") == {"person:ann": 200}
+
+
+def test_what_began_as_an_encoder_is_trained_by_people(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many labels are new: a model from nothing does not take the place of theirs."""
+    known = register(services.registry, small_model(), "text_harm-small")
+    card = replace(known.card, student="encoder", trained_on=1)
+    started: list[Any] = []
+    monkeypatch.setattr(worker_module, "train_task", lambda *told: started.append(told))
+    worker = Worker(services)
+    try:
+        services.registry.put(replace(known, card=card))
+        worker.step()
+        assert not started
+        services.registry.put(replace(known, card=replace(card, student="words")))
+        worker.step()
+        assert [told[1].name for told in started] == ["text_harm"]
+    finally:
+        worker.close()

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from inhouse.core.errors import InputError, SnapshotError
 from inhouse.core.random import stream
 from inhouse.models.owned import fit
+from inhouse.models.owned.calibrate import LEAST_EACH
 from inhouse.models.owned.files import load_text_model, weights_of
 from inhouse.models.owned.fit import featurise_all, fit_text, update_text
 from inhouse.models.owned.hashing import rarity_of, scaled
@@ -73,7 +74,7 @@ def test_nothing_to_learn_is_an_answer() -> None:
     """Too few texts on one side give NotEnough with the numbers."""
     answer = fit_text(["a", "b"], np.array([[1.0], [0.0]]), ("hate",), seed=1)
     assert answer == NotEnough(
-        reason="no category has enough texts on both sides", have=1, need=fit.LEAST_EACH
+        reason="no category has enough texts on both sides", have=1, need=LEAST_EACH
     )
 
 

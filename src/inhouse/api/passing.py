@@ -122,8 +122,8 @@ async def models_of(parts: Parts) -> list[dict[str, object]]:
     """
     if parts.students is not None:
         await parts.students.look()
-    rented = {one.name: one.owner for one in parts.passer.models()}
-    named = {**dict.fromkeys(parts.tasks, INHOUSE), **rented}
+    named = {one.name: one.owner for one in parts.passer.models()}
+    named |= {task: INHOUSE for task in parts.tasks if task not in named}
     return [
         {"id": name, "object": "model", "created": 0, "owned_by": owner}
         for name, owner in named.items()

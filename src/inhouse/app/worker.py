@@ -163,6 +163,8 @@ class Worker:
         if labels < max(least, _GROWTH * self._tried.get(task, 0)):
             return False
         versions = use.registry.versions(task)
+        if versions and versions[0].card.student != "words":
+            return False  # people chose what it begins as, and train it
         return labels >= _GROWTH * (versions[0].card.labels if versions else 0)
 
     def _labels(self, task: str) -> int:

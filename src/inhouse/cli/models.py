@@ -40,12 +40,13 @@ def routes(as_json: Json = False) -> None:
             route = services.routes.current(task.name)
             history = services.routes.history(task.name)
             reason = history[0].reason if history else "new"
-            rows.append({"kind": task.kind, "route": route, "reason": reason})
+            rented = route.primary if task.judges else next(iter(task.stand_ins), None)
+            rows.append({"kind": task.kind, "route": route, "rented": rented, "reason": reason})
     columns = (
         ("task", lambda row: row["route"].task),
         ("answer", lambda row: row["kind"]),
         ("stage", lambda row: row["route"].stage),
-        ("rented", lambda row: row["route"].primary or "nobody"),
+        ("rented", lambda row: row["rented"] or "nobody"),
         ("owned", lambda row: row["route"].owned or "none yet"),
         ("owned share", lambda row: f"{row['route'].owned_share:.0%}"),
         ("held by", lambda row: row["route"].held_by or ""),

@@ -19,6 +19,7 @@ from inhouse.stats.types import NotEnough
 
 Doubles = npt.NDArray[np.float64]
 
+LEAST_EACH: Final = 5  # texts on each side before a category is learned
 _HIGHEST_FLOOR: Final = 0.2
 _LOWEST_CEILING: Final = 0.6
 _CEILING_RANGE: Final = 1.0 - _LOWEST_CEILING

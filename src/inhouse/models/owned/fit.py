@@ -34,7 +34,7 @@ from numba import njit
 
 from inhouse.core.errors import InputError
 from inhouse.core.random import stream
-from inhouse.models.owned.calibrate import Curve, fit_curve
+from inhouse.models.owned.calibrate import LEAST_EACH, Curve, fit_curve
 from inhouse.models.owned.hashing import (
     COLUMNS,
     Features,
@@ -57,7 +57,6 @@ from inhouse.stats.calibration import fit_platt, log_losses
 from inhouse.stats.types import NotEnough
 
 _Rows = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64]]
-LEAST_EACH: Final = 5  # texts on each side before a category is learned
 _FOLDS: Final = 3
 _STRENGTH: Final = 4.0  # C of a fit from nothing
 _PROMISE_PRIOR: Final = 0.2  # values that each side is taken to have in every column beforehand

@@ -14,8 +14,7 @@ import numpy.typing as npt
 from scipy import optimize, special
 
 from inhouse.core.random import stream
-from inhouse.models.owned.calibrate import Curve, fit_curve
-from inhouse.models.owned.fit import LEAST_EACH
+from inhouse.models.owned.calibrate import LEAST_EACH, Curve, fit_curve
 from inhouse.models.owned.text import Doubles
 from inhouse.stats.types import NotEnough
 

@@ -1,4 +1,4 @@
-"""Models that others began, from the Hugging Face hub or a folder (extra `students`).
+"""Models that others made, from the Hugging Face hub or a folder (extras `hf`, `students`).
 
 Weights are read from safetensors alone, and code that comes with a model is never run. torch and
 transformers are loaded by whoever calls these, not by importing this.
@@ -21,8 +21,8 @@ def transformers_here() -> Any:
         import transformers  # noqa: PLC0415
     except ImportError:
         raise SettingError(
-            "models that others began need the package transformers; "
-            "pip install 'inhouse[students]'"
+            "a model that others made needs the package transformers; pip install 'inhouse[hf]' to "
+            "run it, 'inhouse[students]' to teach it"
         ) from None
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
@@ -51,6 +51,11 @@ def load_encoder(name: str) -> Any:
     return _loaded(name, "AutoModel", use_safetensors=True, dtype="float32").eval()
 
 
+def load_judge(name: str) -> Any:
+    """A model that somebody taught to tell labels, at rest."""
+    return _loaded(name, "AutoModelForSequenceClassification", use_safetensors=True).eval()
+
+
 def load_causal(name: str, dtype: str = "float32") -> Any:
     """A model that says which token comes next, at rest. dtype: float32 or bfloat16."""
     return _loaded(name, "AutoModelForCausalLM", use_safetensors=True, dtype=dtype).eval()
@@ -61,7 +66,7 @@ def _loaded(name: str, kind: str, **how: Any) -> Any:
     try:
         return getattr(library, kind).from_pretrained(name, **how)
     except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
-        raise SettingError(f"cannot load {name!r}: {str(error)[:300]}") from error
+        raise SettingError(f"cannot load the checkpoint {name!r}: {str(error)[:300]}") from error
 
 
 def licence_of(name: str) -> str | None:

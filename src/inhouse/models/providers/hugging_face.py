@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from inhouse.core.errors import SettingError
 from inhouse.core.logs import logger
+from inhouse.models.owned.hub import load_judge, load_tokens
 from inhouse.models.providers.cutting import split_by_size
 from inhouse.models.types import Deployment, Outcome, ProviderAnswer, Scores, Task, TaskInput
 
@@ -29,25 +30,11 @@ class Checkpoint:
     def __init__(self, deployment: Deployment) -> None:
         """Raises SettingError where the extra is missing, the checkpoint cannot be read or it has
         no label of the deployment's map."""
-        try:
-            import torch  # noqa: PLC0415
-            import transformers  # noqa: PLC0415
-        except ImportError:
-            raise SettingError(
-                f"the deployment {deployment.name!r} runs a checkpoint here and needs the package"
-                " transformers; pip install 'inhouse[hf]'"
-            ) from None
+        self._tokens = load_tokens(deployment.model)
+        self._model = load_judge(deployment.model)
+        import torch  # noqa: PLC0415
+
         self._torch = torch
-        transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        try:
-            self._tokens = transformers.AutoTokenizer.from_pretrained(deployment.model)
-            self._model = transformers.AutoModelForSequenceClassification.from_pretrained(
-                deployment.model, use_safetensors=True
-            ).eval()
-        except (OSError, ValueError, RuntimeError) as error:
-            raise SettingError(
-                f"cannot load the checkpoint {deployment.model!r}: {str(error)[:300]}"
-            ) from error
         self._columns = _columns(self._model.config.id2label, deployment)
 
     def scores(self, texts: Sequence[str]) -> list[Scores]:

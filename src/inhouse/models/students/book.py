@@ -6,15 +6,13 @@ holds for them too.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final
+from typing import Final, Protocol
 
 from inhouse.models.declared import SERVICE_OF
-from inhouse.models.owned.registry import Registry
-from inhouse.models.routes import Routes
-from inhouse.models.types import INHOUSE, Deployment, Service, Task
+from inhouse.models.types import INHOUSE, Deployment, Route, Service, Task
 
 _AGE_S: Final = 2.0  # how long what is known is used before the store is asked again
 
@@ -27,11 +25,32 @@ class Door:
     key: str  # what it asks of callers
 
 
+class Named(Protocol):
+    """A version, as far as it is called by its name."""
+
+    @property
+    def version(self) -> str: ...
+
+
+class Versions(Protocol):
+    """Whoever knows what was trained (`owned.registry`)."""
+
+    def versions(self, task: str) -> Sequence[Named]:
+        """All versions of a task."""
+
+
+class CurrentRoutes(Protocol):
+    """Whoever knows what is in use (`routes`)."""
+
+    def current(self, task: str) -> Route:
+        """The route in force."""
+
+
 class StudentBook:
     """Knows which version answers for which task, as of at most two seconds ago."""
 
     def __init__(
-        self, tasks: Mapping[str, Task], registry: Registry, routes: Routes, door: Door
+        self, tasks: Mapping[str, Task], registry: Versions, routes: CurrentRoutes, door: Door
     ) -> None:
         self._tasks = [task for task in tasks.values() if not task.judges]
         self._registry, self._routes, self._door = registry, routes, door
@@ -44,10 +63,6 @@ class StudentBook:
             if task.name == name and SERVICE_OF[task.kind] == service:
                 return task.stand_ins
         return ()
-
-    def answers(self, name: str, service: Service) -> bool:
-        """Whether there is such a task, whether or not anybody was trained for it."""
-        return any(t.name == name and SERVICE_OF[t.kind] == service for t in self._tasks)
 
     async def look(self) -> None:
         """Hear of what was trained and put into use."""

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from inhouse.models.students.pairs import Message, Pair
 
+# Why an answer ended: the model or a text to stop at said so, it was as long as allowed, or it
+# could not be written.
+Ending = Literal["stop", "length", "failed"]
 # For a model that was never taught to talk: written into its tokenizer, so that every server that
 # runs it later writes conversations in the same way.
 PLAIN_TEMPLATE: Final = (

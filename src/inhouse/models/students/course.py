@@ -21,7 +21,7 @@ class Course:
 
     rounds: int  # over what is taught, at most
     rate: float  # of learning, at its highest
-    patience: int = 1  # rounds without a better held-out loss before it stops
+    patience: int = 1  # rounds without a better held-out loss after which it stops, at least 1
     warm_up: float = 0.05  # share of all steps in which the rate rises
     decay: float = 0.01  # of weights
     keep_every_s: float = 120.0  # between checkpoints; rounds always end with one

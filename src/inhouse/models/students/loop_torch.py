@@ -81,7 +81,7 @@ class Loop:
         if not self._take_up():
             self._at.first_loss = self._at.best_loss = self._judged()
             self._remember_best()
-        while self._at.turn < self._course.rounds and self._at.waited <= self._course.patience:
+        while self._at.turn < self._course.rounds and self._at.waited < self._course.patience:
             self._teach_round(tell)
         with torch.no_grad():
             for name, weight in self._weights.items():

@@ -58,6 +58,16 @@ class Split:
         return len(self.teach) + len(self.stop) + len(self.judge)
 
 
+class Provided(Protocol):
+    """Anything that somebody gave under terms."""
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def terms(self) -> str: ...
+
+
 class Pairs(Protocol):
     """Whoever keeps pairs."""
 
@@ -156,7 +166,7 @@ def _fault(field: str, value: str, expected: str) -> Fault:
     return Fault(field=field, value=value, expected=expected)
 
 
-def provenance_of(pairs: Sequence[Pair]) -> tuple[dict[str, int], dict[str, int]]:
+def provenance_of(pairs: "Sequence[Provided]") -> tuple[dict[str, int], dict[str, int]]:
     """Counts by source and by terms: what a model taught by them is bound by."""
     sources = Counter(pair.source for pair in pairs)
     terms = Counter(pair.terms for pair in pairs)

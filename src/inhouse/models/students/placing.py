@@ -7,7 +7,7 @@ are (cosine) is measured on the latest texts, and is on the card.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,9 +20,16 @@ from inhouse.models.dataset import Shares
 from inhouse.models.owned.encoder import MAP, Encoder, Matrix, of_length_one
 from inhouse.models.owned.registry import ModelVersion
 from inhouse.models.students.course import Course, Work
-from inhouse.models.students.pairs import read_lines
-from inhouse.models.students.workplace import Base, Made, Workplace, digest_of, made_version
-from inhouse.models.types import HeldOut, ModelCard, Task
+from inhouse.models.students.pairs import provenance_of, read_lines
+from inhouse.models.students.workplace import (
+    Base,
+    Made,
+    Workplace,
+    card_for,
+    digest_of,
+    made_version,
+)
+from inhouse.models.types import HeldOut, Task
 from inhouse.stats.types import NotEnough
 
 _PENALTIES: Final = (0.01, 0.1, 1.0, 10.0, 100.0)
@@ -37,7 +44,7 @@ class Placed(msgspec.Struct, frozen=True):
     text: str
     vector: list[float]
     at_ms: int = 0
-    source: str = ""  # whose vector it is; the file's name where it is empty
+    source: str = "file"  # whose vector it is: host/owner/model
     terms: str = ""  # under which it may be used
 
 
@@ -77,7 +84,9 @@ def train_vectors(
         encoder.save(work.to)
         cut = round(len(rows) * Shares().train)
         held_out = _mapped(encoder, rows[:cut], rows[cut:], work.to) if rows else None
-        return _card(task, base, rows[:cut], place.clock.now_ms(), held_out), None
+        card = card_for(task, base, place.clock.now_ms(), provenance_of(rows[:cut]))
+        method = "mapped" if rows else "as it is"
+        return replace(card, student="vectors", method=method, held_out=held_out), None
 
     told = [[row.text, row.vector] for row in rows]
     return made_version(place, task, (base, _AS_IT_IS, digest_of(told)), teach)
@@ -120,33 +129,4 @@ def _ridge(inner: Matrix, wanted: Matrix, penalty: float) -> _Map:
     weights = np.linalg.solve(gram, centred.T @ (y - goal))
     return _Map(
         weights=weights.astype(np.float32), biases=(goal - mean @ weights).astype(np.float32)
-    )
-
-
-def _card(
-    task: Task, base: Base, taught: Sequence[Placed], now_ms: int, held_out: HeldOut | None
-) -> ModelCard:
-    sources: dict[str, int] = {}
-    terms: dict[str, int] = {}
-    for row in taught:
-        sources[row.source or "file"] = sources.get(row.source or "file", 0) + 1
-        terms[row.terms] = terms.get(row.terms, 0) + 1
-    return ModelCard(
-        version="",
-        task=task.name,
-        created_ms=now_ms,
-        categories=(),
-        trained_on=len(taught),
-        positives={},
-        negatives={},
-        sources=sources,
-        terms=terms,
-        metrics={},
-        sha256="",
-        features=0,
-        student="vectors",
-        method="mapped" if taught else "as it is",
-        base=base.name,
-        base_terms=base.terms,
-        held_out=held_out,
     )

@@ -2,13 +2,21 @@
 
 import importlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from inhouse.models.owned.registry import ModelVersion
 from inhouse.models.students.course import Course, Work
 from inhouse.models.students.pairs import Pair, Pairs, Split, provenance_of
-from inhouse.models.students.workplace import Base, Made, Workplace, digest_of, made_version
-from inhouse.models.types import HeldOut, ModelCard, Task
+from inhouse.models.students.workplace import (
+    Base,
+    Made,
+    Workplace,
+    card_for,
+    digest_of,
+    made_version,
+)
+from inhouse.models.types import HeldOut, Task
 from inhouse.stats.types import NotEnough
 
 _TEACHER: Final = "inhouse.models.students.causal_torch"  # never imported here: it loads torch
@@ -40,7 +48,9 @@ def train_text(
         held_out = HeldOut(
             measure="loss", pairs=told.judged, before=told.base_loss, after=told.loss
         )
-        return _card(task, base, split.teach, place.clock.now_ms(), held_out), None
+        card = card_for(task, base, place.clock.now_ms(), provenance_of(split.teach))
+        method = "full" if base.full else "lora"
+        return replace(card, student="causal", method=method, held_out=held_out), None
 
     return made_version(place, task, (base, how, digest_of(found)), teach)
 
@@ -54,28 +64,3 @@ def split_of(pairs: Sequence[Pair]) -> Split:
     distinct = list(first.values())
     stop, judge = round(len(distinct) * _STOP_FROM), round(len(distinct) * _JUDGE_FROM)
     return Split(teach=distinct[:stop], stop=distinct[stop:judge], judge=distinct[judge:])
-
-
-def _card(
-    task: Task, base: Base, taught: Sequence[Pair], now_ms: int, held_out: HeldOut
-) -> ModelCard:
-    sources, terms = provenance_of(taught)
-    return ModelCard(
-        version="",
-        task=task.name,
-        created_ms=now_ms,
-        categories=(),
-        trained_on=len(taught),
-        positives={},
-        negatives={},
-        sources=sources,
-        terms=terms,
-        metrics={},
-        sha256="",
-        features=0,
-        student="causal",
-        method="full" if base.full else "lora",
-        base=base.name,
-        base_terms=base.terms,
-        held_out=held_out,
-    )

@@ -90,6 +90,32 @@ def made_version(
     return version
 
 
+def card_for(
+    task: Task, base: Base, now_ms: int, provenance: tuple[dict[str, int], dict[str, int]]
+) -> ModelCard:
+    """Of what judges nothing: without files, and without what it was and how it was taught.
+
+    provenance: what it was taught, by source and by terms.
+    """
+    sources, terms = provenance
+    return ModelCard(
+        version="",
+        task=task.name,
+        created_ms=now_ms,
+        categories=(),
+        trained_on=sum(terms.values()),
+        positives={},
+        negatives={},
+        sources=sources,
+        terms=terms,
+        metrics={},
+        sha256="",
+        features=0,
+        base=base.name,
+        base_terms=base.terms,
+    )
+
+
 def digest_of(told: object) -> str:
     """Of what a student is taught."""
     return hashlib.blake2b(msgspec.json.encode(told), digest_size=16).hexdigest()

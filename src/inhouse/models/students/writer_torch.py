@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import torch
 
@@ -22,11 +22,10 @@ from inhouse.models.owned.hub import (
     most_tokens_of,
     transformers_here,
 )
-from inhouse.models.students.chat import ids_of, prompt_text, with_template
+from inhouse.models.students.chat import Ending, ids_of, prompt_text, with_template
 from inhouse.models.students.loop_torch import device_here
 from inhouse.models.students.pairs import Message
 
-Ending = Literal["stop", "length", "failed"]
 _LOG = logger("students")
 _MOST_TOKENS: Final = 1 << 17  # a model reads
 _TORN: Final = "\ufffd"  # ends a text whose last character is not whole yet

@@ -39,6 +39,7 @@ from inhouse.models.budgets import Budgets
 from inhouse.models.drill.watch import DrillWatch
 from inhouse.models.fleet import Fleet, open_fleet
 from inhouse.models.gateway import Gateway
+from inhouse.models.guard import Guard
 from inhouse.models.keeping import Keeper
 from inhouse.models.owned.registry import Registry
 from inhouse.models.passing import Passer
@@ -230,8 +231,23 @@ class Services:
     @cached_property
     def passer(self) -> Passer:
         """For calls of others that are passed on to rented models."""
-        stores = Stores(database=self.database, keeper=Keeper(self.database), switch=self.drills)
-        return Passer(self.deployments, stores, self.clock, self.settings.models)
+        stores, models = self._stores, self.settings.models
+        passer = Passer(self.deployments, stores, self.clock, models)
+        passer.guard = Guard(self.fleet, self.routes, stores, self.clock, models.flag_at)
+        return passer
+
+    def generation_blocked(self) -> dict[str, float]:
+        """Chats that were blocked in this process, by where the harm was found."""
+        guard = self.passer.guard if "passer" in self.__dict__ else None
+        blocked = guard.blocked if guard is not None else {}
+        return {
+            "prompts_blocked": float(blocked.get("prompt", 0)),
+            "answers_blocked": float(blocked.get("answer", 0)),
+        }
+
+    @cached_property
+    def _stores(self) -> Stores:
+        return Stores(database=self.database, keeper=Keeper(self.database), switch=self.drills)
 
     @cached_property
     def budgets(self) -> Budgets:

@@ -111,6 +111,7 @@ class Deployment:
     labels: Mapping[str, str] = field(default_factory=dict)  # of a checkpoint -> our categories
     serves: tuple[Service, ...] = ("scores",)  # what it may be asked for
     stand_ins: tuple[str, ...] = ()  # deployments asked in turn where it fails to pass a call on
+    moderate: str = ""  # task by whose owned model chats with it are judged; empty: they are not
     batch: int = 8  # most texts in one request
     price_as: str = ""  # provider/model in the price list, where host/model is not its name
     contract: ContractPrice | None = None  # beats the price list

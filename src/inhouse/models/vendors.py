@@ -10,6 +10,7 @@
     terms = "openai-2026-01"       # under which its answers may be kept
     omit = ["temperature"]         # fields of the request that this model refuses
     serves = ["scores", "chat"]    # scores: judging our tasks; chat, embeddings: calls passed on
+    moderate = "text_harm"         # chats are judged by that task's owned model, both ways
     stand_ins = ["other"]          # asked in turn where a call cannot be passed on to this one
 
     [main.contract]                # where you pay something other than the list's price
@@ -63,6 +64,7 @@ _KINDS: Final[Mapping[str, type]] = {
     "labels": dict,
     "serves": list,
     "stand_ins": list,
+    "moderate": str,
     "terms": str,
     "harvest": bool,
     "simulated": bool,
@@ -70,7 +72,18 @@ _KINDS: Final[Mapping[str, type]] = {
 _REQUIRED: Final = ("url", "model", "host", "owner")
 _REQUIRED_HERE: Final = ("model", "owner", "labels")  # of a model that this machine runs
 _NOT_HERE: Final = frozenset(
-    ("url", "host", "key_env", "api_version", "omit", "price_as", "contract", "serves", "stand_ins")
+    (
+        "url",
+        "host",
+        "key_env",
+        "api_version",
+        "omit",
+        "price_as",
+        "contract",
+        "serves",
+        "stand_ins",
+        "moderate",
+    )
 )
 _ONLY_ELSEWHERE: Final = {
     True: "the model runs on this machine",
@@ -156,6 +169,8 @@ def _expected_of(field: str, value: Any, environment: Mapping[str, str]) -> str:
         return "labels of the checkpoint, each with one of " + ", ".join(sorted(_CATEGORIES))
     if field in ("omit", "stand_ins") and not all(isinstance(name, str) for name in value):
         return "a list of names"
+    if field == "moderate" and value not in TASKS:
+        return "one of " + ", ".join(TASKS)
     if field == "serves" and not (value and all(name in SERVICES for name in value)):
         return "some of " + ", ".join(SERVICES)
     return ""
@@ -170,6 +185,8 @@ def _passing_faults(name: str, table: Any, tables: Mapping[str, Any]) -> list[Fa
         for other in (others if isinstance(others, list) else ())
         if isinstance(other, str) and (other not in tables or other == name)
     ]
+    if "moderate" in given and "chat" not in (services or ()):
+        faults.append(_fault(f"{name}.moderate", given["moderate"], "nothing, or serves with chat"))
     if given.get("dialect") == "moderations" and services not in (None, ["scores"]):
         faults.append(_fault(f"{name}.serves", services, "scores alone: moderations say no more"))
     return faults

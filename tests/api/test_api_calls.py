@@ -24,7 +24,7 @@ from tests.models.models_vendor import Reply, Vendor, chat_reply, error_reply, s
 from inhouse.app.build import Services, open_services
 from inhouse.app.settings import load_settings
 from inhouse.models.ledger import Ledger
-from inhouse.models.routes import RouteChange
+from inhouse.models.routes import RouteChange, Routes
 from inhouse.models.types import Route
 
 HELLO: Any = [{"role": "user", "content": "hello"}]
@@ -164,7 +164,8 @@ def test_chats_that_are_judged(services: Services) -> None:
     says why, a stream stops before the harm; metrics count them."""
     register(services.registry, small_model(), "text_harm-1")
     route = Route(task="text_harm", stage="owned", primary="main", owned="text_harm-1")
-    services.routes.set(RouteChange(route=route, at_ms=1, decided_by="cutover", reason="test"))
+    change = RouteChange(route=route, at_ms=1, decided_by="cutover", reason="test")
+    Routes(services.database, ("main",)).set(change)
     bad: Any = [{"role": "user", "content": "all zarps stink"}]
 
     async def play(client: Any, vendor: Any) -> None:

@@ -185,7 +185,8 @@ def _passing_faults(name: str, table: Any, tables: Mapping[str, Any]) -> list[Fa
         for other in (others if isinstance(others, list) else ())
         if isinstance(other, str) and (other not in tables or other == name)
     ]
-    if "moderate" in given and "chat" not in (services or ()):
+    chats = isinstance(services, list) and "chat" in services
+    if "moderate" in given and not chats:
         faults.append(_fault(f"{name}.moderate", given["moderate"], "nothing, or serves with chat"))
     if given.get("dialect") == "moderations" and services not in (None, ["scores"]):
         faults.append(_fault(f"{name}.serves", services, "scores alone: moderations say no more"))

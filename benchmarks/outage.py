@@ -122,6 +122,7 @@ class Load:
     """Callers who ask at fixed rates, whether or not earlier calls were answered."""
 
     server: Server
+    rate: float  # times the usual calls a second
     phase: str = "before"
     got: dict[tuple[str, str], Got] = field(default_factory=lambda: defaultdict(Got))
     why: dict[str, int] = field(default_factory=lambda: defaultdict(int))  # of failures
@@ -146,7 +147,7 @@ class Load:
             task = asyncio.create_task(self._call(session, what))
             out.add(task)
             task.add_done_callback(out.discard)
-            due += 1 / _RATES[what]
+            due += 1 / (self.rate * _RATES[what])
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
         await asyncio.gather(*out)
 
@@ -200,10 +201,11 @@ class Scene:
     server: Server
     services: Services  # to look into the store
     environment: dict[str, str]
+    rate: float  # see Load
 
 
 @contextmanager
-def scene(folder: Path, *, owned: bool) -> Iterator[Scene]:
+def scene(folder: Path, rate: float, *, owned: bool) -> Iterator[Scene]:
     """A vendor, an API process and a worker; with or without a model of one's own."""
     port, vendors = free_port(), folder / "vendors.toml"
     vendors.write_text(_VENDORS.format(port=port))
@@ -226,7 +228,7 @@ def scene(folder: Path, *, owned: bool) -> Iterator[Scene]:
             program(["-m", "inhouse.app.worker"], environment),
         ):
             wait_until(lambda: _listens(port), 30, "the vendor's start")
-            yield Scene(server=server, services=services, environment=environment)
+            yield Scene(server=server, services=services, environment=environment, rate=rate)
 
 
 def backlog(services: Services) -> int:
@@ -243,7 +245,7 @@ def backlog(services: Services) -> int:
 
 async def outage(place: Scene, fault: str, minutes: float, calm_s: float) -> tuple[Load, Any]:
     """Calm, the drill, calm again; what callers got, and the drill's grade."""
-    load = Load(server=place.server)
+    load = Load(server=place.server, rate=place.rate)
     running = asyncio.create_task(load.run())
     await asyncio.sleep(calm_s)
     words = ["drill", "openai", "--how", "live", "--fault", fault, "--consent", "benchmark"]
@@ -265,7 +267,7 @@ async def outage(place: Scene, fault: str, minutes: float, calm_s: float) -> tup
     out, _ = await command.communicate()
     while time.perf_counter() - ended < calm_s or drained_s is None:
         left = await asyncio.to_thread(backlog, place.services)
-        if drained_s is None and left <= 2 * _RATES["items"]:
+        if drained_s is None and left <= 2:
             drained_s = time.perf_counter() - ended
         await asyncio.sleep(0.2)
     load.ended = True
@@ -318,27 +320,37 @@ def main() -> None:
     def extra(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--minutes", type=float, default=10.0, help="of the first fault")
         parser.add_argument("--faults", nargs="*", default=list(FAULTS), choices=FAULTS)
+        parser.add_argument("--rate", type=float, default=1.0, help="times the usual load")
         parser.add_argument("--vendor", type=int, help="be the vendor, on this port")
 
     options = arguments("what is left while a rented vendor is away", extra)
     if options.vendor is not None:
         vendor(options.vendor)
         return
-    minutes = 0.5 if options.quick else options.minutes
-    calm_s = 10.0 if options.quick else 20.0
     columns = ["fault", "calls", "phase", "n", "failed", "p50_ms", "p99_ms", "most_ms"]
     columns += ["grade", "tasks", "waiting", "drained_s"]
     report = Report(name="outage", columns=columns)
-    for owned, faults in ((True, options.faults), (False, options.faults[-1:])):
-        with tempfile.TemporaryDirectory() as folder, scene(Path(folder), owned=owned) as place:
-            for number, fault in enumerate(faults):
-                away = minutes if owned and number == 0 else max(0.25, minutes / 10)
-                what = fault if owned else f"{fault}, nobody left"
-                load, result = asyncio.run(outage(place, fault, away, calm_s))
-                add_rows(report, what, load, result)
-                told = {name: result[name] for name in ("grade", "waiting", "drained_s")}
-                console.print(what, told, dict(load.why))
-    report.finish(options)
+    try:
+        for owned, faults in ((True, options.faults), (False, options.faults[-1:])):
+            _play(report, options, faults, owned=owned)
+    finally:  # whoever interrupts has what was measured so far
+        report.finish(options)
+
+
+def _play(report: Report, options: argparse.Namespace, faults: list[str], *, owned: bool) -> None:
+    minutes = 0.5 if options.quick else options.minutes
+    calm_s = 10.0 if options.quick else 20.0
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        scene(Path(folder), options.rate, owned=owned) as place,
+    ):
+        for number, fault in enumerate(faults):
+            away = minutes if owned and number == 0 else max(0.25, minutes / 10)
+            what = fault if owned else f"{fault}, nobody left"
+            load, result = asyncio.run(outage(place, fault, away, calm_s))
+            add_rows(report, what, load, result)
+            told = {name: result[name] for name in ("grade", "waiting", "drained_s")}
+            console.print(what, told, dict(load.why))
 
 
 if __name__ == "__main__":

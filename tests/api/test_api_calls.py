@@ -19,6 +19,7 @@ import pytest
 from openai.types.chat import ChatCompletion
 from starlette.testclient import TestClient
 from tests.api.wire_world import ROLES, running_as
+from tests.models.models_texts import register, small_model
 from tests.models.models_vendor import Reply, Vendor, chat_reply, error_reply, stream_reply
 
 from inhouse.app.build import Services, open_services
@@ -26,6 +27,8 @@ from inhouse.app.settings import load_settings
 from inhouse.models.bill import Saved, bill
 from inhouse.models.ledger import Ledger
 from inhouse.models.pairs import Pairs
+from inhouse.models.routes import RouteChange, Routes
+from inhouse.models.types import Route
 
 HELLO: Any = [{"role": "user", "content": "hello"}]
 _VENDORS = """
@@ -56,10 +59,12 @@ def role(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 @asynccontextmanager
-async def _gateway(services: Services, *replies: Any) -> AsyncIterator[Any]:
+async def _gateway(
+    services: Services, *replies: Any, vendors: str = _VENDORS
+) -> AsyncIterator[Any]:
     """A vendor, and the official client of a server that passes calls on to it."""
     async with Vendor(*replies) as vendor:
-        Path(services.settings.models.vendors).write_text(_VENDORS.format(url=vendor.url))
+        Path(services.settings.models.vendors).write_text(vendors.format(url=vendor.url))
         _, secret = services.keys.create("app", ["models"])
         with running_as(os.environ["TESTED_ROLE"], services) as address:
             async with openai.AsyncOpenAI(
@@ -68,9 +73,14 @@ async def _gateway(services: Services, *replies: Any) -> AsyncIterator[Any]:
                 yield client, vendor
 
 
-def _play(services: Services, play: Callable[[Any, Any], Awaitable[None]], *replies: Any) -> None:
+def _play(
+    services: Services,
+    play: Callable[[Any, Any], Awaitable[None]],
+    *replies: Any,
+    vendors: str = _VENDORS,
+) -> None:
     async def whole() -> None:
-        async with _gateway(services, *replies) as (client, vendor):
+        async with _gateway(services, *replies, vendors=vendors) as (client, vendor):
             await play(client, vendor)
 
     asyncio.run(whole())
@@ -210,6 +220,39 @@ def test_before_the_first_word_a_stand_in_answers(services: Services) -> None:
 
     _play(services, play, error_reply(401), stream_reply("hi"))
     assert _rows(services) == [("chat", "main", "denied"), ("chat", "other", "ok")]
+
+
+def test_chats_that_are_judged(services: Services) -> None:
+    """A harmful prompt is the client's own error and never sent, a harmful answer has no words and
+    says why, a stream stops before the harm; metrics count them."""
+    register(services.registry, small_model(), "text_harm-1")
+    route = Route(task="text_harm", stage="owned", primary="main", owned="text_harm-1")
+    change = RouteChange(route=route, at_ms=1, decided_by="cutover", reason="test")
+    Routes(services.database, ("main",)).set(change)
+    bad: Any = [{"role": "user", "content": "all zarps stink"}]
+
+    async def play(client: Any, vendor: Any) -> None:
+        create = client.chat.completions.create
+        with pytest.raises(openai.BadRequestError) as refused:
+            await create(model="main", messages=bad)
+        assert (refused.value.code, vendor.asked) == ("content_filter", [])
+        answer = await create(model="main", messages=HELLO)
+        choice = answer.choices[0]
+        assert (choice.finish_reason, choice.message.content) == ("content_filter", None)
+        chunks = [c async for c in await create(model="main", messages=HELLO, stream=True)]
+        assert "zarps" not in "".join(c.choices[0].delta.content or "" for c in chunks)
+        assert chunks[-1].choices[0].finish_reason == "content_filter"
+        assert services.generation_blocked() == {"prompts_blocked": 1.0, "answers_blocked": 2.0}
+
+    said = [f"{word} " for word in ["all", "zarps", "stink"]]
+    judged = _VENDORS.replace("stand_ins", 'moderate = "text_harm"\nstand_ins', 1)
+    _play(
+        services,
+        play,
+        chat_reply("all zarps stink", **_WHOLE),
+        stream_reply(*said),
+        vendors=judged,
+    )
 
 
 def test_who_hangs_up_takes_the_call_along(services: Services) -> None:

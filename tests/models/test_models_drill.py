@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.models.models_texts import register, small_model
 from tests.models.models_vendor import (
     NOW_MS,
     QUICK,
@@ -43,9 +45,10 @@ from inhouse.models.parity import Parity, Verdict
 from inhouse.models.passing import PassedStream, Passer
 from inhouse.models.providers.faults import FAULTS, Cut, Fault, Heard, Switch
 from inhouse.models.providers.passing import Passed, read_call
+from inhouse.models.routes import RouteChange, Routes
 from inhouse.models.settings import ModelSettings
 from inhouse.models.tasks import TEXT_HARM
-from inhouse.models.types import Deployment, Label, Outcome
+from inhouse.models.types import Band, Cascade, Deployment, Label, Outcome, Route
 from inhouse.store.database import Database
 
 OUTCOMES: dict[Fault, Outcome] = {
@@ -462,3 +465,42 @@ def test_results_are_kept(any_database: Database) -> None:
     assert book.open(now_ms) is None
     ready = readiness(any_database)["text_harm"]
     assert (ready.last.grade, ready.last_ms, ready.passed_ms) == ("F", now_ms + 99, now_ms)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_nobody_waits_long_where_the_owned_model_can_answer(
+    database: Database, tmp_path: Path, share: float
+) -> None:
+    """A slow vendor has `hurry_ms` and one try, as the first that is asked and as the second look
+    of a cascade; the owned model's word stands."""
+    registry, routes = Registry(database, tmp_path), Routes(database, ("main",))
+    register(registry, small_model(), "text_harm-1")
+    unsure = {"hate": Band(low=0.0, high=1.0)}
+    route = Route(
+        task="text_harm",
+        stage="owned",
+        primary="main",
+        owned="text_harm-1",
+        owned_share=share,
+        cascade=Cascade(version="text_harm-1", bands=unsure, guarantee=""),
+    )
+    routes.set(RouteChange(route=route, at_ms=1, decided_by="cutover", reason="test"))
+    settings = ModelSettings(timeout_ms=20_000, deadline_ms=45_000, hurry_ms=300)
+    fleet = open_fleet(
+        [deployment("http://127.0.0.1:9")], registry, Switch(cut=replace(CUT, fault="slow"))
+    )
+    gateway = Gateway(database, FollowingClock(NOW_MS), fleet, settings)
+
+    async def play() -> None:
+        await gateway.ask(TEXT_HARM, inputs_of("warm"))
+        started = monotonic()
+        (answer,) = await gateway.ask(TEXT_HARM, inputs_of("a walk"))
+        took_s = monotonic() - started
+        await gateway.close()
+
+        assert answer.host == "inhouse"
+        assert 0.25 < took_s < 5.0
+
+    asyncio.run(play())
+    rows = [(row.host, row.outcome) for _, row in Ledger(database).read()]
+    assert rows.count(("openai", "timeout")) == (4 if share == 0.0 else 2)

@@ -100,6 +100,7 @@ speed = 3
 harvest = "yes"
 serves = ["chat", "poems"]
 stand_ins = ["main", "nobody", 3]
+moderate = "poems"
 [main.contract]
 in_usd_per_mtok = 0.1
 out_usd_per_mtok = "-1"
@@ -120,10 +121,11 @@ day_usd = "1"
         "main.key_env: got 'NOT_SET', expected the name of an environment variable that is set",
         "main.speed: got 3, expected no such setting; known are dialect, url, model, host, owner, "
         "key_env, api_version, omit, batch, price_as, contract, labels, serves, stand_ins, "
-        "cache_s, cache_any, terms, harvest, simulated, keep_calls, retires",
+        "cache_s, cache_any, moderate, terms, harvest, simulated, keep_calls, retires",
         "main.harvest: got 'yes', expected a value of type bool",
         "main.serves: got ['chat', 'poems'], expected some of scores, chat, embeddings",
         "main.stand_ins: got ['main', 'nobody', 3], expected a list of names",
+        "main.moderate: got 'poems', expected one of text_harm",
         "main.contract.cached_usd_per_mtok: got 'nothing', expected an amount such as \"0.15\"",
         'main.contract.in_usd_per_mtok: got 0.1, expected an amount as a text, such as "0.15"',
         "main.contract.out_usd_per_mtok: got '-1', expected an amount as a text, such as \"0.15\"",
@@ -132,6 +134,25 @@ day_usd = "1"
         "main.stand_ins: got 'main', expected names of other tables of this file",
         "main.stand_ins: got 'nobody', expected names of other tables of this file",
     ]
+
+
+def test_only_chats_are_judged(tmp_path: Path) -> None:
+    """Whoever serves no chats has nothing to be judged."""
+    text = """
+[main]
+url = "http://v"
+model = "m"
+host = "h"
+owner = "o"
+moderate = "text_harm"
+"""
+    with pytest.raises(SettingError) as caught:
+        _read(tmp_path, text)
+    assert [str(fault) for fault in caught.value.faults] == [
+        "main.moderate: got 'text_harm', expected nothing, or serves with chat"
+    ]
+    (one,) = _read(tmp_path, text + 'serves = ["chat"]')
+    assert one.moderate == "text_harm"
 
 
 def test_a_checkpoint_runs_here(tmp_path: Path) -> None:

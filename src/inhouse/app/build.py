@@ -37,6 +37,7 @@ from inhouse.learning.snapshot import SnapshotStore
 from inhouse.models.drill.watch import DrillWatch
 from inhouse.models.fleet import Fleet, open_fleet
 from inhouse.models.gateway import Gateway
+from inhouse.models.guard import Guard
 from inhouse.models.owned.registry import Registry
 from inhouse.models.providers.faults import Switch
 from inhouse.models.routes import Routes
@@ -226,6 +227,12 @@ class Services(Parts):
         """A gateway beside the one that serves, whose vendors that switch may cut."""
         fleet = open_fleet(self.deployments, self.registry, self.tasks, switch)
         return Gateway(self.database, self.clock, fleet, self.settings.models)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """With the models that the gateway has loaded already."""
+        flag_at = self.settings.models.flag_at
+        return Guard(self.fleet, self.routes, self.stores, self.clock, flag_at)
 
     @property
     def on_the_loop(self) -> list[Closing]:

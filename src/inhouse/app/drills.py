@@ -214,7 +214,7 @@ async def _asked_without(services: Services, cut: Cut) -> dict[str, Parity]:
 
 
 async def _answers(gateway: Gateway, task: Task, inputs: Sequence[TaskInput]) -> dict[str, Scores]:
-    """By ref, of those that anybody answered."""
+    """By ref, of those that anybody answered; where nobody does, no more is asked."""
     found: dict[str, Scores] = {}
     for start in range(0, len(inputs), _AT_ONCE):
         try:
@@ -223,6 +223,8 @@ async def _answers(gateway: Gateway, task: Task, inputs: Sequence[TaskInput]) ->
             )
         except UnansweredError as error:
             answers = error.answered
+        if not answers:
+            break
         found.update({answer.ref: answer.scores for answer in answers})
     return found
 

@@ -24,6 +24,7 @@ from inhouse.store.migrate import check_answers, migrate
 
 if TYPE_CHECKING:
     from inhouse.models.call_harvest import CallHarvest
+    from inhouse.models.guard import Guard
     from inhouse.models.students.book import StudentBook
 
 
@@ -85,18 +86,43 @@ class Parts:
     @cached_property
     def passer(self) -> Passer:
         """For calls of others that are passed on to rented models."""
-        keeper = Keeper(self.database)
+        models = self.settings.models
+        passer = Passer(self.deployments, self.stores, self.clock, models, students=self.students)
+        if any(deployment.moderate for deployment in self.deployments):
+            passer.guard = self.guard
+        return passer
+
+    @cached_property
+    def stores(self) -> Stores:
+        """Where rows of calls go, and who hears of them."""
         may_keep = any(deployment.keep_calls for deployment in self.deployments)
-        stores = Stores(
+        return Stores(
             database=self.database,
-            keeper=keeper,
+            keeper=Keeper(self.database),
             limits=self.limits,
             switch=self.drills,
             listener=self.call_harvest if may_keep else None,
         )
-        return Passer(
-            self.deployments, stores, self.clock, self.settings.models, students=self.students
-        )
+
+    @cached_property
+    def guard(self) -> "Guard":
+        """Judges chats with deployments that say `moderate`, by models trained here."""
+        from inhouse.models.fleet import Fleet  # noqa: PLC0415
+        from inhouse.models.guard import Guard  # noqa: PLC0415
+        from inhouse.models.owned.registry import Registry  # noqa: PLC0415
+        from inhouse.models.routes import Routes  # noqa: PLC0415
+
+        registry = Registry(self.database, self.settings.folder / "models")
+        fleet, routes = Fleet([], registry, self.tasks), Routes(self.database, ())
+        return Guard(fleet, routes, self.stores, self.clock, self.settings.models.flag_at)
+
+    def generation_blocked(self) -> dict[str, float]:
+        """Chats that were blocked in this process, by where the harm was found."""
+        blocked = self.guard.blocked if "guard" in self.__dict__ else {}
+        return {
+            "prompts_blocked": float(blocked.get("prompt", 0)),
+            "answers_blocked": float(blocked.get("answer", 0)),
+        }
 
     @cached_property
     def students(self) -> "StudentBook | None":

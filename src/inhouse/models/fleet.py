@@ -33,7 +33,7 @@ class Fleet:
         their lines have."""
         self.switch = switch or Switch()
         self._rented = {provider.deployment.name: provider for provider in providers}
-        self._tasks = tasks
+        self.tasks = tasks
         self._registry = registry
         self._owned: dict[str, OwnedProvider] = {}
 
@@ -47,7 +47,7 @@ class Fleet:
         knows nothing of what the task asks."""
         if name != OWNED:
             found = self._rented.get(name)
-            task = self._tasks.get(route.task)
+            task = self.tasks.get(route.task)
             return found if found and (task is None or speaks_of(found.deployment, task)) else None
         return None if route.owned is None else await self._owned_provider(route.owned)
 

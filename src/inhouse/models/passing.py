@@ -10,8 +10,8 @@ estimate of its cost instead.
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from time import monotonic
@@ -37,11 +37,17 @@ from inhouse.models.cache import MB, AnswerCache, KeptAnswer, cache_key
 from inhouse.models.draining import Drains
 from inhouse.models.keeping import Kept, Stores
 from inhouse.models.limits import Lease, Standing
-from inhouse.models.ports import Hearing
+from inhouse.models.ports import Chat, Hearing, Watchful
 from inhouse.models.prices import CACHED, estimate_of, price_of, warm_prices
 from inhouse.models.providers.azure import spillover_of
 from inhouse.models.providers.faults import Heard, Line, Opened
-from inhouse.models.providers.passing import Event, Events, Passed, read_whole, request_to
+from inhouse.models.providers.passing import (
+    Event,
+    Events,
+    Passed,
+    read_whole,
+    request_to,
+)
 from inhouse.models.providers.transport import HttpResponse, Transport
 from inhouse.models.providers.wire import Reading, failure_of
 from inhouse.models.resilience import Failure, Patience, retry_delay_ms
@@ -131,6 +137,7 @@ class Passer:
         self._patience = patience or Patience()
         self._breakers = Breakers(self._patience.breaker)
         self._transport = Transport()
+        self.guard: Watchful | None = None  # judges chats with deployments that say `moderate`
         self._switch = stores.switch
         self._lines = {one.name: Line(self._transport, one, self._switch) for one in deployments}
         self.drains = Drains()
@@ -390,6 +397,8 @@ class Passer:
 
     async def _whole(self, passage: Passage) -> Sent[Body]:
         """Send, and wait for all of the answer."""
+        if (refusal := await self._refusal(passage)) is not None:
+            return refusal
         request = request_to(passage.deployment, passage.call)
         try:
             response = await self._line_to(passage.deployment).post(request, passage.timeout_ms)
@@ -399,14 +408,39 @@ class Passer:
         reading = read_whole(response)
         unheard = reading.outcome == "ok" and passage.call.caller.left
         await self.keep(passage, replace(reading, outcome="aborted") if unheard else reading)
+        if reading.outcome == "ok" and is_judged(passage):
+            checked = await self.guard_of(passage).checked(_chat(passage), response.body)
+            response = replace(response, body=checked)
         hearing = self.hearing(passage)
         if hearing is not None and reading.outcome == "ok":
             hearing.hear(response.body)
             hearing.done()
         return Sent(passage=passage, reading=reading, payload=_body(passage, response))
 
+    async def _refusal(self, passage: Passage) -> Sent[Body] | None:
+        """What a harmful prompt is answered with; nothing is sent then, or paid."""
+        if not is_judged(passage):
+            return None
+        guard = self.guard_of(passage)
+        body = await guard.refusal(_chat(passage), passage.call.fields)
+        if body is None:
+            return None
+        if passage.hold is not None:
+            self._budgets.settle(passage.hold, Decimal(0))
+        refusal = Body(status=400, body=body, deployment=passage.deployment.name)
+        return Sent(passage=passage, reading=Reading(outcome="content_filter"), payload=refusal)
+
+    def guard_of(self, passage: Passage) -> Watchful:
+        """Whoever judges it. Raises VendorError where nobody does."""
+        if self.guard is None:
+            raise VendorError(f"nobody is here to judge what {passage.deployment.name} generates")
+        return self.guard
+
     async def _stream(self, passage: Passage) -> "Sent[PassedStream | Body]":
         """Send, and wait for the first piece of the answer."""
+        refusal = await self._refusal(passage)
+        if refusal is not None:
+            return Sent(passage=passage, reading=refusal.reading, payload=refusal.payload)
         stack = AsyncExitStack()
         try:
             reading, payload = await self._begin(passage, stack)
@@ -434,7 +468,8 @@ class Passer:
         if failure_of(response) is not None:
             response = replace(response, body=await opened.whole())
             return read_whole(response), _body(passage, response)
-        stream = PassedStream(self, passage, opened, stack)
+        kind = JudgedStream if is_judged(passage) else PassedStream
+        stream = kind(self, passage, opened, stack)
         if not await stream.begin():
             return Reading(outcome="bad_answer"), _body(passage, response)
         return Reading(outcome="ok"), stream
@@ -496,7 +531,7 @@ class PassedStream:
             return False
         return True
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
         """What goes to the caller. Raises VendorError where the answer does not come to its end."""
         event: Event | None = self._first
         try:
@@ -563,6 +598,25 @@ class PassedStream:
         async for piece in self._opened.pieces():
             for event in self._cutter.feed(piece):
                 yield event
+
+
+class JudgedStream(PassedStream):
+    """The same, judged before it is passed on (see `Guard.passed`)."""
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        guard = self._passer.guard_of(self._passage)
+        async with aclosing(super().pieces()) as pieces:
+            async for piece in guard.passed(_chat(self._passage), pieces):
+                yield piece
+
+
+def is_judged(passage: Passage) -> bool:
+    """Whether what is asked and answered is to be judged."""
+    return bool(passage.deployment.moderate) and passage.call.service == "chat"
+
+
+def _chat(passage: Passage) -> Chat:
+    return Chat(call_id=passage.call_id, key_id=passage.call.key_id, deployment=passage.deployment)
 
 
 def _left_ms(until: float) -> int:

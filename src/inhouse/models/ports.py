@@ -1,7 +1,10 @@
 """What the gateway asks of whoever answers, and of whoever listens to answers."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from inhouse.models.providers.passing import Passed
 from inhouse.models.types import Deployment, ProviderAnswer, Task, TaskInput
@@ -41,3 +44,25 @@ class Listener(Protocol):
 
     def listen(self, call: Passed, call_id: str, deployment: Deployment) -> Hearing | None:
         """Who hears this answer; None where it may not be kept."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chat:
+    """A call that is judged."""
+
+    call_id: str
+    key_id: str  # whose call it is
+    deployment: Deployment  # that is asked; names the task
+
+
+class Watchful(Protocol):
+    """Judges chats; see `guard.Guard`."""
+
+    async def refusal(self, chat: Chat, fields: Mapping[str, msgspec.Raw]) -> bytes | None:
+        """What a harmful prompt is answered with; None where it may be sent."""
+
+    async def checked(self, chat: Chat, body: bytes) -> bytes:
+        """An answer without those of its choices that are harmful."""
+
+    def passed(self, chat: Chat, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The events of a stream, up to the first harm."""

@@ -133,6 +133,7 @@ class Deployment:
     stand_ins: tuple[str, ...] = ()  # deployments asked in turn where it fails to pass a call on
     cache_s: int = 0  # how long answers to calls passed on are kept for the same call; 0 never
     cache_any: bool = False  # whether those too that depend on chance
+    moderate: str = ""  # task by whose owned model chats with it are judged; empty: they are not
     batch: int = 8  # most texts in one request
     price_as: str = ""  # provider/model in the price list, where host/model is not its name
     contract: ContractPrice | None = None  # beats the price list

@@ -11,6 +11,7 @@
     keep_calls = true              # calls passed on may be kept to learn from, if their key agrees
     omit = ["temperature"]         # fields of the request that this model refuses
     serves = ["scores", "chat"]    # scores: judging our tasks; chat, embeddings: calls passed on
+    moderate = "text_harm"         # chats are judged by that task's owned model, both ways
     stand_ins = ["other"]          # asked in turn where a call cannot be passed on to this one
     cache_s = 300                  # keep answers so long: embeddings, chats at temperature 0
     cache_any = false              # or those too that depend on chance
@@ -43,7 +44,7 @@ from urllib.parse import urlsplit
 from inhouse.core.errors import Fault, SettingError
 from inhouse.core.faults import refuse_toml
 from inhouse.core.ids import ID_RULE, is_valid_id
-from inhouse.models.tasks import TASKS
+from inhouse.models.tasks import TASKS, judging
 from inhouse.models.terms import SIMULATED, default_terms, full_name, hint
 from inhouse.models.types import (
     DIALECTS,
@@ -74,6 +75,7 @@ _KINDS: Final[Mapping[str, type]] = {
     "stand_ins": list,
     "cache_s": int,
     "cache_any": bool,
+    "moderate": str,
     "terms": str,
     "harvest": bool,
     "simulated": bool,
@@ -84,7 +86,7 @@ _REQUIRED: Final = ("url", "model", "host", "owner")
 _REQUIRED_HERE: Final = ("model", "owner", "labels")  # of a model that this machine runs
 _RENTED: Final = ("url", "host", "key_env", "api_version", "omit", "price_as", "contract", "serves")
 _NOT_HERE: Final = frozenset(
-    (*_RENTED, "stand_ins", "retires", "keep_calls", "cache_s", "cache_any")
+    (*_RENTED, "stand_ins", "retires", "keep_calls", "cache_s", "cache_any", "moderate")
 )
 _ONLY_ELSEWHERE: Final = {
     True: "the model runs on this machine",
@@ -109,7 +111,7 @@ def read_vendors(
     faults: list[Fault] = []
     for name, table in tables.items():
         faults.extend(_faults(name, table, environment))
-        faults.extend(_label_faults(name, table, tasks))
+        faults.extend(_task_faults(name, table, tasks))
         faults.extend(_passing_faults(name, table, answering | tables.keys()))
         if name in answering:
             faults.append(_fault(f"[{name}]", name, "another name than that of a task"))
@@ -191,14 +193,19 @@ def _expected_of(field: str, value: Any, environment: Mapping[str, str]) -> str:
     return ""
 
 
-def _label_faults(name: str, table: Any, tasks: Mapping[str, Task]) -> list[Fault]:
-    """Labels of a checkpoint that are mapped to what no task asks for."""
-    labels = table.get("labels") if isinstance(table, dict) else None
+def _task_faults(name: str, table: Any, tasks: Mapping[str, Task]) -> list[Fault]:
+    """What names a task, or a category, that there is not."""
+    given = table if isinstance(table, dict) else {}
+    labels, judge = given.get("labels"), given.get("moderate")
     categories = {category for task in tasks.values() for category in task.categories}
-    if not isinstance(labels, dict) or all(str(one) in categories for one in labels.values()):
-        return []
-    expected = "labels of the checkpoint, each with one of " + ", ".join(sorted(categories))
-    return [_fault(f"{name}.labels", labels, expected)]
+    faults = []
+    if isinstance(labels, dict) and not all(str(one) in categories for one in labels.values()):
+        expected = "labels of the checkpoint, each with one of " + ", ".join(sorted(categories))
+        faults.append(_fault(f"{name}.labels", labels, expected))
+    judges = [task.name for task in judging(tasks)]
+    if isinstance(judge, str) and judge not in judges:
+        faults.append(_fault(f"{name}.moderate", judge, "one of " + ", ".join(judges)))
+    return faults
 
 
 def _passing_faults(name: str, table: Any, known: Set[str]) -> list[Fault]:
@@ -213,6 +220,9 @@ def _passing_faults(name: str, table: Any, known: Set[str]) -> list[Fault]:
     if "cache_s" in given and given.get("harvest") is False:
         expected = "nothing: harvest = false says that its answers are not to be kept"
         faults.append(_fault(f"{name}.cache_s", given["cache_s"], expected))
+    chats = isinstance(services, list) and "chat" in services
+    if "moderate" in given and not chats:
+        faults.append(_fault(f"{name}.moderate", given["moderate"], "nothing, or serves with chat"))
     if given.get("dialect") == "moderations" and services not in (None, ["scores"]):
         faults.append(_fault(f"{name}.serves", services, "scores alone: moderations say no more"))
     return faults

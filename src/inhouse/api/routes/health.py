@@ -117,6 +117,7 @@ def _measure(home: Services, meters: Meters) -> None:
             "page_offset": state.page_offset,
             "pages_not_logged": home.feeds.lost_pages,
             "breakers_open": len(open_breakers(home.database)),
+            **home.generation_blocked(),
         }
     )
     recall = home.feeds.feed.recall

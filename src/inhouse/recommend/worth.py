@@ -33,6 +33,7 @@ SEEN: Final = OPERATOR + 9
 SERVED: Final = OPERATOR + 10
 
 _COLD: Final = 255  # wanted too long ago to be in question
+_AT_ONCE: Final = 64  # items are judged, since the first often are enough
 _MARKS: Final = 128  # words of one bit for each rest of a division by 8,192
 Codes = NDArray[np.int16]
 Times = NDArray[np.int64]
@@ -163,27 +164,25 @@ def _is_marked(marks: Bits, row: int) -> bool:
 @njit(cache=True)
 def picked(rows: Rows, actions: Bytes, bars: Bars, quota: int, misses: int) -> tuple[Places, int]:
     """Places of the first `quota` worthwhile items, then of the first `misses` others above the
-    last of them; and how many are worthwhile in all."""
-    return _picked(against(rows, actions, bars), quota, misses)
-
-
-@njit(cache=True)
-def _picked(codes: Bytes, quota: int, misses: int) -> tuple[Places, int]:
+    last of them; and how many worthwhile ones those are."""
     chosen, missed = np.empty(quota + misses, dtype=np.int64), np.empty(misses, dtype=np.int64)
-    found, lost, good = 0, 0, 0
-    for place in range(len(codes)):
-        fine = codes[place] == 0
-        good += fine
+    found, lost = 0, 0
+    for start in range(0, len(rows), _AT_ONCE):
         if found == quota:
-            continue
-        if fine:
-            chosen[found] = place
-            found += 1
-        elif lost < misses:
-            missed[lost] = place
-            lost += 1
+            break
+        end = min(start + _AT_ONCE, len(rows))
+        codes = against(rows[start:end], actions[start:end], bars)
+        for i in range(len(codes)):
+            if found == quota:
+                break
+            if codes[i] == 0:
+                chosen[found] = start + i
+                found += 1
+            elif lost < misses:
+                missed[lost] = start + i
+                lost += 1
     chosen[found : found + lost] = missed[:lost]
-    return chosen[: found + lost], good
+    return chosen[: found + lost], found
 
 
 @njit(cache=True)
@@ -241,16 +240,10 @@ def each_once(rows: Rows) -> Rows:
 def first_on_topic(rows: Rows, actions: Bytes, bars: Bars, wanted: Mask, most: int) -> Rows:
     """int32[at most `most`]: the first worthwhile ones that have a wanted topic. wanted: by topic,
     the last stands for -1, none."""
-    codes, hit = against(rows, actions, bars), on_topic(rows, bars.topics, wanted)
-    found = np.empty(most, dtype=np.int32)
-    count = 0
-    for i in range(len(rows)):
-        if count == most:
-            break
-        if hit[i] and codes[i] == 0:
-            found[count] = rows[i]
-            count += 1
-    return found[:count]
+    on = np.flatnonzero(on_topic(rows, bars.topics, wanted))
+    fine = on[against(rows[on], actions[on], bars) == 0]
+    found: Rows = rows[fine[:most]]
+    return found
 
 
 @njit(cache=True)

@@ -1,20 +1,20 @@
 """Exploration: places given by chance, with the exact probability on record."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from inhouse.recommend.arrange.kernels import UNIFORM_SHARE, Numbers, Places
+from inhouse.recommend.arrange.kernels import UNIFORM_SHARE, Numbers, Places, pool_of
 from inhouse.recommend.dice import dice_of
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.posterior import beta_of
-from inhouse.recommend.types import SOURCE_BIT, Candidates, Mask
+from inhouse.recommend.types import Candidates, Mask
 
 __all__ = ["DRAWS", "UNIFORM_SHARE", "Lottery", "lottery_of", "places"]
 
 DRAWS = 16
 _MOST_IN_POOL = 64
-_FEW_IMPRESSIONS = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,21 +51,15 @@ def lottery_of(moment: Moment, ranked: Candidates) -> Lottery:
         none = np.empty(0, dtype=np.int64)
         return Lottery(pool=none, draws=np.empty((0, 0)), by_chance=by_chance, uniforms=np.empty(0))
     by_chance[list(given)] = True
-    pool = _pool(moment, ranked)
+    pool = pool_of(ranked.items, ranked.sources, moment.table.impressions, _MOST_IN_POOL)
     random = dice_of(moment.query.seed, "explore places")
     alpha, beta = beta_of(moment.state, ranked.items[pool])
     draws = random.beta(alpha, beta, (DRAWS, len(pool)))
     return Lottery(pool=pool, draws=draws, by_chance=by_chance, uniforms=random.random(len(given)))
 
 
+@lru_cache(maxsize=1_024)
 def places(n: int, share: float) -> frozenset[int]:
     """round(n x share) places, evenly spread: of 20 with share 0.1 the 6th and the 16th."""
     count = round(n * share)
     return frozenset(int((j + 0.5) * n / count) for j in range(count))
-
-
-def _pool(moment: Moment, ranked: Candidates) -> Places:
-    offered: Mask = (ranked.sources >> SOURCE_BIT["explore"]) & 1 == 1
-    few = (moment.table.impressions[ranked.items] < _FEW_IMPRESSIONS) & ~offered
-    rows = np.concatenate([np.flatnonzero(offered), np.flatnonzero(few)])
-    return np.sort(rows[:_MOST_IN_POOL])

@@ -10,11 +10,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from inhouse.recommend.types import Floats, Mask, Rows
+from inhouse.recommend.types import SOURCE_BIT, Floats, Mask, Rows
 
 BY_VALUE, PINNED, EXPLORED, NEWCOMER = 0, 1, 2, 3  # how a place was filled
 NEIGHBOUR, CAP, SPREAD, ALIKE = 1, 2, 3, 4  # why one was passed over, places in `base.HELD`
 UNIFORM_SHARE = 0.2  # of a lottery, see `chance`
+_FEW_IMPRESSIONS = 200
+_EXPLORE = SOURCE_BIT["explore"]
 _BESIDE = 32  # posts that came just before, and as many just after
 _UNCAPPED, _BORDER, _APART, _ANYBODY = 1, 2, 3, 4  # how the creator rule gives way
 
@@ -103,6 +105,26 @@ def numbered(codes: Rows, served: Rows) -> tuple[Places, Places, Places, int]:
         if previous >= 0:
             crowd[previous] += 1
     return who, remaining[:count], crowd, previous
+
+
+@njit(cache=True)
+def pool_of(items: Rows, sources: NDArray[np.uint16], shown: Numbers, most: int) -> Places:
+    """Who may be drawn for a place by chance, by rank: rows that the explore source offered, then
+    others that few have seen, at most `most`.
+
+    items, sources: [n] of the candidates; shown: impressions of all items.
+    """
+    pool = np.empty(most, dtype=np.int64)
+    count = 0
+    for explored in (True, False):
+        for row in range(len(items)):
+            if count == most:
+                break
+            offered = (sources[row] >> _EXPLORE) & 1 == 1
+            if offered == explored and (explored or shown[items[row]] < _FEW_IMPRESSIONS):
+                pool[count] = row
+                count += 1
+    return np.sort(pool[:count])
 
 
 @njit(cache=True)

@@ -290,14 +290,14 @@ def test_a_kept_answer_costs_nothing(services: Services, monkeypatch: pytest.Mon
         raw = client.chat.completions.with_raw_response
         asked = {"model": "main", "messages": HELLO, "temperature": 0}
         found = [await raw.create(**asked) for _ in range(3)]
-        async with httpx.AsyncClient() as plain:
+        async with httpx.AsyncClient(timeout=60) as plain:
             metrics = await plain.get(str(client.base_url).replace("/openai/v1/", "/metrics"))
 
         assert [one.headers.get("x-inhouse-cache") for one in found] == [None, "hit", "hit"]
         assert len({one.content for one in found}) == 1
         assert len(vendor.asked) == 1
         assert 'inhouse_model_cache_hits_total{deployment="main"} 2.0' in metrics.text
-        attempts = 'service="chat",deployment="main",outcome="ok"'
+        attempts = 'deployment="main",outcome="ok",service="chat"'
         assert f"inhouse_model_attempts_total{{{attempts}}} 1.0" in metrics.text
 
     _play(services, play, chat_reply("hi", **_WHOLE))

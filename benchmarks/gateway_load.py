@@ -191,8 +191,8 @@ def calls(port: int, request: bytes, count: int, callers: int) -> list[float]:
 
 
 def stalls(port: int, request: bytes, streams: int) -> int:
-    """So many streams at once; how many waited longer than five pieces take. Raises RuntimeError
-    where one is not whole."""
+    """So many streams at once; how many waited longer than five pieces take, or did not come
+    whole."""
 
     async def run() -> int:
         loop = asyncio.get_running_loop()
@@ -201,9 +201,7 @@ def stalls(port: int, request: bytes, streams: int) -> int:
             for _ in range(streams)
         ]
         found = await asyncio.gather(*(listener.done for listener in made))
-        if short := [pieces for _, pieces in found if pieces < PIECES]:
-            raise RuntimeError(f"streams of {short} pieces, expected {PIECES}")
-        return sum(longest > STALL_S for longest, _ in found)
+        return sum(longest > STALL_S or pieces < PIECES for longest, pieces in found)
 
     return uvloop.run(run())
 

@@ -42,7 +42,7 @@ def _post(body: bytes, *headers: str, path: bytes = CHAT, version: str = "1.1") 
 
 def _talk(address: tuple[str, int], *sent: bytes, answers: int = 1) -> bytes:
     """What comes back, until so many answers are there or the connection is closed."""
-    with socket.create_connection(address, timeout=10) as connection:
+    with socket.create_connection(address, timeout=60) as connection:
         found = b""
         for piece in sent:
             connection.sendall(piece)

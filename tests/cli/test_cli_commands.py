@@ -91,6 +91,19 @@ def test_a_key_lets_its_calls_be_kept_and_no_longer() -> None:
         services.keys.keep_calls("x", keep=True)
 
 
+def test_a_key_gets_a_rate_limit_and_loses_it() -> None:
+    """Calls, tokens or both; shown, changed and ended by its id."""
+    made = _json("keys", "create", "my app", "--scope", "models")["key_id"]
+    said = _call("keys", "limit", made, "--requests-a-minute", "600", "--tokens-a-minute", "9000")
+    _call("keys", "limit", made, "--tokens-a-minute", "5")
+    shown = _json("keys", "limits")
+    _call("keys", "limit", made, "--none")
+
+    assert "may use 600 calls, 9,000 tokens a minute" in str(said)
+    assert shown == [{"key_id": made, "requests": None, "tokens": 5, "place": 0}]
+    assert _json("keys", "limits") == []
+
+
 def test_a_key_is_made_listed_and_revoked() -> None:
     """The secret is printed once; the list never has it; a revoked key says so."""
     made = _json("keys", "create", "my app", "--scope", "events")
@@ -360,6 +373,11 @@ def test_an_experiment_is_started_read_and_stopped(folder: Path) -> None:
         (("keys", "budget", "k", "--usd", "much"), "usd: got 'much', expected an amount"),
         (("keys", "budget", "k", "--usd", "1", "--every", "hour"), "every: got 'hour'"),
         (("keys", "budget", "k", "--usd", "1"), "no key 'k'"),
+        (("keys", "limit", "k"), "a limit needs requests a minute, tokens a minute, or both"),
+        (("keys", "limit", "k", "--requests-a-minute", "0"), "requests a minute: got 0, expected"),
+        (("keys", "limit", "k", "--requests-a-minute", "1"), "no key 'k'"),
+        (("keys", "limit", "k", "--none"), "the key 'k' has no rate limit"),
+        (("keys", "limit", "k", "--none", "--tokens-a-minute", "1"), "leave the numbers out"),
         (("evaluate", "--sequences", "x.txt"), "--sequences needs --model"),
         (("evaluate", "--sequences", "x", "--model", "y", "--events", "z"), "give one of them"),
         (("evaluate", "--events", "z", "--target", "all"), "expected one of last, random"),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -153,8 +154,7 @@ def test_answers_grow_old(database: Database, monkeypatch: pytest.MonkeyPatch) -
             await passer.ask(CALL)
         assert len(vendor.asked) == 2
 
-    now = asyncio.new_event_loop().time
-    monkeypatch.setattr("inhouse.models.cache.monotonic", lambda: now() + late)
+    monkeypatch.setattr("inhouse.models.cache.monotonic", lambda: monotonic() + late)
     _play(database, play, chat_reply("a"), chat_reply("b"))
 
 

@@ -73,6 +73,27 @@ def test_one_that_is_refused_stands_alone(any_database: Database) -> None:
     assert _names(any_database) == ["a", "b", "c"]
 
 
+def test_what_is_handed_over_is_written_and_heard_of(any_database: Database) -> None:
+    """Nobody waits, and who writes is told of how many and of the worst that happened."""
+    writing = _Writing(any_database)
+    heard: list[tuple[int, str]] = []
+    combined = Combined(
+        any_database,
+        writing.write_all,
+        heard=lambda count, error: heard.append((count, type(error).__name__)),
+    )
+    for name in ("a", "b", "a"):
+        combined.hand_over(name)
+    last = combined.submit("c")
+    writing.go.set()
+
+    assert last.result(5) == "c is in"
+    combined.hand_over("d")
+    combined.settle()
+    assert heard == [(4, "StoreError"), (1, "NoneType")]
+    assert _names(any_database) == ["a", "b", "c", "d"]
+
+
 def test_a_fault_of_the_writer_is_everybodys(any_database: Database) -> None:
     """What is no refusal of the database is told to all of the group, and nothing is kept."""
 

@@ -1,10 +1,10 @@
-"""The two statements, the same on both databases."""
+"""The statements, the same on both databases."""
 
 import sqlalchemy as sa
 
 from inhouse.store import tables
 from inhouse.store.database import Database
-from inhouse.store.statements import insert_new, upsert
+from inhouse.store.statements import insert_new, insert_values, upsert
 
 
 def _consumers(database: Database) -> list[tuple[str, int]]:
@@ -56,3 +56,19 @@ def test_a_batch_may_be_larger_than_a_statement_may_have_values(any_database: Da
 
     assert any_database.write(lambda c: insert_new(c, tables.consumers, rows)) == 25_000
     assert len(_consumers(any_database)) == 25_000
+
+
+def test_values_are_inserted_in_order_whatever_their_number(any_database: Database) -> None:
+    """A thousand rows and 0, 1, 7, 41 more: each value is in its column, null and text too."""
+    names = ("name", "log_offset", "updated_ms")
+    sizes, start = (1_000, 0, 1, 7, 41), 0
+    for size in sizes:
+        rows = [(f"{n:04}", n, 2 * n) for n in range(start, start + size)]
+        any_database.write(lambda c, rows=rows: insert_values(c, tables.consumers, names, rows))
+        start += size
+
+    table = tables.consumers.c
+    query = sa.select(table.name, table.log_offset, table.updated_ms).order_by(table.name)
+    with any_database.read() as connection:
+        found = [tuple(row) for row in connection.execute(query)]
+    assert found == [(f"{n:04}", n, 2 * n) for n in range(sum(sizes))]

@@ -6,7 +6,8 @@ from typing import Final
 from inhouse.api.gateway.serve import run_gateway
 from inhouse.app.settings import Settings, load_settings
 from inhouse.app.supervisor import Program, Supervisor, on_signals
-from inhouse.core.logs import configure_logs
+from inhouse.core.errors import InhouseError
+from inhouse.core.logs import configure_logs, logger
 
 _ONE_OF_MANY: Final = "INHOUSE_GATEWAY_PROCESS"
 
@@ -18,8 +19,12 @@ def main() -> None:
     configure_logs(role="supervisor" if many else "gateway", level=settings.app.log_level)
     if many:
         _keep(settings)
-    else:
+        return
+    try:
         run_gateway(settings)
+    except InhouseError as error:
+        logger("api").error("gateway_not_started", kind=type(error).__name__, reason=str(error))
+        raise SystemExit(1) from None
 
 
 def _keep(settings: Settings) -> None:

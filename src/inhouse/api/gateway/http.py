@@ -135,7 +135,9 @@ class Caller(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade, ValueError):
+        except httptools.HttpParserUpgrade:  # answered as what it is without, and no more after it
+            self._reading.keep_alive = False
+        except (httptools.HttpParserError, ValueError):
             self._refuse()
 
     def pause_writing(self) -> None:

@@ -51,7 +51,7 @@ def test_an_encoder_learns_to_judge(any_database: Database, tmp_path: Path, full
     base = Base(name=str(make_encoder(tmp_path / "base")), terms="apache-2.0", full=full)
     place = workplace(any_database, tmp_path / "models")
 
-    version = train_encoder(place, TOPIC, base, Course(rounds=2, rate=1e-3))
+    version = train_encoder(place, TOPIC, base, Course(rounds=4, rate=1e-3, patience=4))
 
     assert isinstance(version, ModelVersion)
     card = version.card

@@ -104,11 +104,11 @@ class JudgeLesson:
 
 def teach_encoder(
     work: Work, earlier: Labelled, later: Sequence[str], tell: Tell
-) -> tuple[Head, Doubles] | NotEnough:
+) -> tuple[Head, Doubles, bool] | NotEnough:
     """Teach a head or the whole, and write both to the work's folder.
 
-    earlier: in the order of time. Returns the head, and what is said of the later texts,
-    [later, head.categories].
+    earlier: in the order of time. Returns the head, what is said of the later texts, [later,
+    head.categories], and whether it was the whole that was taught.
     """
     torch.manual_seed(work.course.seed)  # what a checkpoint lacks begins at random
     encoder = Encoder.load(work.base)
@@ -119,15 +119,16 @@ def teach_encoder(
     )
     if isinstance(head, NotEnough):
         return head
+    whole = None
     if work.full:
-        taught = _teach_whole(encoder, head, work, earlier.only(head.categories), tell)
-        if isinstance(taught, NotEnough):
-            return taught
-        head = taught
+        whole = _teach_whole(encoder, head, work, earlier.only(head.categories), tell)
+        if isinstance(whole, NotEnough):
+            return whole
+        head = whole or head
     p = head.probabilities(encoder.vectors(later))
     encoder.save(work.to)
     save_head(work.to, head)
-    return head, p
+    return head, p, whole is not None
 
 
 _STOP_FROM = 0.85  # share of the earlier texts, in time: later ones stop it and are its measure
@@ -135,12 +136,16 @@ _STOP_FROM = 0.85  # share of the earlier texts, in time: later ones stop it and
 
 def _teach_whole(
     encoder: Encoder, head: Head, work: Work, earlier: Labelled, tell: Tell
-) -> Head | NotEnough:
+) -> Head | NotEnough | None:
+    """None where later texts are told no better than by the heads alone: the weights are then those
+    that it began with."""
     cut = round(len(earlier.texts) * _STOP_FROM)
     teach, stop = earlier.part(slice(cut)), earlier.part(slice(cut, None))
     judge = Judge(encoder, head).to(encoder.model.device)
     lesson = JudgeLesson(encoder, judge, teach, stop)
-    Loop(judge, lesson, work).run(tell)
+    taught = Loop(judge, lesson, work).run(tell)
+    if taught.best_loss >= taught.first_loss:
+        return None
     margins = lesson.margins(stop.texts)
     return _recalibrated(judge, head.categories, margins, stop.targets)
 

@@ -47,12 +47,12 @@ def train_encoder(
         taught: Any = torch_side.teach_encoder(work, labelled, texts, place.tell)
         if isinstance(taught, NotEnough):
             return taught
-        head, p = taught
+        head, p, is_whole = taught
         told = Told(later=later, categories=head.categories, p=p)
         card = replace(
             card_of(task, data, told, place.clock.now_ms()),
             student="encoder",
-            method="full" if base.full else "heads",
+            method="full" if is_whole else "heads",
             base=base.name,
             base_terms=base.terms,
             labels=there_are,

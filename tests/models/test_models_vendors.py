@@ -118,7 +118,7 @@ day_usd = "1"
         "main.key_env: got 'NOT_SET', expected the name of an environment variable that is set",
         "main.speed: got 3, expected no such setting; known are dialect, url, model, host, owner, "
         "key_env, api_version, omit, batch, price_as, contract, labels, serves, stand_ins, terms, "
-        "harvest, simulated",
+        "harvest, simulated, retires",
         "main.harvest: got 'yes', expected a value of type bool",
         "main.serves: got ['chat', 'poems'], expected some of scores, chat, embeddings",
         "main.stand_ins: got ['main', 'nobody', 3], expected a list of names",

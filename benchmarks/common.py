@@ -19,6 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 console = Console()
+if not console.is_terminal:
+    console.width = 240  # a file has room for every figure
 _LIBRARIES = ("numpy", "torch", "sqlalchemy", "fastapi", "uvicorn", "polars")
 
 

@@ -15,9 +15,10 @@ from transformers import (
 )
 
 from inhouse.core.clock import FollowingClock
+from inhouse.models.conversations import Message
 from inhouse.models.owned.registry import Registry
 from inhouse.models.settings import ModelSettings
-from inhouse.models.students.pairs import Message, Pair
+from inhouse.models.students.pairs import Pair
 from inhouse.models.students.workplace import Workplace
 from inhouse.store.database import Database
 

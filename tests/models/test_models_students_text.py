@@ -13,13 +13,14 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from inhouse.core.errors import InputError, SettingError
+from inhouse.models.conversations import Message
 from inhouse.models.owned.folders import checked_card
 from inhouse.models.owned.hub import licence_of, load_causal, load_tokens
 from inhouse.models.owned.registry import ModelVersion
 from inhouse.models.students.causal_torch import CausalLesson, padded
 from inhouse.models.students.chat import PLAIN_TEMPLATE, ids_of, prompt_text, row_of, with_template
 from inhouse.models.students.course import Course, parts_of, steps_of
-from inhouse.models.students.pairs import FilePairs, Message, Pair, read_pairs
+from inhouse.models.students.pairs import FilePairs, Pair, read_pairs
 from inhouse.models.students.text import split_of, train_text
 from inhouse.models.students.workplace import Base
 from inhouse.models.types import HeldOut, Task

@@ -24,11 +24,14 @@ from inhouse.models.dependence import (
     retirements,
     shares,
 )
+from inhouse.models.drill.book import last_drills
+from inhouse.models.drill.book import readiness as readiness_in_drills
+from inhouse.models.drill.types import DrillResult
 from inhouse.models.harvest import Labels
 from inhouse.models.libraries import Library, libraries
 from inhouse.models.owning import BreakEven, Machine, Offer, Traffic, break_even, speed
 from inhouse.models.parity import Parity
-from inhouse.models.tasks import TASKS
+from inhouse.models.tasks import judging
 from inhouse.models.traffic import owners_of, read_traffic, weekly_usd
 from inhouse.models.types import Route
 from inhouse.moderation.critical import restricted_by_model
@@ -38,6 +41,7 @@ from inhouse.stats.types import Interval, NotEnough
 
 _WEEKS: Final = 26  # that the trend rests on
 _AHEAD: Final = 4  # weeks
+_DRILLS: Final = 5  # that are shown
 _LEVEL: Final = 0.95
 
 
@@ -72,6 +76,7 @@ class Dependence:
     shares: tuple[VendorShare, ...]
     concentration: tuple[Concentrated, ...]
     readiness: tuple[Readiness, ...]  # of each task
+    drills: tuple[DrillResult, ...]  # the latest, newest first
     retirements: tuple[Retirement, ...]  # the next one first
     spending: Spending
     traffic: tuple[Traffic, ...]  # of each task, by the day
@@ -95,6 +100,7 @@ def dependence(services: Services, now_ms: int, days: int, rates: Rates) -> Depe
         shares=shares(told, critical),
         concentration=concentration(told, critical),
         readiness=tuple(readiness(facts, now_ms) for facts in _exits(services, told)),
+        drills=tuple(last_drills(database, _DRILLS)),
         retirements=retirements(services.deployments, now_ms),
         spending=spending(weekly_usd(database, now_ms, _WEEKS, simulated=simulated)),
         traffic=traffic,
@@ -104,15 +110,25 @@ def dependence(services: Services, now_ms: int, days: int, rates: Rates) -> Depe
 
 
 def _exits(services: Services, told: Bill) -> list[ExitFacts]:
-    """Of every task that ships, and of whatever else was asked for."""
-    others = sorted({line.key for line in told.tasks} - TASKS.keys())
-    return [_exit(services, name) for name in TASKS] + [
-        ExitFacts(task=name, labels=0, trained=False, parity=None, stage="rented", drilled_ms=None)
+    """Of every task that texts are judged by, and of whatever else was asked for."""
+    ours = [task.name for task in judging(services.tasks)]
+    others = sorted({line.key for line in told.tasks} - set(ours))
+    drilled = readiness_in_drills(services.database)
+    passed = {name: found.passed_ms for name, found in drilled.items()}
+    return [_exit(services, name, passed.get(name)) for name in ours] + [
+        ExitFacts(
+            task=name,
+            labels=0,
+            trained=False,
+            parity=None,
+            stage="rented",
+            drilled_ms=passed.get(name),
+        )
         for name in others
     ]
 
 
-def _exit(services: Services, name: str) -> ExitFacts:
+def _exit(services: Services, name: str, drilled_ms: int | None) -> ExitFacts:
     newest = next(iter(services.registry.versions(name)), None)
     report = newest.parity if newest else None
     route: Route = services.routes.current(name)
@@ -122,7 +138,7 @@ def _exit(services: Services, name: str) -> ExitFacts:
         trained=newest is not None,
         parity=msgspec.json.decode(report, type=Parity).verdict if report else None,
         stage=route.stage,
-        drilled_ms=None,
+        drilled_ms=drilled_ms,
     )
 
 

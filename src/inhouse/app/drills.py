@@ -28,7 +28,7 @@ from inhouse.models.gateway import Gateway
 from inhouse.models.parity import Parity, parity
 from inhouse.models.providers.faults import Cut, Fault, Switch
 from inhouse.models.resilience import Patience
-from inhouse.models.tasks import TASKS
+from inhouse.models.tasks import judging
 from inhouse.models.types import (
     INHOUSE,
     LOCAL,
@@ -192,7 +192,7 @@ async def _asked_without(services: Services, cut: Cut) -> dict[str, Parity]:
     gateway = services.gateway_with(Switch(cut=cut))
     found = {}
     try:
-        for task in TASKS.values():
+        for task in judging(services.tasks):
             texts = Texts(
                 task=task.name,
                 route=services.routes.current(task.name),
@@ -238,6 +238,7 @@ def rehearse_in_copy(services: Services, order: Order, texts: int, tell: Tell) -
     original = Original(
         database=services.database,
         registry=services.registry,
+        tasks=services.tasks,
         deployments=services.deployments,
         clock=services.clock,
         settings=services.settings.models,

@@ -56,7 +56,7 @@ class ApiSettings:
     port: int = setting(8700, unit="port", help="where the API listens", least=0, most=65_535)
     workers: int = setting(1, unit="processes", help="API processes on one port", least=1, most=64)
     gateway_port: int = setting(
-        8702, unit="port", help="where the role gateway listens", least=0, most=65_535
+        8704, unit="port", help="where the role gateway listens", least=0, most=65_535
     )
     gateway_workers: int = setting(
         1, unit="processes", help="gateway processes on one port", least=1, most=64

@@ -10,9 +10,10 @@ from inhouse.models.cutover import Step, measuring_of
 from inhouse.models.owned.hub import licence_of
 from inhouse.models.owned.registry import ModelVersion
 from inhouse.models.routes import Acceptance, RouteChange
+from inhouse.models.settings import names_in
 from inhouse.models.students.course import Tell
 from inhouse.models.students.judging import train_encoder
-from inhouse.models.students.pairs import FilePairs
+from inhouse.models.students.pairs import FilePairs, KeptPairs, Pairs
 from inhouse.models.students.placing import read_placed, train_vectors
 from inhouse.models.students.text import train_text
 from inhouse.models.students.workplace import Base, Workplace
@@ -55,8 +56,7 @@ def train_student(
         tell=tell,
     )
     if task.kind == "text":
-        assert begun.pairs is not None
-        return train_text(place, task, _base(begun.base, begun), FilePairs(begun.pairs))
+        return train_text(place, task, _base(begun.base, begun), _pairs(place, begun))
     if task.kind == "embedding":
         rows = read_placed(begun.pairs) if begun.pairs else ()
         return train_vectors(place, task, _base(begun.encoder, begun), rows)
@@ -103,8 +103,6 @@ def _check(task: Task, begun: Begun) -> None:
         wrong = "is taught with --base, a language model to begin from"
     elif task.kind != "text" and begun.base:
         wrong = "begins from an --encoder; only a task of text begins from a --base"
-    elif task.kind == "text" and begun.pairs is None:
-        wrong = "is taught by --pairs, a file of prompts with answers"
     elif task.kind == "embedding" and (not begun.encoder or begun.full):
         wrong = "takes an --encoder as it is, or with --pairs maps it; --full is for judgements"
     elif task.judges and begun.pairs is not None:
@@ -113,6 +111,13 @@ def _check(task: Task, begun: Begun) -> None:
         wrong = "has nothing that --full could teach; name an --encoder"
     if wrong:
         raise InputError(f"{task.name} answers with {task.kind} and {wrong}")
+
+
+def _pairs(place: Workplace, begun: Begun) -> Pairs:
+    """The file's, or where none is named what was kept of calls."""
+    if begun.pairs is not None:
+        return FilePairs(begun.pairs)
+    return KeptPairs(place.database, names_in(place.settings.without_terms))
 
 
 def _base(name: str, begun: Begun) -> Base:

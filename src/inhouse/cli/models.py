@@ -123,9 +123,9 @@ def train(
 
     A task of labels or a score learns from its labels: from nothing, or with --encoder from an
     encoder that others began, and its route takes the next step where the evidence allows it. A
-    task of text learns from prompts with answers, with --base. A task of embedding takes an
-    --encoder, and with --pairs maps it into the space of another's vectors. Killed and run again,
-    it goes on where it was.
+    task of text learns with --base, from what was kept of calls or from --pairs. An embedding takes
+    an --encoder, and with --pairs maps it into the space of another's vectors. Killed and run
+    again, it goes on where it was.
     """
     begun = Begun(
         encoder=encoder,

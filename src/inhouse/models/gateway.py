@@ -116,6 +116,11 @@ class Gateway:
         await call.kept()
         return answers
 
+    @property
+    def tasks(self) -> Mapping[str, Task]:
+        """What may be asked, by name."""
+        return self._fleet.tasks
+
     async def drain(self) -> None:
         """Wait for the shadow calls that are still out."""
         while self._shadows:

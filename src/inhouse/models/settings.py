@@ -81,7 +81,7 @@ class ModelSettings:
         3, unit="rounds", help="over what a student is taught, at most", least=1, most=100
     )
     students_port: int = setting(
-        8702,
+        8705,
         unit="port",
         help="where models trained here write and place texts, on this machine alone",
         least=1,

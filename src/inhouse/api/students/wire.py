@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from inhouse.api.bodies import read_body
 from inhouse.core.errors import InputError
+from inhouse.models.conversations import Message
 from inhouse.models.students.chat import Ending
-from inhouse.models.students.pairs import ROLES, Message
+from inhouse.models.students.pairs import ROLES
 
 _MOST_MESSAGES: Final = 1_000
 _MOST_STOPS: Final = 4

@@ -21,8 +21,9 @@ from inhouse.console.markup import (
     tiles,
     words,
 )
-from inhouse.console.words import UNKNOWN, count, money, share
+from inhouse.console.words import UNKNOWN, count, moment, money, share
 from inhouse.models.dependence import LEVELS, Readiness, Retirement
+from inhouse.models.drill.types import PASSED, DrillResult
 from inhouse.models.owning import BreakEven
 from inhouse.models.types import Layer
 from inhouse.stats.types import Interval, NotEnough
@@ -175,6 +176,31 @@ def _ready(one: Readiness) -> Safe:
 def _with_code(text: str) -> list[Child]:
     """A sentence whose parts between backticks are code."""
     return [tag("code", part) if place % 2 else part for place, part in enumerate(text.split("`"))]
+
+
+def drills(found: Dependence) -> Safe:
+    """The latest rehearsals that a vendor is gone."""
+    if not found.drills:
+        return empty(
+            "No vendor was ever cut off",
+            "`inhouse drill VENDOR` rehearses in a copy that one is gone, and grades what happened.",
+        )
+    head = ("Begun", "Vendor", "How", "Grade", "Answered", "As good as before", "Worst")
+    return table(head, [_drill(one) for one in found.drills], "lllllrl")
+
+
+def _drill(one: DrillResult) -> list[Child]:
+    drill, grade = one.drill, one.grade
+    worst = one.tasks[0] if one.tasks else None
+    return [
+        moment(drill.started_ms),
+        words(drill.vendor),
+        f"{drill.how}, {drill.fault}",
+        UNKNOWN if grade is None else note(grade, "good" if grade in PASSED else "bad"),
+        UNKNOWN if one.coverage is None else share(one.coverage, 1),
+        UNKNOWN if one.survivable is None else share(one.survivable, 1),
+        None if worst is None else join([tag("code", worst.task), *worst.reasons[:1]], ": "),
+    ]
 
 
 def ends(found: Dependence) -> Safe:

@@ -38,6 +38,8 @@ class _Dependence:
             self._owners = _flush()
         with section("Ready to leave"):
             self._ready = Region("section")
+        with section("Drills"):
+            self._drills = _flush()
         with section("Models that end"):
             self._ends = _flush()
         with section("Spending"):
@@ -55,6 +57,7 @@ class _Dependence:
         self._hosts.show(page.vendors(found, "host"))
         self._owners.show(page.vendors(found, "owner"))
         self._ready.show(page.ready(found))
+        self._drills.show(page.drills(found))
         self._ends.show(page.ends(found))
         if found.spending.weekly_usd:
             self._chart.show(page.spend_chart(found))

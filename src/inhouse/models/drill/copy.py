@@ -36,7 +36,7 @@ from inhouse.models.providers.transport import Transport
 from inhouse.models.resilience import Patience
 from inhouse.models.routes import Routes
 from inhouse.models.settings import ModelSettings
-from inhouse.models.tasks import TASKS
+from inhouse.models.tasks import judging
 from inhouse.models.types import (
     HUGGING_FACE,
     INHOUSE,
@@ -45,6 +45,7 @@ from inhouse.models.types import (
     Deployment,
     Scores,
     Service,
+    Task,
 )
 from inhouse.store import tables
 from inhouse.store.database import Database, StoreSettings, open_database
@@ -60,6 +61,7 @@ class Original:
 
     database: Database
     registry: Registry
+    tasks: Mapping[str, Task]
     deployments: Sequence[Deployment]
     clock: Clock  # the community's
     settings: ModelSettings
@@ -79,10 +81,11 @@ def known_for(original: Original, drill: Drill) -> Known:
             Texts(task=name, route=routes.current(name), cut=cut, deployments=original.deployments),
             original.most_texts,
         )
-        for name in TASKS
+        for name in (task.name for task in judging(original.tasks))
     }
     passed: tuple[Service, ...] = ("chat", "embeddings")
     return Known(
+        tasks=original.tasks,
         texts={name: found for name, found in texts.items() if found},
         services=[
             (service, one)
@@ -153,7 +156,7 @@ def _stage(original: Original, copy: Database, drill: Drill, known: Known) -> St
     fleet = Fleet(
         [provider(one) for one in judging],
         Registry(copy, original.registry.folder),
-        TASKS,
+        original.tasks,
         switch,
     )
     stores = Stores(database=copy, keeper=Keeper(copy), switch=switch)

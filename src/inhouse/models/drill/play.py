@@ -21,7 +21,6 @@ from inhouse.models.providers.faults import Cut, Heard, Switch
 from inhouse.models.providers.http import HttpProvider
 from inhouse.models.providers.passing import read_call
 from inhouse.models.providers.transport import HttpRequest, HttpResponse, Transport
-from inhouse.models.tasks import TASKS
 from inhouse.models.types import (
     Answer,
     Deployment,
@@ -51,6 +50,7 @@ Tell = Callable[[str, int, int], None]  # what is done, how much of how much
 class Known:
     """What a drill is played with."""
 
+    tasks: Mapping[str, Task]  # by name
     texts: Mapping[str, Sequence[Example]]  # by task, newest first; the vendor's word is known
     services: Sequence[tuple[Service, Deployment]]  # that the vendor's deployments serve
 
@@ -190,7 +190,8 @@ class Play:
 
     def _judged(self) -> "Iterator[_Call | None]":
         """Every text in turn, task by task, again and again; none where none is known."""
-        found = [(TASKS[name], one) for name, some in self._known.texts.items() for one in some]
+        known = self._known
+        found = [(known.tasks[name], one) for name, some in known.texts.items() for one in some]
         if not found:
             yield from itertools.repeat(None)
         for task, example in itertools.cycle(found):

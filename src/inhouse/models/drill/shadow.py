@@ -18,7 +18,6 @@ from inhouse.models.drill.types import Drill, Noted
 from inhouse.models.gateway import Gateway
 from inhouse.models.providers.faults import Cut, Heard, Switch
 from inhouse.models.routing import place_of
-from inhouse.models.tasks import TASKS
 from inhouse.models.types import Manner, TaskInput
 
 _MOST_OUT: Final = 64  # calls at the same time
@@ -77,7 +76,7 @@ class Shadow:
             for given in heard.inputs
             if place_of(heard.task, self._drill.drill_id, given.ref) < self._drill.share
         ]
-        if not chosen or self._out >= _MOST_OUT or heard.task not in TASKS:
+        if not chosen or self._out >= _MOST_OUT or heard.task not in self._gateway.tasks:
             return
         self._out += 1
         asyncio.run_coroutine_threadsafe(self._ask(heard, chosen), self._loop)
@@ -107,7 +106,7 @@ class Shadow:
     async def _ask(self, served: Heard, inputs: Sequence[TaskInput]) -> None:
         self._served.update(dict.fromkeys((given.ref for given in inputs), served))
         try:
-            await self._gateway.ask(TASKS[served.task], inputs, _MANNER)
+            await self._gateway.ask(self._gateway.tasks[served.task], inputs, _MANNER)
         except VendorError:
             pass  # counted as unanswered
         except Exception as error:  # noqa: BLE001 - a shadow must not touch whoever is served

@@ -17,20 +17,16 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 
 from inhouse.core.errors import Fault, InputError
+from inhouse.models import pairs as kept
+from inhouse.models.conversations import Message
+from inhouse.models.harvest import without_terms
+from inhouse.store.database import Database
 
 ROLES: Final = ("system", "developer", "user", "assistant")
 MOST_CHARS: Final = 400_000  # of a line of the file
 _MOST_FAULTS: Final = 10
 T = TypeVar("T")
 _LONGEST: Final = 128  # of a source, and of terms
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    """A turn of a conversation."""
-
-    role: str  # system, developer, user or assistant
-    content: str  # the words; never logged
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +69,27 @@ class Pairs(Protocol):
 
     def pairs(self, task: str, limit: int) -> Sequence[Pair]:
         """The newest `limit` pairs of a task, oldest first."""
+
+
+class KeptPairs:
+    """The pairs of calls that were kept, but for those under some terms."""
+
+    def __init__(self, database: Database, without: Sequence[str] = ()) -> None:
+        self._kept = kept.Pairs(database)
+        self._without = tuple(without)
+
+    def pairs(self, task: str, limit: int) -> list[Pair]:
+        """See `Pairs`."""
+        return [
+            Pair(
+                messages=one.messages,
+                answer=one.answer,
+                at_ms=one.at_ms,
+                source=one.source,
+                terms=one.terms,
+            )
+            for one in without_terms(self._kept.latest(task, limit), self._without)
+        ]
 
 
 class _Line(msgspec.Struct):

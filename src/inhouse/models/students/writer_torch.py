@@ -15,6 +15,7 @@ from typing import Any, Final
 import torch
 
 from inhouse.core.logs import logger
+from inhouse.models.conversations import Message
 from inhouse.models.owned.folders import checked_card
 from inhouse.models.owned.hub import (
     load_causal,
@@ -24,7 +25,6 @@ from inhouse.models.owned.hub import (
 )
 from inhouse.models.students.chat import Ending, ids_of, prompt_text, with_template
 from inhouse.models.students.loop_torch import device_here
-from inhouse.models.students.pairs import Message
 
 _LOG = logger("students")
 _MOST_TOKENS: Final = 1 << 17  # a model reads

@@ -6,7 +6,8 @@
 Two serving processes judge made-up posts through the gateway, at most so many a second, and a
 process watches as the worker does, all on one database. The model passed parity; from a moment on
 its answers are flipped, it finds nothing, takes too long, or breaks. What is counted: seconds from
-the first bad answer to the last, and the share of all decisions between them that it gave.
+that moment to the rollback and to the last answer of the bad model, and the share of all decisions
+that it gave until every serving process had to know.
 """
 
 import argparse
@@ -49,8 +50,10 @@ _SLOW_S: Final = 1.2
 _FINE_S: Final = 6.0  # before the model goes bad
 _LONGEST_S: Final = 90.0
 _SERVING: Final = 2
+_FOLLOWED_S: Final = 2.0  # within which serving processes hear of a new route
 _COLUMNS: Final = (
-    "fault", "stage", "gone after s", "decisions", "by the bad model", "affected", "reason",
+    "fault", "stage", "rolled back after s", "last answer after s", "decisions",
+    "by the bad model", "affected", "reason",
 )  # fmt: skip
 
 
@@ -181,8 +184,22 @@ def run(taught: Path, fault: Fault, stage: Stage) -> dict[str, object]:
         changes = use.routes.history(TEXT_HARM.name)
         bad_from = (folder / "bad").stat().st_mtime
         use.close()
-    reason = next((one.reason for one in reversed(changes) if one.decided_by == CUTOVER), "")
-    return _row(fault, stage, (rows, bad_from), reason)
+    back = next((one for one in reversed(changes) if one.decided_by == CUTOVER), None)
+    if back is None:
+        return {"fault": fault, "stage": stage, "reason": "never rolled back"}
+    until = back.at_ms / 1_000 + _FOLLOWED_S
+    between = [own for at, own in rows if bad_from <= at <= until]
+    last = max((at for at, own in rows if own and at >= bad_from), default=bad_from)
+    return {
+        "fault": fault,
+        "stage": stage,
+        "rolled back after s": back.at_ms / 1_000 - bad_from,
+        "last answer after s": last - bad_from,
+        "decisions": len(between),
+        "by the bad model": sum(between),
+        "affected": f"{sum(between) / max(1, len(between)):.2%}",
+        "reason": back.reason,
+    }
 
 
 def _routed(use: Services, stage: Stage) -> None:
@@ -202,23 +219,6 @@ def _go_bad(use: Services, folder: Path) -> None:
     while use.routes.current(TEXT_HARM.name).owned_share and time.monotonic() < end:
         time.sleep(0.2)
     time.sleep(4.0)  # serving processes follow within two seconds
-
-
-def _row(
-    fault: Fault, stage: Stage, served: tuple[list[list[float]], float], reason: str
-) -> dict[str, object]:
-    rows, bad_from = served
-    last = max((at for at, own in rows if own and at >= bad_from), default=bad_from)
-    between = [own for at, own in rows if bad_from <= at <= last]
-    return {
-        "fault": fault,
-        "stage": stage,
-        "gone after s": last - bad_from,
-        "decisions": len(between),
-        "by the bad model": int(sum(between)),
-        "affected": f"{sum(between) / max(1, len(between)):.2%}",
-        "reason": reason,
-    }
 
 
 def main() -> None:

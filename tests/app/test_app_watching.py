@@ -1,5 +1,6 @@
 """The watcher of routes: beside the worker's scans, past faults, and never unmissed."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -129,8 +130,10 @@ def test_a_scan_that_waits_for_a_vendor_does_not_hold_up_a_rollback(
         0.0,
         "cutover",
     )
-    assert change.reason == (
-        "rolled back: 20 of 20 of its requests failed, above the bound of 2.0%"
+    assert re.fullmatch(
+        r"rolled back: \d of the last \d of its requests failed, above the bound of 2.0% "
+        r"\(20 of 20 since the stage began\)",
+        change.reason,
     )
     assert services.audit.check().fault is None
 

@@ -82,8 +82,8 @@ def test_a_good_model_crosses_no_bound() -> None:
 @pytest.mark.parametrize(
     ("pairs", "reason"),
     [
-        (_pairs(40, YES, NO), "40 of 40 of what the rented model flags it misses, above the bound"),
-        (_pairs(30, NO, YES), "30 of 30 of what the rented model lets pass it flags, above"),
+        (_pairs(40, YES, NO), "15 of the last 15 that the rented model flags it misses, above"),
+        (_pairs(30, NO, YES), "8 of the last 8 that the rented model lets pass it flags, above"),
     ],
 )
 def test_a_model_that_errs_crosses_the_bound_of_quality(pairs: list[Pair], reason: str) -> None:

@@ -62,6 +62,14 @@ def test_it_does_not_matter_in_which_parts_it_comes(hits: list[bool], cut: int) 
     assert (whole.n, whole.hits) == (len(hits), sum(hits))
 
 
+def test_the_run_that_raised_the_alarm_is_told_apart() -> None:
+    """What was fine before is not in it, and what comes after the alarm neither."""
+    watch = RateWatch(bound=0.1).after([*[False] * 500, *[True] * 12, *[False] * 30])
+    assert (watch.alarmed, watch.n, watch.hits) == (True, 542, 12)
+    assert watch.run == watch.run_hits
+    assert 5 <= watch.run <= 9
+
+
 def test_an_alarm_stays() -> None:
     """Good observations afterwards do not take it back, nor do huge numbers break it."""
     watch = RateWatch(bound=0.001).after([True] * 2_000)

@@ -167,8 +167,8 @@ def crossed(watched: Watched, bounds: Bounds) -> Crossed | None:
     return None
 
 
-_MISSED: Final = "of what the rented model flags it misses"
-_EXTRA: Final = "of what the rented model lets pass it flags"
+_MISSED: Final = "that the rented model flags it misses"
+_EXTRA: Final = "that the rented model lets pass it flags"
 _ERRORS: Final = "of its requests failed"
 
 
@@ -228,4 +228,7 @@ def _after_score(watched: Watched, scores: Scores, bounds: Bounds) -> Watched:
 
 
 def _rate_told(rate: RateWatch, what: str) -> str:
-    return f"{rate.hits:,} of {rate.n:,} {what}, above the bound of {rate.bound:.1%}"
+    return (
+        f"{rate.run_hits:,} of the last {rate.run:,} {what}, above the bound of {rate.bound:.1%} "
+        f"({rate.hits:,} of {rate.n:,} since the stage began)"
+    )

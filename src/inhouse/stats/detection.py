@@ -32,6 +32,8 @@ class RateWatch:
     hits: int = 0  # of which were what is watched for
     logs: tuple[float, ...] = (0.0,) * len(ALTERNATIVES)  # logarithms of the M, by alternative
     alarmed: bool = False  # whether the bound was crossed; stays
+    run: int = 0  # latest observations since nothing spoke against the rate; ends with the alarm
+    run_hits: int = 0  # of which were hits
 
     def __post_init__(self) -> None:
         if not 0 < self.bound < 1:
@@ -60,14 +62,26 @@ class RateWatch:
         """
         steps = [_steps(self.bound, part) for part in ALTERNATIVES]
         logs, n, hits, alarmed = list(self.logs), self.n, self.hits, self.alarmed
+        run, run_hits = self.run, self.run_hits
         limit = math.log(FALSE_EACH * len(ALTERNATIVES))
         for hit in observed:
             n, hits = n + 1, hits + hit
+            if not alarmed:
+                begun = max(logs) <= 0
+                run, run_hits = (1, int(hit)) if begun else (run + 1, run_hits + hit)
             logs = [max(log, 0.0) + step[hit] for log, step in zip(logs, steps, strict=True)]
             # The mean can only have reached the limit where the largest is within reach of it.
             if max(logs) > limit - _LOG_COUNT:
                 alarmed = alarmed or sum(map(math.exp, logs)) >= FALSE_EACH * len(logs)
-        return RateWatch(bound=self.bound, n=n, hits=hits, logs=tuple(logs), alarmed=alarmed)
+        return RateWatch(
+            bound=self.bound,
+            n=n,
+            hits=hits,
+            logs=tuple(logs),
+            alarmed=alarmed,
+            run=run,
+            run_hits=run_hits,
+        )
 
 
 _LOG_COUNT: Final = math.log(len(ALTERNATIVES))

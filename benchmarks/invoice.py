@@ -37,13 +37,14 @@ from inhouse.models.fleet import open_fleet
 from inhouse.models.gateway import Gateway
 from inhouse.models.keeping import Keeper, Stores
 from inhouse.models.owned.registry import Registry
-from inhouse.models.passing import PassedStream, Passer
+from inhouse.models.passing import Passer
 from inhouse.models.providers.passing import read_call
 from inhouse.models.reconcile.reading import Reading, read_invoice
 from inhouse.models.reconcile.reconcile import Terms, reconcile
 from inhouse.models.reconcile.types import Reconciliation
 from inhouse.models.resilience import Patience, RetryPolicy
 from inhouse.models.settings import ModelSettings
+from inhouse.models.streaming import PassedStream
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import ContractPrice, Deployment, TaskInput
 from inhouse.store.database import Database, StoreSettings, open_database

@@ -16,9 +16,10 @@ from inhouse.core.errors import InputError, SpentError, UnknownError
 from inhouse.models.budgets import Budget, Budgets, Hold
 from inhouse.models.keeping import Keeper, Stores
 from inhouse.models.ledger import Ledger
-from inhouse.models.passing import PassedStream, Passer
+from inhouse.models.passing import Passer
 from inhouse.models.providers.passing import Passed, read_call
 from inhouse.models.settings import ModelSettings
+from inhouse.models.streaming import PassedStream
 from inhouse.models.types import Deployment
 from inhouse.store import tables
 from inhouse.store.database import Database

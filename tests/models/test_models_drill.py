@@ -42,11 +42,12 @@ from inhouse.models.keeping import Keeper
 from inhouse.models.ledger import Ledger
 from inhouse.models.owned.registry import Registry
 from inhouse.models.parity import Parity, Verdict
-from inhouse.models.passing import PassedStream, Passer
+from inhouse.models.passing import Passer
 from inhouse.models.providers.faults import FAULTS, Cut, Fault, Heard, Switch
 from inhouse.models.providers.passing import Passed, read_call
 from inhouse.models.routes import RouteChange, Routes
 from inhouse.models.settings import ModelSettings
+from inhouse.models.streaming import PassedStream
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import Band, Cascade, Deployment, Label, Outcome, Route
 from inhouse.store.database import Database

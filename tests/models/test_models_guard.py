@@ -32,11 +32,13 @@ from inhouse.models.keeping import Keeper
 from inhouse.models.ledger import Ledger
 from inhouse.models.owned.registry import Registry
 from inhouse.models.owned.text import TextClassifier
-from inhouse.models.passing import Body, PassedStream, Passer
+from inhouse.models.passages import Body
+from inhouse.models.passing import Passer
 from inhouse.models.providers.generation import asked_texts, windows
 from inhouse.models.providers.passing import read_call
 from inhouse.models.routes import RouteChange, Routes
 from inhouse.models.settings import ModelSettings
+from inhouse.models.streaming import PassedStream
 from inhouse.models.types import Route
 from inhouse.store.database import Database
 

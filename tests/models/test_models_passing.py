@@ -28,9 +28,11 @@ from inhouse.core.clock import FollowingClock
 from inhouse.core.errors import BusyError, InputError, UnknownError, VendorError
 from inhouse.models.keeping import Keeper, Stores
 from inhouse.models.ledger import Ledger
-from inhouse.models.passing import Body, Passage, PassedStream, Passer
+from inhouse.models.passages import Body, Passage
+from inhouse.models.passing import Passer
 from inhouse.models.providers.passing import Events, Passed, read_call, read_event, request_to
 from inhouse.models.settings import ModelSettings
+from inhouse.models.streaming import PassedStream
 from inhouse.models.types import Attempt, Deployment, Service, Usage
 from inhouse.store.database import Database
 

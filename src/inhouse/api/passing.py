@@ -22,8 +22,9 @@ from inhouse.core.errors import InhouseError, InputError, UnknownError, VendorEr
 from inhouse.core.ids import ID_RULE, is_valid_id
 from inhouse.models.conversations import is_task_name
 from inhouse.models.limits import Standing
-from inhouse.models.passing import Body, PassedStream
+from inhouse.models.passages import Body
 from inhouse.models.providers.passing import About, Waiting, read_call
+from inhouse.models.streaming import PassedStream
 from inhouse.models.types import INHOUSE, Service
 
 PATHS: Final[Mapping[Service, str]] = {

@@ -10,19 +10,17 @@ estimate of its cost instead.
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from decimal import Decimal
 from time import monotonic
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-import msgspec
 from msgspec import structs
 
 from inhouse.core.clock import Clock, SystemClock
 from inhouse.core.errors import (
-    BusyError,
     InputError,
     LimitedError,
     SpentError,
@@ -36,14 +34,21 @@ from inhouse.models.budgets import Budgets, Hold
 from inhouse.models.cache import MB, AnswerCache, KeptAnswer, cache_key
 from inhouse.models.draining import Drains
 from inhouse.models.keeping import Kept, Stores
-from inhouse.models.limits import Lease, Standing
-from inhouse.models.ports import Chat, Hearing, Watchful
-from inhouse.models.prices import CACHED, estimate_of, price_of, warm_prices
-from inhouse.models.providers.azure import spillover_of
-from inhouse.models.providers.faults import Heard, Line, Opened
+from inhouse.models.passages import (
+    Body,
+    Entry,
+    Passage,
+    Sent,
+    body_of,
+    chat_of,
+    is_judged,
+    nobody,
+    row_of,
+)
+from inhouse.models.ports import Hearing, Watchful
+from inhouse.models.prices import CACHED, price_of, warm_prices
+from inhouse.models.providers.faults import Heard, Line
 from inhouse.models.providers.passing import (
-    Event,
-    Events,
     Passed,
     read_whole,
     request_to,
@@ -52,12 +57,12 @@ from inhouse.models.providers.transport import HttpResponse, Transport
 from inhouse.models.providers.wire import Reading, failure_of
 from inhouse.models.resilience import Failure, Patience, retry_delay_ms
 from inhouse.models.settings import ModelSettings
+from inhouse.models.streaming import JudgedStream, PassedStream
 from inhouse.models.tally import Tally
 from inhouse.models.types import (
     USABLE,
     Attempt,
     Deployment,
-    Role,
     Service,
     Usage,
 )
@@ -68,51 +73,6 @@ if TYPE_CHECKING:
 _SHORTEST_MS: Final = 20  # with less time left nobody is asked
 _LOG = logger("models")
 P = TypeVar("P")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
-    """A call that was let in."""
-
-    call_id: str
-    call: Passed
-    deployments: Sequence[Deployment]  # who is asked in turn
-    lease: Lease | None  # what it counts against the key's rate limit; None without one
-
-
-# Structs, where all else is a dataclass: each call makes some, and they take a fifth of the time.
-class Passage(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt on its way to a deployment."""
-
-    call_id: str
-    call: Passed
-    deployment: Deployment
-    role: Role
-    started: float  # on the monotonic clock, in seconds
-    timeout_ms: int
-    lease: Lease | None = None  # what it counts against the key's rate limit; None without one
-    hold: Hold | None = None  # money set aside for it; None where the key has no budget
-    failed: tuple[Deployment, ...] = ()  # asked before it in this call, in vain
-    since: float = 0.0  # when the call began, on the monotonic clock
-
-
-class Sent(msgspec.Struct, Generic[P], frozen=True, kw_only=True):
-    """What came of an attempt."""
-
-    passage: Passage
-    reading: Reading
-    payload: P  # the answer's body, or the stream that has begun
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Body:
-    """A vendor's answer as it came."""
-
-    status: int
-    body: bytes
-    deployment: str  # who gave it
-    standing: Standing | None = None  # of the key's rate limit; None where it has none
-    cached: bool = False  # it was kept from an earlier call
 
 
 class Passer:
@@ -287,7 +247,7 @@ class Passer:
             if sent is not None:
                 last, failed = sent.reading, (*failed, deployment)
         self._tell(call, failed, failed, since)
-        raise _nobody(call, deployments, last)
+        raise nobody(call, deployments, last)
 
     def _cache_key(self, entry: Entry) -> bytes | None:
         """What the first deployment's answer is kept by; None where it is not to be."""
@@ -307,7 +267,7 @@ class Passer:
         )
         if entry.lease is not None:
             entry.lease.settle(0)
-        row = _row(passage, Reading(outcome="ok"), self._clock.now_ms())
+        row = row_of(passage, Reading(outcome="ok"), self._clock.now_ms())
         row = replace(row, cost_usd=Decimal(0), price_version=CACHED, saved_usd=kept.cost_usd)
         self.tally.cached[deployment.name] += 1
         await self._write(row)
@@ -372,7 +332,7 @@ class Passer:
             tokens_in=call.most_tokens_in,
             tokens_out=self._settings.reserve_tokens_out if most_out is None else most_out,
         )
-        most = _row(passage, Reading(outcome="ok", usage=usage), self._clock.now_ms()).cost_usd
+        most = row_of(passage, Reading(outcome="ok", usage=usage), self._clock.now_ms()).cost_usd
         if most is None:
             raise InputError(
                 f"the price of {deployment.name} is not known, so a key with a budget cannot call "
@@ -409,20 +369,20 @@ class Passer:
         unheard = reading.outcome == "ok" and passage.call.caller.left
         await self.keep(passage, replace(reading, outcome="aborted") if unheard else reading)
         if reading.outcome == "ok" and is_judged(passage):
-            checked = await self.guard_of(passage).checked(_chat(passage), response.body)
+            checked = await self.guard_of(passage).checked(chat_of(passage), response.body)
             response = replace(response, body=checked)
         hearing = self.hearing(passage)
         if hearing is not None and reading.outcome == "ok":
             hearing.hear(response.body)
             hearing.done()
-        return Sent(passage=passage, reading=reading, payload=_body(passage, response))
+        return Sent(passage=passage, reading=reading, payload=body_of(passage, response))
 
     async def _refusal(self, passage: Passage) -> Sent[Body] | None:
         """What a harmful prompt is answered with; nothing is sent then, or paid."""
         if not is_judged(passage):
             return None
         guard = self.guard_of(passage)
-        body = await guard.refusal(_chat(passage), passage.call.fields)
+        body = await guard.refusal(chat_of(passage), passage.call.fields)
         if body is None:
             return None
         if passage.hold is not None:
@@ -467,11 +427,11 @@ class Passer:
         response = HttpResponse(status=opened.status, headers=headers, body=b"", latency_ms=0.0)
         if failure_of(response) is not None:
             response = replace(response, body=await opened.whole())
-            return read_whole(response), _body(passage, response)
+            return read_whole(response), body_of(passage, response)
         kind = JudgedStream if is_judged(passage) else PassedStream
         stream = kind(self, passage, opened, stack)
         if not await stream.begin():
-            return Reading(outcome="bad_answer"), _body(passage, response)
+            return Reading(outcome="bad_answer"), body_of(passage, response)
         return Reading(outcome="ok"), stream
 
     def hearing(self, passage: Passage) -> Hearing | None:
@@ -492,7 +452,7 @@ class Passer:
             _LOG.warning(
                 "model_attempt_failed", deployment=deployment.name, outcome=reading.outcome
             )
-        row = _row(passage, reading, self._clock.now_ms(), pieces)
+        row = row_of(passage, reading, self._clock.now_ms(), pieces)
         if passage.lease is not None and reading.usage is not None:
             passage.lease.settle(reading.usage.tokens_in + reading.usage.tokens_out)
         self.tally.attempt(row)
@@ -506,165 +466,5 @@ class Passer:
             await asyncio.shield(asyncio.wrap_future(waiting))
 
 
-class PassedStream:
-    """An answer in pieces, of which the first is there."""
-
-    def __init__(
-        self, passer: Passer, passage: Passage, opened: Opened, stack: AsyncExitStack
-    ) -> None:
-        self.deployment = passage.deployment.name
-        self.standing = None if passage.lease is None else passage.lease.standing
-        self._passer, self._passage, self._stack = passer, passage, stack
-        self._opened, self._cutter = opened, Events()
-        self._events = self._read()
-        self._first: Event | None = None
-        self._pieces = 0  # that told something else than usage
-        self._hearing = passer.hearing(passage)
-        # What is kept where nobody reads to the end.
-        self._reading = Reading(outcome="aborted", spillover=spillover_of(opened.headers))
-
-    async def begin(self) -> bool:
-        """Wait for the first event; False where there is none, or it tells of an error."""
-        self._first = await anext(self._events, None)
-        if self._first is None or self._first.failed:
-            await self._events.aclose()
-            return False
-        return True
-
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """What goes to the caller. Raises VendorError where the answer does not come to its end."""
-        event: Event | None = self._first
-        try:
-            while event is not None:
-                self._note(event)
-                if not event.only_usage or self._passage.call.wants_usage:
-                    yield event.raw
-                if event.last:
-                    self._reading = replace(self._reading, outcome="ok")
-                    return
-                if event.failed:
-                    break
-                event = await anext(self._events, None)
-        except (TimeoutError, OSError, ValueError):
-            event = None
-        self._reading = replace(self._reading, outcome="broken")
-        if event is None:
-            raise VendorError(
-                f"the answer of {self.deployment} broke off before its end; ask again"
-            )
-
-    async def close(self) -> None:
-        """Keep the row and let the vendor go, at once or, where the caller left before the usage
-        was told, once it is. To be called once, however it ended."""
-        reading = self._reading
-        left = reading.outcome == "aborted" and reading.usage is None
-        if not (left and self._passer.drain_s > 0 and self._passer.drains.begin(self._drain())):
-            await self._end()
-
-    async def _drain(self) -> None:
-        """Read on, with nobody to pass it to."""
-        try:
-            async with asyncio.timeout(self._passer.drain_s):
-                for _ in range(2):
-                    async for event in self._events:
-                        self._note(event)
-                        if event.last or event.failed:
-                            return
-                    self._events = self._read()  # the caller's leaving may have ended the first
-        except (TimeoutError, OSError, ValueError):
-            pass
-        finally:
-            await asyncio.shield(asyncio.ensure_future(self._end()))
-
-    async def _end(self) -> None:
-        await self._events.aclose()
-        if self._reading.outcome == "ok":
-            await self._opened.finish()
-        await self._stack.aclose()
-        if self._reading.outcome != "aborted":
-            self._passer.tell(self._passage, answered=self._reading.outcome == "ok")
-        await self._passer.keep(self._passage, self._reading, self._pieces)
-        if self._hearing is not None and self._reading.outcome == "ok":
-            self._hearing.done()
-
-    def _note(self, event: Event) -> None:
-        if self._hearing is not None:
-            self._hearing.hear(event.raw)
-        if event.usage is not None:
-            self._reading = replace(self._reading, usage=event.usage)
-        self._pieces += not (event.only_usage or event.last or event.failed)
-
-    async def _read(self) -> AsyncGenerator[Event, None]:
-        async for piece in self._opened.pieces():
-            for event in self._cutter.feed(piece):
-                yield event
-
-
-class JudgedStream(PassedStream):
-    """The same, judged before it is passed on (see `Guard.passed`)."""
-
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
-        guard = self._passer.guard_of(self._passage)
-        async with aclosing(super().pieces()) as pieces:
-            async for piece in guard.passed(_chat(self._passage), pieces):
-                yield piece
-
-
-def is_judged(passage: Passage) -> bool:
-    """Whether what is asked and answered is to be judged."""
-    return bool(passage.deployment.moderate) and passage.call.service == "chat"
-
-
-def _chat(passage: Passage) -> Chat:
-    return Chat(call_id=passage.call_id, key_id=passage.call.key_id, deployment=passage.deployment)
-
-
 def _left_ms(until: float) -> int:
     return max(0, round((until - monotonic()) * 1000))
-
-
-def _body(passage: Passage, response: HttpResponse) -> Body:
-    return Body(
-        status=response.status,
-        body=response.body,
-        deployment=passage.deployment.name,
-        standing=None if passage.lease is None else passage.lease.standing,
-    )
-
-
-def _row(passage: Passage, reading: Reading, now_ms: int, pieces: int = 0) -> Attempt:
-    deployment = passage.deployment
-    price, estimate_usd = price_of(deployment, reading, now_ms), None
-    if price.cost_usd is None and reading.usage is None:
-        estimate_usd = estimate_of(deployment, passage.call.seen(pieces), now_ms)
-    return Attempt(
-        call_id=passage.call_id,
-        at_ms=now_ms,
-        task=passage.call.service,
-        role=passage.role,
-        deployment=deployment.name,
-        host=deployment.host,
-        owner=deployment.owner,
-        model=deployment.model,
-        inputs=1,
-        answered=int(reading.outcome == "ok"),
-        usage=reading.usage,
-        cost_usd=price.cost_usd,
-        price_version=price.version,
-        latency_ms=(monotonic() - passage.started) * 1000,
-        outcome=reading.outcome,
-        simulated=deployment.simulated,
-        spillover=reading.spillover,
-        key_id=passage.call.key_id,
-        estimate_usd=estimate_usd,
-    )
-
-
-def _nobody(call: Passed, asked: Sequence[Deployment], last: Reading | None) -> Exception:
-    """What a caller is told where nobody answered."""
-    names = ", ".join(deployment.name for deployment in asked)
-    if last is not None and last.outcome == "rate_limited":
-        retry_after_s = max(1, -(-(last.retry_after_ms or 1_000) // 1_000))
-        return BusyError(f"all of {names} are full; ask again later", retry_after_s=retry_after_s)
-    why = "not asked, for they failed just now" if last is None else last.outcome
-    return VendorError(f"nobody answered for the model {call.model[:80]!r}: {names}: {why}")

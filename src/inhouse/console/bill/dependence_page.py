@@ -183,7 +183,7 @@ def drills(found: Dependence) -> Safe:
     if not found.drills:
         return empty(
             "No vendor was ever cut off",
-            "`inhouse drill VENDOR` rehearses in a copy that one is gone, and grades what happened.",
+            "`inhouse drill VENDOR` rehearses in a copy that one is gone, and grades it.",
         )
     head = ("Begun", "Vendor", "How", "Grade", "Answered", "As good as before", "Worst")
     return table(head, [_drill(one) for one in found.drills], "lllllrl")

@@ -10,7 +10,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from inhouse.core.clock import MINUTE_MS
-from inhouse.models.prices import from_pico, list_name
+from inhouse.models.prices import CACHED, from_pico, list_name
 from inhouse.models.reconcile.types import Entry, Tokens
 from inhouse.models.types import INHOUSE, LOCAL, Deployment
 from inhouse.store import tables
@@ -39,6 +39,8 @@ def read_entries(database: Database, since_ms: int, until_ms: int) -> list[Entry
         sa.select(slot, *keys, *(column.label(name) for name, column in sums.items()))
         .where(c.at_ms >= since_ms, c.at_ms < until_ms, c.simulated.is_(False))
         .where(c.host.not_in((INHOUSE, LOCAL)))
+        # What was answered from memory no vendor heard of.
+        .where(sa.or_(c.price_version.is_(None), c.price_version != CACHED))
         .group_by(slot, *keys)
         .order_by(slot, *keys)
     )

@@ -264,15 +264,15 @@ async def outage(place: Scene, fault: str, minutes: float, calm_s: float) -> tup
         await asyncio.sleep(0.5)
     load.phase, ended = "after", time.perf_counter()
     drained_s: float | None = None
-    out, _ = await command.communicate()
-    while time.perf_counter() - ended < calm_s or drained_s is None:
+    telling = asyncio.create_task(command.communicate())
+    while drained_s is None or not telling.done() or time.perf_counter() - ended < calm_s:
         left = await asyncio.to_thread(backlog, place.services)
         if drained_s is None and left <= 2:
             drained_s = time.perf_counter() - ended
         await asyncio.sleep(0.2)
     load.ended = True
     await running
-    result = json.loads(out)
+    result = json.loads(telling.result()[0])
     return load, {**result, "waiting": max(waiting, default=0), "drained_s": drained_s}
 
 

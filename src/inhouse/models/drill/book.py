@@ -141,19 +141,15 @@ class DrillBook:
         return int(asked), int(answered)
 
     def used_again(self, drill: Drill) -> bool:
-        """Whether the vendor answered since the drill ended."""
+        """Whether the vendor answered since the drill ended, in every task that it failed in."""
         c = tables.drill_calls.c
-        query = (
-            sa.select(c.log_offset)
-            .where(
-                c.drill_id == drill.drill_id,
-                c.at_ms >= (drill.ended_ms or drill.until_ms),
-                c.by_vendor > 0,
-            )
-            .limit(1)
-        )
+        ended_ms = drill.ended_ms or drill.until_ms
+        own = sa.select(c.task).where(c.drill_id == drill.drill_id).distinct()
         with self._database.read() as connection:
-            return connection.execute(query).first() is not None
+            failed = connection.execute(own.where(c.failed > 0, c.at_ms < ended_ms)).scalars().all()
+            back = connection.execute(own.where(c.by_vendor > 0, c.at_ms >= ended_ms)).scalars()
+            used = set(back.all())
+        return bool(used) and used.issuperset(failed)
 
 
 def add_calls(connection: Connection, drill_id: str, calls: Sequence[Noted]) -> None:

@@ -187,6 +187,8 @@ def test_every_shared_setting_is_refused_and_every_other_can_be_set(home: Settin
         "api.host",
         "api.port",
         "api.workers",
+        "api.gateway_port",
+        "api.gateway_workers",
         "api.most_body_bytes",
         "api.most_rows",
         "api.feed_wait_ms",

@@ -86,6 +86,13 @@ def _play(
     asyncio.run(whole())
 
 
+async def _metrics(client: Any) -> str:
+    """What the server that it asks tells of itself."""
+    async with httpx.AsyncClient(timeout=60) as plain:
+        found = await plain.get(str(client.base_url).replace("/openai/v1/", "/metrics"))
+    return found.text
+
+
 def _rows(services: Services) -> list[tuple[str, str, str]]:
     """What is in the ledger; all of it once the server has stopped."""
     rows = [attempt for _, attempt in Ledger(services.database).read()]
@@ -242,7 +249,9 @@ def test_chats_that_are_judged(services: Services) -> None:
         chunks = [c async for c in await create(model="main", messages=HELLO, stream=True)]
         assert "zarps" not in "".join(c.choices[0].delta.content or "" for c in chunks)
         assert chunks[-1].choices[0].finish_reason == "content_filter"
-        assert services.generation_blocked() == {"prompts_blocked": 1.0, "answers_blocked": 2.0}
+        metrics = await _metrics(client)
+        for fact, count in (("prompts_blocked", 1.0), ("answers_blocked", 2.0)):
+            assert f'inhouse_state{{fact="{fact}"}} {count}' in metrics
 
     said = [f"{word} " for word in ["all", "zarps", "stink"]]
     judged = _VENDORS.replace("stand_ins", 'moderate = "text_harm"\nstand_ins', 1)
@@ -400,27 +409,25 @@ def test_a_rate_limit_is_the_exception_it_knows(services: Services) -> None:
     _play(services, play, chat_reply("hi", **_WHOLE), stream_reply("hi"))
 
 
-def test_a_kept_answer_costs_nothing(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kept_answer_costs_nothing(services: Services) -> None:
     """The same call again comes from memory, byte for byte, and says so; the bill knows what was
     saved, and metrics count it."""
-    kept = _VENDORS.replace('stand_ins = ["other"]', 'stand_ins = ["other"]\ncache_s = 60')
-    monkeypatch.setitem(globals(), "_VENDORS", kept)
+    keeping = _VENDORS.replace('stand_ins = ["other"]', 'stand_ins = ["other"]\ncache_s = 60')
 
     async def play(client: Any, vendor: Any) -> None:
         raw = client.chat.completions.with_raw_response
         asked = {"model": "main", "messages": HELLO, "temperature": 0}
         found = [await raw.create(**asked) for _ in range(3)]
-        async with httpx.AsyncClient(timeout=60) as plain:
-            metrics = await plain.get(str(client.base_url).replace("/openai/v1/", "/metrics"))
+        metrics = await _metrics(client)
 
         assert [one.headers.get("x-inhouse-cache") for one in found] == [None, "hit", "hit"]
         assert len({one.content for one in found}) == 1
         assert len(vendor.asked) == 1
-        assert 'inhouse_model_cache_hits_total{deployment="main"} 2.0' in metrics.text
+        assert 'inhouse_model_cache_hits_total{deployment="main"} 2.0' in metrics
         attempts = 'deployment="main",outcome="ok",service="chat"'
-        assert f"inhouse_model_attempts_total{{{attempts}}} 1.0" in metrics.text
+        assert f"inhouse_model_attempts_total{{{attempts}}} 1.0" in metrics
 
-    _play(services, play, chat_reply("hi", **_WHOLE))
+    _play(services, play, chat_reply("hi", **_WHOLE), vendors=keeping)
     found = bill(services.database, 0, 1 << 50)
     assert found.saved == Saved(calls=2, usd=Decimal("0.000330"))
     assert [(line.attempts, line.spend_usd) for line in found.models] == [(3, Decimal("0.000165"))]

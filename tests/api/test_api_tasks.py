@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from tests.models.models_vendor import Vendor, chat_reply
 
 from inhouse.app.build import Services
+from inhouse.models.cutover import measuring_of
 from inhouse.models.ledger import Ledger
 from inhouse.models.owned.registry import ModelVersion
 from inhouse.models.routes import Acceptance
@@ -69,7 +70,7 @@ def test_a_task_goes_from_labels_to_a_model_of_ones_own(
     acceptance = Acceptance(
         task="topic", version=version.version, by="ann", reason="it is good", at_ms=1
     )
-    services.routes.accept(acceptance, 0.0)
+    services.routes.accept(acceptance, measuring_of(services.settings.models))
     services.gateway._known_routes.clear()
     texts = [{"text": "match goal", "ref": "post-1"}, {"text": "song chorus"}]
     found = client.post("/v1/models/topic/ask", json={"inputs": [*texts, texts[1]]}).json()

@@ -153,7 +153,7 @@ def test_a_faulty_policy_is_shown_with_its_line(folder: Path) -> None:
     found = subprocess.run(run, capture_output=True, text=True, check=False)
 
     assert found.returncode == 2
-    assert f"{path}:4" in found.stderr
+    assert f"{path}:4" in found.stderr.replace("\n", "")  # the screen breaks a long path
     assert "rulez" in found.stderr
 
 

@@ -19,7 +19,7 @@ owner = "openai"
 model = "gpt-4o-mini"
 url = "http://127.0.0.1:9/v1"
 key_env = "A_KEY"
-terms = "test"
+terms = "mit"
 """
 RULED = ("--by", "ann", "--because", "I saw something")
 

@@ -9,9 +9,14 @@ from typer.testing import CliRunner
 
 from inhouse.app.build import open_services
 from inhouse.app.settings import load_settings
+from inhouse.app.students import Begun, train_student
 from inhouse.cli.main import command_line
 from inhouse.cli.up import Role, roles_of
 from inhouse.core.errors import InputError
+from inhouse.models.owned.registry import ModelVersion
+from inhouse.models.pairs import Pair as KeptPair
+from inhouse.models.pairs import add_pairs
+from inhouse.models.students.pairs import Pair
 
 _TASKS = """
 [names]
@@ -23,6 +28,7 @@ kind = "labels"
 categories = ["sport"]
 instructions = "sport: matches."
 """
+GEMINI = "gemini-2025-05-20"
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +80,42 @@ def test_a_writer_is_trained_and_put_into_use(tmp_path: Path) -> None:
     )
 
 
+def test_without_a_file_it_learns_from_kept_calls(tmp_path: Path) -> None:
+    """Of its own task, but for those under terms that were left out."""
+    base = str(make_causal(tmp_path / "base", licence="apache-2.0"))
+    kept = [
+        # The same words of others come first, so that they would be the ones that count.
+        *(_kept("chat", one) for one in talk(30, source="mistral/mistral/m", terms="mit")),
+        *(_kept("names", one) for one in talk(40, source="google/google/m", terms=GEMINI)),
+        *(_kept("names", one) for one in talk(60, terms="mit")),
+    ]
+    begun = Begun(base=base, full=True, without=("gemini",))
+    with open_services() as services:
+        services.database.write(lambda connection: add_pairs(connection, kept))
+        version = train_student(services, services.tasks["names"], begun, lambda *_: None)
+
+    assert isinstance(version, ModelVersion)
+    assert version.card.terms == {"mit": 48}
+    assert version.card.sources == {"openai/openai/m": 48}
+
+
+def _kept(task: str, pair: Pair) -> KeptPair:
+    """A pair as it is kept of a call."""
+    return KeptPair(
+        task=task,
+        messages=pair.messages,
+        answer=pair.answer,
+        person=None,
+        ref=None,
+        call_id="call_1",
+        key_id="key_1",
+        deployment="main",
+        source=pair.source,
+        terms=pair.terms,
+        at_ms=pair.at_ms,
+    )
+
+
 def test_an_encoder_places_texts_as_it_is(tmp_path: Path) -> None:
     """Its licence must be known: said, where its README says nothing."""
     folder = str(make_encoder(tmp_path / "encoder"))
@@ -89,7 +131,7 @@ def test_an_encoder_places_texts_as_it_is(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (("names",), "names answers with text and is taught with --base"),
-        (("names", "--base", "b"), "names answers with text and is taught by --pairs"),
+        (("names", "--base", "b", "--encoder", "e"), "names answers with text and is taught with"),
         (("places",), "places answers with embedding and takes an --encoder as it is"),
         (("places", "--base", "b"), "only a task of text begins from a --base"),
         (("topic", "--full"), "has nothing that --full could teach; name an --encoder"),

@@ -26,12 +26,15 @@ rules:
     actions: review
 """
 LAXER: Final = WATCHED.replace("harassment: 0.7", "harassment: 0.9")
+REPORT: Final = "report-1"  # of those that the community begins with
 HASHES: Final = "\n".join(f"{i:064x},from list {i}" for i in range(25))
 
 
 def appeal_decided_by(services: Services, reviewer: str) -> Appeal:
-    """Somebody removed a post, and its author objects."""
-    case = services.review.take(services.review.queue()[0].case_id, reviewer)
+    """Somebody removed a post, and its author objects. Another one than `appeal_of_reporter`'s."""
+    reported, _ = _reported(services)
+    waiting = next(one for one in services.review.queue() if one.item_id != reported)
+    case = services.review.take(waiting.case_id, reviewer)
     services.review.decide(case.case_id, reviewer, "remove", "harassment", "an insult")
     item = services.catalog.item(case.item_id)
     assert item is not None
@@ -40,16 +43,20 @@ def appeal_decided_by(services: Services, reviewer: str) -> Appeal:
 
 def appeal_of_reporter(services: Services, reviewer: str) -> Appeal:
     """Somebody allowed a post that was reported, and the reporter objects."""
-    reported = sa.select(tables.reports.c.item_id, tables.reports.c.reporter_id)
-    reported = reported.add_columns(tables.reports.c.report_id).where(
-        tables.reports.c.report_id == "report-1"
-    )
-    with services.database.read() as connection:
-        item_id, reporter, report_id = connection.execute(reported).one()
+    item_id, reporter = _reported(services)
     (case,) = [one for one in services.review.queue() if one.item_id == item_id]
     services.review.take(case.case_id, reviewer)
     services.review.decide(case.case_id, reviewer, "allow", None, None)
-    return services.appeals.open(item_id, reporter, "Look again, please.", report_id)
+    return services.appeals.open(item_id, reporter, "Look again, please.", REPORT)
+
+
+def _reported(services: Services) -> tuple[str, str]:
+    """The post of the report, and who wrote that."""
+    reports = tables.reports.c
+    query = sa.select(reports.item_id, reports.reporter_id).where(reports.report_id == REPORT)
+    with services.database.read() as connection:
+        item_id, reporter = connection.execute(query).one()
+    return item_id, reporter
 
 
 def banks(services: Services) -> None:

@@ -208,7 +208,7 @@ def test_parity_is_shown_question_by_question(services: Services) -> None:
 def _on_the_ramp(services: Services) -> None:
     (services.settings.folder.parent / "vendors.toml").write_text(
         '[rented]\nhost = "local"\nowner = "m"\nmodel = "m"\nurl = "http://127.0.0.1:9/v1"\n'
-        'terms = "t"\n'
+        'terms = "mit"\n'
     )
     services.registry.put(_version("v<1>"))
     made = Community(services.database)

@@ -131,11 +131,13 @@ def test_the_vendors_file_names_a_day(tmp_path: Path) -> None:
     assert read_vendors(path, {})[0].retires == date(2026, 12, 31)
     for wrong in ('"2026-12-31"', "2026-12-31T00:00:00", "7"):
         path.write_text(f"{body}retires = {wrong}\n")
-        with pytest.raises(SettingError, match=r"main.retires: .* expected a value of type date"):
+        with pytest.raises(
+            SettingError, match=r"(?s)main.retires: .* expected a value of type date"
+        ):
             read_vendors(path, {})
     local = 'dialect = "hugging_face"\nmodel = "m"\nowner = "o"\nlabels = { a = "hate" }\n'
     path.write_text(f"[main]\n{local}retires = 2026-12-31\n")
-    with pytest.raises(SettingError, match=r"main.retires: .* the model runs on this machine"):
+    with pytest.raises(SettingError, match=r"(?s)main.retires: .* the model runs on this machine"):
         read_vendors(path, {})
 
 

@@ -29,11 +29,11 @@ from tests.models.models_vendor import (
 from inhouse.core.clock import FollowingClock, SystemClock
 from inhouse.core.errors import ConflictError, VendorError
 from inhouse.models.asking import Stores
-from inhouse.models.drill import last_drills, readiness
-from inhouse.models.drill.book import DrillBook
+from inhouse.models.drill.book import DrillBook, last_drills, readiness
 from inhouse.models.drill.copy import Original, known_for, rehearse
 from inhouse.models.drill.grading import Seen, grade_of, graded
-from inhouse.models.drill.types import GRADES, Drill, DrillResult, Noted, Times
+from inhouse.models.drill.results import GRADES, DrillResult, Times
+from inhouse.models.drill.types import Drill, Noted
 from inhouse.models.drill.watch import DrillWatch
 from inhouse.models.fleet import open_fleet
 from inhouse.models.gateway import Gateway
@@ -48,7 +48,7 @@ from inhouse.models.providers.passing import Passed, read_call
 from inhouse.models.routes import RouteChange, Routes
 from inhouse.models.settings import ModelSettings
 from inhouse.models.streaming import PassedStream
-from inhouse.models.tasks import TEXT_HARM
+from inhouse.models.tasks import TASKS, TEXT_HARM
 from inhouse.models.types import Band, Cascade, Deployment, Label, Outcome, Route
 from inhouse.store.database import Database
 
@@ -106,7 +106,7 @@ def gateway_of(
     database: Database, folder: Path, deployments: list[Deployment], switch: Switch
 ) -> Gateway:
     """A hasty gateway with that switch."""
-    fleet = open_fleet(deployments, Registry(database, folder), switch)
+    fleet = open_fleet(deployments, Registry(database, folder), switch=switch)
     return Gateway(database, FollowingClock(NOW_MS), fleet, HASTY, QUICK)
 
 
@@ -317,6 +317,7 @@ def test_a_copy_never_calls_the_vendor(database: Database, tmp_path: Path, anybo
             original = Original(
                 database=database,
                 registry=Registry(database, tmp_path),
+                tasks=TASKS,
                 deployments=deployments if anybody else [replace(deployments[0], stand_ins=())],
                 clock=FollowingClock(NOW_MS),
                 settings=HASTY,
@@ -488,7 +489,9 @@ def test_nobody_waits_long_where_the_owned_model_can_answer(
     routes.set(RouteChange(route=route, at_ms=1, decided_by="cutover", reason="test"))
     settings = ModelSettings(timeout_ms=20_000, deadline_ms=45_000, hurry_ms=300)
     fleet = open_fleet(
-        [deployment("http://127.0.0.1:9")], registry, Switch(cut=replace(CUT, fault="slow"))
+        [deployment("http://127.0.0.1:9")],
+        registry,
+        switch=Switch(cut=replace(CUT, fault="slow")),
     )
     gateway = Gateway(database, FollowingClock(NOW_MS), fleet, settings)
 

@@ -1,14 +1,16 @@
 """Pairs: kept once, for a while, within a bound, and gone with whoever said them."""
 
 import hashlib
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from models_vendor import NOW_MS, chat_reply, deployment
-from structlog.testing import capture_logs
 
 from inhouse.catalog.catalog import tell
 from inhouse.catalog.erasures import mark_of
@@ -112,13 +114,25 @@ def _hear(harvest: CallHarvest, call: Passed, answer: bytes, to: Deployment | No
     return hearing is not None
 
 
+@contextmanager
+def _captured() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What is logged, whatever a command that ran in this process said of levels."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    try:
+        with structlog.testing.capture_logs() as logs:
+            yield logs
+    finally:
+        structlog.configure(**before)
+
+
 def test_a_call_is_kept_with_where_it_comes_from(any_database: Database) -> None:
     """Redacted, with deployment, source, terms, call and key; nearly the same again is not."""
     harvest = _harvest(any_database)
     question = "ann@example.com about the long walk that we took in the hills on Sunday"
     for asked in (question, question.upper().replace("ANN@EXAMPLE.COM", "ann@example.com")):
         assert _hear(harvest, _call(asked), chat_reply("write to ann@example.com").body)
-    with capture_logs() as logs:
+    with _captured() as logs:
         harvest.close()
 
     assert Pairs(any_database).latest("chat", 9) == [
@@ -165,7 +179,7 @@ def test_what_is_too_much_is_passed_over(database: Database) -> None:
         asked = hashlib.sha256(f"{number}".encode()).hexdigest()
         _hear(harvest, _call(asked), chat_reply(f"answer {number}").body)
     going_on.set()
-    with capture_logs() as logs:
+    with _captured() as logs:
         harvest.close()
 
     kept = Pairs(database).counts()["chat"]
@@ -198,7 +212,7 @@ def test_a_fault_of_one_call_stops_nobody(database: Database) -> None:
     harvest = _harvest(database)
     _hear(harvest, _call("one"), b"nonsense")
     _hear(harvest, _call("two"), chat_reply("hi\0there").body)
-    with capture_logs() as logs:
+    with _captured() as logs:
         harvest.close()
 
     assert [pair.answer for pair in Pairs(database).latest("chat", 9)] == ["hithere"]

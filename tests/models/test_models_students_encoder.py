@@ -11,6 +11,7 @@ from models_students import make_encoder, workplace
 from models_vendor import inputs_of
 
 from inhouse.core.errors import SnapshotError
+from inhouse.core.random import stream
 from inhouse.models.fleet import Fleet
 from inhouse.models.harvest import Labels
 from inhouse.models.owned.encoder import Encoder, EncoderClassifier, of_length_one
@@ -27,15 +28,18 @@ from inhouse.store.database import Database
 TOPIC = Task(name="topic", kind="labels", categories=("sport", "music", "cats"), instructions="")
 SPORT = "the goal of the match"
 SONG = "the chorus of a song"
+_LETTERS = list("bdfgklmnoprstuvz")
 
 
 def _label(number: int) -> Label:
-    """A match, a song, or neither in turn; nobody ever speaks of cats."""
-    about = number % 3
+    """A match, a song, or neither in turn, and words that are in no other text; nobody ever speaks
+    of cats."""
+    about, random = number % 3, stream(number, "words")
+    made_up = ["".join(random.choice(_LETTERS, 6)) for _ in range(4)]
     return Label(
         task="topic",
         ref=f"r{number}",
-        text=" ".join([(SPORT, SONG, "the")[about], "of"] + ["a"] * (number % 7)),
+        text=" ".join([(SPORT, SONG, "the")[about], "of", *made_up, *["a"] * (number % 4)]),
         scores={"sport": float(about == 0), "music": float(about == 1)},
         source="openai/openai/m",
         terms="t-2026",

@@ -216,7 +216,27 @@ def test_who_is_cancelled_closes_the_connection() -> None:
                 pass
 
     asyncio.run(gone(whole, *([PAUSE] * 3)))
+    asyncio.run(gone(whole, OK + b"content-length: 9\r\n\r\nx", *([PAUSE] * 3)))
     asyncio.run(gone(stream, OK + b"transfer-encoding: chunked\r\n\r\n1\r\nx\r\n", *([PAUSE] * 3)))
+
+
+def test_a_stream_can_be_read_on_by_another() -> None:
+    """Who is cancelled while waiting for a piece loses none, as long as the stream is open."""
+    begin = OK + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n"
+
+    async def play() -> None:
+        script = (begin, PAUSE, b"1\r\nb\r\n", b"0\r\n\r\n")
+        async with (
+            _served(script) as (transport, _, url),
+            transport.open(_request(url), 2_000) as opened,
+        ):
+            pieces = opened.pieces()
+            assert await anext(pieces) == b"a"
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(pieces), 0.02)
+            assert [piece async for piece in opened.pieces()] == [b"b"]
+
+    asyncio.run(play())
 
 
 def test_a_stream_comes_as_it_is_sent() -> None:

@@ -125,12 +125,12 @@ day_usd = "1"
         "main.harvest: got 'yes', expected a value of type bool",
         "main.serves: got ['chat', 'poems'], expected some of scores, chat, embeddings",
         "main.stand_ins: got ['main', 'nobody', 3], expected a list of names",
-        "main.moderate: got 'poems', expected one of text_harm",
         "main.contract.cached_usd_per_mtok: got 'nothing', expected an amount such as \"0.15\"",
         'main.contract.in_usd_per_mtok: got 0.1, expected an amount as a text, such as "0.15"',
         "main.contract.out_usd_per_mtok: got '-1', expected an amount as a text, such as \"0.15\"",
         "main.contract.day_usd: got '1', expected one of in_usd_per_mtok, cached_usd_per_mtok, "
         "out_usd_per_mtok, request_usd",
+        "main.moderate: got 'poems', expected one of text_harm",
         "main.stand_ins: got 'main', expected names of other tables of this file",
         "main.stand_ins: got 'nobody', expected names of other tables of this file",
     ]

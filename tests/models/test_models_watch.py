@@ -411,6 +411,8 @@ def test_broken_weights_are_a_bad_answer(broken: str) -> None:
     """No number, or a fault in the arithmetic: an outcome, as of every provider; never a crash."""
 
     class Broken:
+        at_once_chars = 0
+
         def scores(self, texts: list[str]) -> list[dict[str, float]]:
             if broken == "nan":
                 return [{"hate": float("nan")} for _ in texts]

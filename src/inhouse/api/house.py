@@ -5,6 +5,7 @@ answered 503 there; the others do not notice.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, Generic, TypeVar
 
@@ -130,6 +131,13 @@ class House(Generic[P]):
     def tallies(self) -> list[Tally]:
         """Counts of the calls that were passed on, of each community."""
         return [one.services.tally for one in self._served.values()]
+
+    def generation_blocked(self) -> dict[str, float]:
+        """Chats that were blocked in this process, of all communities, by where the harm was."""
+        blocked: Counter[str] = Counter()
+        for served in self._served.values():
+            blocked.update(served.services.generation_blocked())
+        return dict(blocked)
 
     async def take_turn(self, served: Served[P]) -> Callable[[], None] | None:
         """Wait until fewer than AT_ONCE requests of the community are worked on; returns how to

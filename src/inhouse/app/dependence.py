@@ -26,7 +26,7 @@ from inhouse.models.dependence import (
 )
 from inhouse.models.drill.book import last_drills
 from inhouse.models.drill.book import readiness as readiness_in_drills
-from inhouse.models.drill.types import DrillResult
+from inhouse.models.drill.results import DrillResult
 from inhouse.models.harvest import Labels
 from inhouse.models.libraries import Library, libraries
 from inhouse.models.owning import BreakEven, Machine, Offer, Traffic, break_even, speed

@@ -23,7 +23,8 @@ from inhouse.models.drill.copy import Original, known_for, rehearse
 from inhouse.models.drill.grading import Seen, graded, quality_of
 from inhouse.models.drill.known import Texts, known_texts, traffic_of, usual_times
 from inhouse.models.drill.play import Tell
-from inhouse.models.drill.types import Drill, DrillResult, How, Noted
+from inhouse.models.drill.results import DrillResult
+from inhouse.models.drill.types import Drill, How, Noted
 from inhouse.models.gateway import Gateway
 from inhouse.models.parity import Parity, parity
 from inhouse.models.providers.faults import Cut, Fault, Switch

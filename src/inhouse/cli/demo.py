@@ -19,7 +19,7 @@ from inhouse.app.demo import Plan, environment, prepare, simulator_program
 from inhouse.app.settings import Settings, load_settings
 from inhouse.app.supervisor import Supervisor, on_signals
 from inhouse.cli.output import console
-from inhouse.cli.up import Role, programs_of
+from inhouse.cli.up import programs_of, roles_of
 from inhouse.core.errors import ConflictError, InputError
 from inhouse.core.logs import configure_logs
 
@@ -66,7 +66,10 @@ def demo(
 def _run(settings: Settings, plan: Plan, key: str, *, browser: bool) -> None:
     reading, writing = os.pipe()
     supervisor = Supervisor(
-        [*programs_of(settings, list(Role)), simulator_program(plan, settings, key, writing)],
+        [
+            *programs_of(settings, roles_of(settings)),
+            simulator_program(plan, settings, key, writing),
+        ],
         dict(os.environ),
     )
     on_signals(supervisor.stop)

@@ -21,7 +21,8 @@ from inhouse.cli.output import Json, complaints, console, print_json, progress_b
 from inhouse.core.clock import SystemClock
 from inhouse.core.logs import configure_logs
 from inhouse.models.drill.book import DrillBook, last_drills
-from inhouse.models.drill.types import HOWS, Drill, DrillResult, TaskResult, Times
+from inhouse.models.drill.results import DrillResult, TaskResult, Times
+from inhouse.models.drill.types import HOWS, Drill
 from inhouse.models.providers.faults import FAULTS
 from inhouse.models.types import Layer
 

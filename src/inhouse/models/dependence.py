@@ -30,7 +30,7 @@ _NEXT: Final = (
     "keep the rented model's answers as labels (`harvest` in vendors.toml)",
     "train a model of your own: `inhouse models train`",
     "get parity: settle the cases on which both models differ",
-    "let it take over: `inhouse models step`, share by share",
+    "it takes over by itself as evidence allows; `inhouse models routes` says what it waits for",
     "rehearse the vendor's absence; a drill counts for 90 days",
     "keep it so: drill again before 90 days are over",
 )

@@ -131,6 +131,7 @@ class Plain:
         facts = {
             "communities": float(len(self._house)),
             "communities_failing": float(self._house.failing),
+            **self._house.generation_blocked(),
         }
         self._meters.state(facts)
         return Response(content=self._meters.text(), media_type=EXPOSITION)

@@ -23,7 +23,7 @@ from inhouse.console.markup import (
 )
 from inhouse.console.words import UNKNOWN, count, moment, money, share
 from inhouse.models.dependence import LEVELS, Readiness, Retirement
-from inhouse.models.drill.types import PASSED, DrillResult
+from inhouse.models.drill.results import PASSED, DrillResult
 from inhouse.models.owning import BreakEven
 from inhouse.models.types import Layer
 from inhouse.stats.types import Interval, NotEnough
@@ -183,7 +183,7 @@ def drills(found: Dependence) -> Safe:
     if not found.drills:
         return empty(
             "No vendor was ever cut off",
-            "`inhouse drill VENDOR` rehearses in a copy that one is gone, and grades it.",
+            "The command inhouse drill VENDOR rehearses in a copy that one is gone, and grades it.",
         )
     head = ("Begun", "Vendor", "How", "Grade", "Answered", "As good as before", "Worst")
     return table(head, [_drill(one) for one in found.drills], "lllllrl")
@@ -208,8 +208,8 @@ def ends(found: Dependence) -> Safe:
     if not found.retirements:
         return empty(
             "No model's end is known",
-            "`retires = 2026-12-31` in vendors.toml says on which day a vendor drops a model; from "
-            "sixty days before it is warned of here and by `inhouse doctor`.",
+            "A line like retires = 2026-12-31 in vendors.toml says on which day a vendor drops a "
+            "model; from sixty days before it is warned of here and by inhouse doctor.",
         )
     rows: list[list[Child]] = [_end(one) for one in found.retirements]
     return table(("Deployment", "Model", "Last day", "Days left", ""), rows, "llrrl")

@@ -5,7 +5,6 @@ meanwhile it writes as counts, which go when the drill is graded. Live drills be
 audit chain, with the name of whoever consented.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -13,15 +12,15 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from inhouse.core.clock import HOUR_MS
 from inhouse.core.errors import ConflictError, UnknownError
-from inhouse.models.drill.types import Drill, DrillResult, Noted, TaskResult, passed
-from inhouse.models.prices import from_pico, to_pico
+from inhouse.models.drill.going_on import PLAIN, drill_of, open_drill
+from inhouse.models.drill.results import DrillResult, TaskResult, passed
+from inhouse.models.drill.types import Drill, Noted
+from inhouse.models.prices import from_pico
 from inhouse.store import chain, tables
 from inhouse.store.database import Database
 
 LOOKED_AFTER_MS: Final = 180_000  # so long after its end one waits to see the vendor used again
-_FORGOTTEN_MS: Final = 2 * HOUR_MS  # so long after its end nobody grades it any more
 _LATEST: Final = 50
 _MOST_CALLS: Final = 500_000  # that are read for a grade: ten minutes at 800 a second
 _FIELDS: Final = tuple(Drill.__dataclass_fields__)
@@ -38,7 +37,7 @@ class DrillBook:
         another drill of this kind goes on."""
 
         def write(connection: Connection) -> None:
-            going_on = _open(connection, drill.started_ms)
+            going_on = open_drill(connection, drill.started_ms)
             if going_on is not None:
                 raise ConflictError(
                     f"a {going_on.how} drill of {going_on.vendor} goes on; wait for its grade, or "
@@ -52,7 +51,7 @@ class DrillBook:
     def open(self, now_ms: int) -> Drill | None:
         """The shadow or live drill that goes on, or is over and not graded yet."""
         with self._database.read() as connection:
-            return _open(connection, now_ms)
+            return open_drill(connection, now_ms)
 
     def end(self, drill_id: str, why: str, now_ms: int) -> bool:
         """End a drill that goes on; whether it was this call that did."""
@@ -152,23 +151,6 @@ class DrillBook:
         return bool(used) and used.issuperset(failed)
 
 
-def add_calls(connection: Connection, drill_id: str, calls: Sequence[Noted]) -> None:
-    """Append in the caller's transaction."""
-    rows = [
-        {
-            **{name: getattr(call, name) for name in _PLAIN},
-            "drill_id": drill_id,
-            "cost_pico_usd": None if call.cost_usd is None else to_pico(call.cost_usd),
-        }
-        for call in calls
-    ]
-    if rows:
-        connection.execute(tables.drill_calls.insert(), rows)
-
-
-_PLAIN: Final = tuple(name for name in Noted.__dataclass_fields__ if name != "cost_usd")
-
-
 def last_drills(database: Database, limit: int = _LATEST) -> list[DrillResult]:
     """The latest drills that are graded, newest first."""
     table = tables.drills
@@ -209,25 +191,12 @@ def readiness(database: Database) -> dict[str, Readiness]:
     return found
 
 
-def _open(connection: Connection, now_ms: int) -> Drill | None:
-    """What has no grade long after its end was never looked after; it is no longer listened to."""
-    table = tables.drills
-    query = (
-        sa.select(table)
-        .where(table.c.result.is_(None), table.c.until_ms > now_ms - _FORGOTTEN_MS)
-        .order_by(table.c.started_ms.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).mappings().first()
-    return None if row is None else _drill(row)
-
-
 def _one(connection: Connection, drill_id: str) -> Drill:
     query = sa.select(tables.drills).where(tables.drills.c.drill_id == drill_id)
     row = connection.execute(query).mappings().first()
     if row is None:
         raise UnknownError(f"no drill is called {drill_id[:80]!r}; see `inhouse drill list`")
-    return _drill(row)
+    return drill_of(row)
 
 
 def _audit(connection: Connection, drill: Drill, outcome: str, now_ms: int) -> None:
@@ -254,19 +223,15 @@ def _body(result: DrillResult) -> str:
     return msgspec.json.encode(replace(result, drill=_BARE)).decode()
 
 
-def _drill(row: Any) -> Drill:
-    return Drill(**{name: row[name] for name in _FIELDS})
-
-
 def _noted(row: Any) -> Noted:
     cost = row["cost_pico_usd"]
-    values = {name: row[name] for name in _PLAIN}
+    values = {name: row[name] for name in PLAIN}
     return Noted(**values, cost_usd=None if cost is None else from_pico(cost))
 
 
 def _result(row: Any) -> DrillResult:
     told = msgspec.json.decode(row["result"], type=DrillResult)
-    return replace(told, drill=_drill(row))
+    return replace(told, drill=drill_of(row))
 
 
 # Stands in the kept result, for the row itself says which drill it is.

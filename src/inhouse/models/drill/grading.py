@@ -29,14 +29,8 @@ from types import MappingProxyType
 from typing import Final
 
 from inhouse.models.agreement import ANY, Agreement
-from inhouse.models.drill.types import (
-    Drill,
-    DrillResult,
-    Grade,
-    Noted,
-    TaskResult,
-    Times,
-)
+from inhouse.models.drill.results import DrillResult, Grade, TaskResult, Times
+from inhouse.models.drill.types import Drill, Noted
 from inhouse.models.parity import Finding, Parity, verdict_of
 from inhouse.models.tasks import TASKS
 from inhouse.stats.types import Interval

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from inhouse.core.clock import DAY_MS
 from inhouse.models.dataset import Shares
 from inhouse.models.drill.grading import times_of
-from inhouse.models.drill.types import Times
+from inhouse.models.drill.results import Times
 from inhouse.models.harvest import Example, Labels, examples, is_person
 from inhouse.models.owned.registry import Registry
 from inhouse.models.providers.faults import Cut

@@ -1,10 +1,7 @@
 """A call as it is kept for the grade of a drill: counts, and no words. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 
-from inhouse.models.agreement import ANY, agreement
 from inhouse.models.drill.types import Noted
 from inhouse.models.providers.faults import Cut, Heard
 from inhouse.models.types import INHOUSE, LOCAL, Answer
@@ -28,25 +25,6 @@ def noted_of(cut: Cut, heard: Heard, process: str, now_ms: int) -> Noted:
         failed=sum(cut.hits(deployment) for deployment in heard.failed),
         latency_ms=heard.latency_ms,
         cost_usd=_cost(answers) if heard.inputs else None,
-    )
-
-
-def compared(
-    noted: Noted, cut: Cut, served: Mapping[str, Answer], heard: Heard, flag_at: float
-) -> Noted:
-    """With what the vendor had said to those that it served, beside what is said without it."""
-    pairs = [
-        (served[ref].scores, answer.scores)
-        for ref, answer in heard.answers.items()
-        if ref in served and is_of(cut, served[ref]) and not is_of(cut, answer)
-    ]
-    counts = agreement(ANY, pairs, flag_at)
-    return replace(
-        noted,
-        both=counts.both,
-        missed=counts.missed,
-        extra=counts.extra,
-        neither=counts.neither,
     )
 
 

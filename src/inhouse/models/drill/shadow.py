@@ -6,19 +6,20 @@ What it cannot keep up with is left out.
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from inhouse.core.clock import SystemClock
 from inhouse.core.errors import VendorError
 from inhouse.core.logs import logger
-from inhouse.models.drill.notes import compared, noted_of
+from inhouse.models.agreement import ANY, agreement
+from inhouse.models.drill.notes import is_of, noted_of
 from inhouse.models.drill.types import Drill, Noted
 from inhouse.models.gateway import Gateway
 from inhouse.models.providers.faults import Cut, Heard, Switch
 from inhouse.models.routing import place_of
-from inhouse.models.types import Manner, TaskInput
+from inhouse.models.types import Answer, Manner, TaskInput
 
 _MOST_OUT: Final = 64  # calls at the same time
 _CLOSE_S: Final = 5.0
@@ -127,3 +128,22 @@ class Shadow:
             noted = compared(noted, cut, served, heard, self._flag_at)
             noted = replace(noted, served_ms=found[0].latency_ms)
         self._note(noted)
+
+
+def compared(
+    noted: Noted, cut: Cut, served: Mapping[str, Answer], heard: Heard, flag_at: float
+) -> Noted:
+    """With what the vendor had said to those that it served, beside what is said without it."""
+    pairs = [
+        (served[ref].scores, answer.scores)
+        for ref, answer in heard.answers.items()
+        if ref in served and is_of(cut, served[ref]) and not is_of(cut, answer)
+    ]
+    counts = agreement(ANY, pairs, flag_at)
+    return replace(
+        noted,
+        both=counts.both,
+        missed=counts.missed,
+        extra=counts.extra,
+        neither=counts.neither,
+    )

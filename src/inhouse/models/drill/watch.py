@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from inhouse.core.clock import SystemClock
 from inhouse.core.errors import StoreError
 from inhouse.core.logs import logger
-from inhouse.models.drill.book import DrillBook, add_calls
+from inhouse.models.drill.going_on import add_calls, open_drill
 from inhouse.models.drill.notes import noted_of
 from inhouse.models.drill.types import Drill, Noted
 from inhouse.models.providers.faults import Heard, Switch
@@ -39,7 +39,6 @@ class DrillWatch(Switch):
         counts as found."""
         super().__init__()
         self._database = database
-        self._book = DrillBook(database)
         self._clock = SystemClock()
         self._process = secrets.token_hex(8)
         self._looked_s = float("-inf")
@@ -55,12 +54,16 @@ class DrillWatch(Switch):
         # At once, so that of many calls one looks and the others go on.
         self._looked_s = monotonic()
         try:
-            drill = await asyncio.to_thread(self._book.open, self._clock.now_ms())
+            drill = await asyncio.to_thread(self._open)
         except StoreError as error:
             _LOG.warning("drills_unreadable", reason=str(error))
             return
         if drill != self._drill:
             self._take(drill)
+
+    def _open(self) -> Drill | None:
+        with self._database.read() as connection:
+            return open_drill(connection, self._clock.now_ms())
 
     def hear(self, heard: Heard) -> None:
         drill = self._drill

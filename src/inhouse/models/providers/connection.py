@@ -112,7 +112,8 @@ class Connection(asyncio.Protocol):
     @property
     def is_reusable(self) -> bool:
         """Whether the answer came to its end and the connection is good for another call."""
-        return self._keep and self._ended and self._fault is None and self.is_open
+        good = self._keep and self._ended and self._fault is None
+        return good and not self._paused and self.is_open
 
     def send(self, call: bytes) -> None:
         """Begin a call. The connection must be open and its last answer read to the end."""
@@ -143,7 +144,7 @@ class Connection(asyncio.Protocol):
         """What has come of the body since; None at its end. until: on the loop's clock.
 
         Raises TimeoutError, OSError where the connection breaks, ValueError where it is no HTTP.
-        Whoever is cancelled while waiting leaves a closed connection behind.
+        Whoever is cancelled while waiting loses nothing: the answer may be read on.
         """
         while not (self._begun and self._pieces):
             if self._ended and self._fault is None:
@@ -175,9 +176,6 @@ class Connection(asyncio.Protocol):
         timer = self._loop.call_at(until, self._expire)
         try:
             await waiter
-        except asyncio.CancelledError:
-            self.abort()
-            raise
         finally:
             timer.cancel()
             self._waiter = None

@@ -106,13 +106,15 @@ class Transport:
         try:
             origin, call = self._call(request)
             connection = await self._connected(origin, until)
-            connection.send(call)
-            body = await connection.whole(_MOST_BYTES, until)
+            try:
+                connection.send(call)
+                body = await connection.whole(_MOST_BYTES, until)
+            finally:
+                self._give_back(origin, connection)
         except TimeoutError:
             return _nothing("timeout", started)
         except (OSError, ValueError):
             return _nothing("unreachable", started)
-        self._give_back(origin, connection)
         return HttpResponse(
             status=connection.status,
             headers=connection.headers,
@@ -123,7 +125,8 @@ class Transport:
     @asynccontextmanager
     async def open(self, request: HttpRequest, timeout_ms: int) -> AsyncIterator[HttpStream]:
         """An answer that comes in pieces. `timeout_ms` bounds each wait, for the first piece and
-        between two. Raises TimeoutError, OSError or ValueError."""
+        between two. What is not read to its end when the context ends is cut. Raises TimeoutError,
+        OSError or ValueError."""
         wait_s = timeout_ms / 1_000
         until = asyncio.get_running_loop().time() + wait_s
         origin, call = self._call(request)
@@ -169,7 +172,7 @@ class Transport:
         return connection
 
     def _give_back(self, origin: _Origin, connection: Connection) -> None:
-        """Keep it for the next call where it is good for one."""
+        """Keep it for the next call where it is good for one; else close it."""
         if not connection.is_reusable:
             connection.abort()
             return

@@ -1,7 +1,7 @@
 """Texts judged over HTTP in others' formats: the time of one alone, and how many a second.
 
 One API process with term banks and a model of its own, trained on made-up posts of 250 characters.
-Rows are flushed to disk before an answer, as ever.
+Rows of the ledger are on disk some 50 ms after an answer; nobody waits for it.
 """
 
 import argparse

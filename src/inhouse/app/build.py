@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.engine import Connection
 
@@ -23,7 +23,6 @@ from inhouse.core.clock import DAY_MS, SystemClock
 from inhouse.core.errors import Fault
 from inhouse.core.ids import EventId
 from inhouse.engagement.experiments.store import Experiments
-from inhouse.engagement.metrics import Metrics
 from inhouse.engine.choose import open_executor
 from inhouse.events.log import EventLog
 from inhouse.events.pages import PageLog
@@ -76,6 +75,9 @@ from inhouse.moderation.watching import RulesWatch
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.rules.book import RuleBook
 from inhouse.recommend.warm import warm_up
+
+if TYPE_CHECKING:
+    from inhouse.engagement.metrics import Metrics
 
 CHECKPOINT: Final = "state.bin"
 _MADE_OF_POLICY: Final = ("hash_banks", "queues", "gold")  # made anew where another is used
@@ -201,7 +203,10 @@ class Services(Parts):
         return Experiments(self.database)
 
     @cached_property
-    def metrics(self) -> Metrics:
+    def metrics(self) -> "Metrics":
+        # Brings the data frames, 13 MB that feeds do without.
+        from inhouse.engagement.metrics import Metrics  # noqa: PLC0415
+
         return Metrics(self.database, self.settings.folder)
 
     # Models

@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+import scipy
+from scipy import special
 
 from inhouse.core.errors import InputError
 from inhouse.stats.intervals import wilson
@@ -168,7 +169,7 @@ def fit_platt(scores: npt.ArrayLike, happened: npt.ArrayLike) -> Platt | NotEnou
         value = np.logaddexp(0, logits).mean() - (targets * logits).mean()
         return float(value), np.array([(error * standard).mean(), error.mean()])
 
-    fitted = optimize.minimize(
+    fitted = scipy.optimize.minimize(
         loss, np.array([1.0, 0.0]), jac=True, method="BFGS", options={"gtol": 1e-8}
     )
     slope = float(fitted.x[0]) / scale
@@ -212,7 +213,7 @@ def fit_isotonic(scores: npt.ArrayLike, happened: npt.ArrayLike) -> Isotonic | N
         return lacking
     knots, place, weight = np.unique(raw, return_inverse=True, return_counts=True)
     rate = np.bincount(place, weights=outcome) / weight
-    fitted = optimize.isotonic_regression(rate, weights=weight).x
+    fitted = scipy.optimize.isotonic_regression(rate, weights=weight).x
     bends = np.ones(len(knots), dtype=np.bool_)
     bends[1:-1] = (fitted[1:-1] != fitted[:-2]) | (fitted[1:-1] != fitted[2:])
     p = np.clip(fitted[bends], 0.0, 1.0)

@@ -7,7 +7,8 @@ from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+import scipy
+from scipy import special
 
 from inhouse.core.errors import InputError
 from inhouse.stats.intervals import checked_counts, wilson, z_value
@@ -181,7 +182,7 @@ def _root(function: Callable[[float], float], start: float, end: float) -> float
     """Where a falling function crosses zero, None where it does not within the range."""
     if start >= end or function(start) < 0 or function(end) > 0:
         return None
-    return float(optimize.brentq(function, start, end, xtol=1e-12))
+    return float(scipy.optimize.brentq(function, start, end, xtol=1e-12))
 
 
 def _check_margin(margin: float) -> None:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import integrate, special
+import scipy
+from scipy import special
 
 from inhouse.core.errors import InputError
 from inhouse.stats.intervals import checked_counts
@@ -66,5 +67,5 @@ def p_better(first: BetaPosterior, second: BetaPosterior) -> float:
         x = special.betaincinv(first.alpha, first.beta, u)
         return float(special.betainc(second.alpha, second.beta, x))
 
-    value, _ = integrate.quad(won, 0.0, 1.0, limit=200)
+    value, _ = scipy.integrate.quad(won, 0.0, 1.0, limit=200)
     return min(1.0, max(0.0, float(value)))

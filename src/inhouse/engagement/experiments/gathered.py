@@ -13,7 +13,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from inhouse.core.clock import DAY_MS, HOUR_MS
-from inhouse.engagement.experiments.types import Experiment
+from inhouse.engagement.experiments.types import REMOVALS, Experiment
 from inhouse.engagement.reading import Codes, event_chunks, last_offset
 from inhouse.engagement.sessions import merged, no_sessions
 from inhouse.events.types import TIMED_KINDS
@@ -21,7 +21,6 @@ from inhouse.stats.types import Bools, Floats, Ints
 from inhouse.store import tables
 from inhouse.store.database import Database
 
-REMOVALS: Final = "removals_seen_per_1k"
 _COUNTED: Final = {
     "impressions": "impression",
     "likes": "like",

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from inhouse.core.clock import DAY_MS
-from inhouse.engagement.experiments.gathered import REMOVALS, Gathered
+from inhouse.engagement.experiments.types import REMOVALS, Better
 from inhouse.stats.types import Bools, Floats, Moments, NotEnough, moments
 
-Better = Literal["up", "down"]
+if TYPE_CHECKING:
+    from inhouse.engagement.experiments.gathered import Gathered
+
 # Rare things: below so many people with one, a normal approximation of their mean is a fiction.
 LEAST_PEOPLE_WITH: Final = 20
 
@@ -20,7 +22,7 @@ LEAST_PEOPLE_WITH: Final = 20
 class Facts:
     """What a measure is computed from."""
 
-    gathered: Gathered  # sums per person
+    gathered: "Gathered"  # sums per person
     removed_posts: frozenset[str]  # posts that a reviewer took down, and that stayed down
     until_ms: int  # now, or when the experiment was stopped
 

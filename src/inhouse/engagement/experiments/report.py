@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from inhouse.engagement.experiments.measures import Better
+from inhouse.engagement.experiments.types import Better
 from inhouse.stats.srm import SrmCheck
 from inhouse.stats.types import Interval, NotEnough
 

@@ -10,7 +10,6 @@ from inhouse.engagement.experiments.gathered import Gathered, gather
 from inhouse.engagement.experiments.measures import (
     LEAST_PEOPLE_WITH,
     MEASURES,
-    Better,
     Facts,
     Measure,
     Sample,
@@ -29,7 +28,7 @@ from inhouse.engagement.experiments.report import (
     MetricResult,
     Results,
 )
-from inhouse.engagement.experiments.types import Experiment, Guardrail
+from inhouse.engagement.experiments.types import Better, Experiment, Guardrail
 from inhouse.stats.sequential import LEAST_PER_ARM, difference_cs, relative_difference_cs
 from inhouse.stats.srm import SrmCheck, srm
 from inhouse.stats.types import Bools, Interval, Moments, NotEnough

@@ -5,7 +5,8 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import sqlalchemy as sa
@@ -16,11 +17,13 @@ from inhouse.core.errors import ConflictError, InputError, UnknownError
 from inhouse.engagement.experiments.arms import arm_of
 from inhouse.engagement.experiments.checks import clash, faults_of
 from inhouse.engagement.experiments.report import Results
-from inhouse.engagement.experiments.results import ResultsBook
 from inhouse.engagement.experiments.types import Experiment, Setting
 from inhouse.store import tables
 from inhouse.store.database import Database
 from inhouse.store.statements import delete_in, insert_new
+
+if TYPE_CHECKING:
+    from inhouse.engagement.experiments.results import ResultsBook
 
 # How old a process's idea of which experiments run may be.
 _LOOK_EVERY_S: Final = 1.0
@@ -31,7 +34,6 @@ class Experiments:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._book = ResultsBook(database)
         self._news = News(database)
         self._active: tuple[Experiment, ...] = ()
         self._looked_s = -_LOOK_EVERY_S
@@ -128,6 +130,13 @@ class Experiments:
         """What came of it so far. Reads what was logged since the last look; call it off the event
         loop. Raises UnknownError."""
         return self._book.of(self.get(key), now_ms)
+
+    @cached_property
+    def _book(self) -> "ResultsBook":
+        # Brings the data frames, which a process that only assigns people does without.
+        from inhouse.engagement.experiments.results import ResultsBook  # noqa: PLC0415
+
+        return ResultsBook(self._database)
 
     def _forget_if_lost(self, done: "Future[int]", marks: Sequence[int]) -> None:
         """An exposure that was not written is tried again at the person's next request."""

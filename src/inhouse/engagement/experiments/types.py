@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from inhouse.engagement.experiments.assignment import HASH_VERSION, Range
 
 Setting = str | int | float | bool
+REMOVALS: Final = "removals_seen_per_1k"
+Better = Literal["up", "down"]  # which way people want a measure to go
 
 DEFAULT_METRICS: Final = ("time_s", "sessions", "d1_return", "likes")
 

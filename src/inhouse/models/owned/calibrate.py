@@ -12,7 +12,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+import scipy
+from scipy import special
 
 from inhouse.stats.calibration import Platt, fit_platt
 from inhouse.stats.types import NotEnough
@@ -95,7 +96,7 @@ def _levelled(platt: Platt, steeper: float, margins: Doubles, targets: Doubles) 
 
     steep = max(platt.slope * scale, 1e-3) * steeper
     start = np.array([np.log(steep), platt.offset * steeper, -3.0, 2.0])
-    found = _curve_of(optimize.minimize(loss, start, jac=True, method="BFGS").x)
+    found = _curve_of(scipy.optimize.minimize(loss, start, jac=True, method="BFGS").x)
     return replace(found, slope=found.slope / scale)
 
 

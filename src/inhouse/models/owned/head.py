@@ -11,7 +11,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+import scipy
+from scipy import special
 
 from inhouse.core.random import stream
 from inhouse.models.owned.calibrate import LEAST_EACH, Curve, fit_curve
@@ -115,7 +116,7 @@ def _logistic(vectors: Doubles, target: Doubles, strength: float) -> tuple[Doubl
         return float(value + weights @ weights / (2 * strength)), gradient
 
     start = np.zeros(vectors.shape[1] + 1)
-    found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B").x
+    found = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B").x
     weights = found[:-1] * scale
     return weights, float(found[-1] - mean @ weights)
 

@@ -43,7 +43,9 @@ class _Dependence:
         with section("Models that end"):
             self._ends = _flush()
         with section("Spending"):
-            self._chart = chart_panel("Spent on vendors a week")
+            self._spent = ui.element("div")
+            with self._spent:
+                self._chart = chart_panel("Spent on vendors a week")
             self._trend = Region()
         with section("Owning against renting"):
             ui.html(page.form(rates), sanitize=False)
@@ -59,6 +61,7 @@ class _Dependence:
         self._ready.show(page.ready(found))
         self._drills.show(page.drills(found))
         self._ends.show(page.ends(found))
+        self._spent.set_visibility(bool(found.spending.weekly_usd))
         if found.spending.weekly_usd:
             self._chart.show(page.spend_chart(found))
         self._trend.show(page.trend(found))

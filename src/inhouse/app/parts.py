@@ -107,14 +107,9 @@ class Parts:
     @cached_property
     def guard(self) -> "Guard":
         """Judges chats with deployments that say `moderate`, by models trained here."""
-        from inhouse.models.fleet import Fleet  # noqa: PLC0415
-        from inhouse.models.guard import Guard  # noqa: PLC0415
-        from inhouse.models.owned.registry import Registry  # noqa: PLC0415
-        from inhouse.models.routes import Routes  # noqa: PLC0415
+        from inhouse.app.on_demand import guard_of  # noqa: PLC0415
 
-        registry = Registry(self.database, self.settings.folder / "models")
-        fleet, routes = Fleet([], registry, self.tasks), Routes(self.database, ())
-        return Guard(fleet, routes, self.stores, self.clock, self.settings.models.flag_at)
+        return guard_of(self)
 
     def generation_blocked(self) -> dict[str, float]:
         """Chats that were blocked in this process, by where the harm was found."""
@@ -129,23 +124,16 @@ class Parts:
         """The models trained here that calls may name; None while no task is for calls."""
         if all(task.judges for task in self.tasks.values()):
             return None
-        # Brings what reads models, which a process for rented ones alone does without.
-        from inhouse.app.student_door import door_of  # noqa: PLC0415
-        from inhouse.models.owned.registry import Registry  # noqa: PLC0415
-        from inhouse.models.routes import Routes  # noqa: PLC0415
-        from inhouse.models.students.book import StudentBook  # noqa: PLC0415
+        from inhouse.app.on_demand import students_of  # noqa: PLC0415
 
-        registry = Registry(self.database, self.settings.folder / "models")
-        return StudentBook(self.tasks, registry, Routes(self.database, ()), door_of(self.settings))
+        return students_of(self)
 
     @cached_property
     def call_harvest(self) -> "CallHarvest":
         """Keeps calls passed on where deployment and key allow it, without personal data."""
-        # What finds personal data takes as much memory as all the rest of a process for calls.
-        from inhouse.models.call_harvest import CallHarvest  # noqa: PLC0415
-        from inhouse.moderation.signals.redact import redact  # noqa: PLC0415
+        from inhouse.app.on_demand import call_harvest_of  # noqa: PLC0415
 
-        return CallHarvest(self.database, redact, SystemClock(), self.settings.models)
+        return call_harvest_of(self)
 
     @property
     def tally(self) -> Tally:

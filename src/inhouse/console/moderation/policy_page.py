@@ -46,7 +46,7 @@ def in_force_html(facts: PolicyFacts) -> Safe:
     rows = (
         ("Version", tag("code", policy.version)),
         ("File", file),
-        ("Since", join([moment(since) if since is not None else "the worker takes it up"])),
+        ("Since", join([_since(since)])),
         ("Rules", join([_rules(facts)])),
     )
     pairs = [piece for name, value in rows for piece in (tag("dt", name), tag("dd", value))]
@@ -237,8 +237,16 @@ def rescan_html(facts: PolicyFacts) -> Safe:
     )
 
 
+def _since(since_ms: int | None) -> str:
+    """Time that follows the log stands at 0 until something is posted."""
+    if since_ms is None:
+        return "the worker takes it up"
+    return moment(since_ms) if since_ms else "before the first post"
+
+
 def _moved(progress: Progress, now_ms: int) -> str:
-    moved = f"It moved {ago(progress.updated_ms, max(now_ms, progress.updated_ms))}"
+    when = ago(progress.updated_ms, max(now_ms, progress.updated_ms))
+    moved = f"It moved {when if progress.updated_ms else 'before the first post'}"
     if progress.state != "running":
         return f"{moved}."
     return f"{moved}. The worker goes on with it, and where it was after a crash."

@@ -197,10 +197,11 @@ def test_what_is_typed_is_kept_and_how_one_works_is_remembered(
     page.fill("[aria-label='Note']", "half a thought")
     page.click(".chips >> nth=0 >> .chip:has-text('hate')")
     page.wait_for_selector(".chips >> nth=0 >> .on:has-text('hate')")
-    assert page.input_value("[aria-label='Note']") == ""
+    note = page.get_by_label("Note")
+    playwright.expect(note).to_have_value("", timeout=30_000)
     page.click(".chips >> nth=0 >> .chip:has-text('all')")
     page.wait_for_selector(".chips >> nth=0 >> .on:has-text('all')")
-    assert page.input_value("[aria-label='Note']") == "half a thought"
+    playwright.expect(note).to_have_value("half a thought", timeout=30_000)
     page.click("h1")
     page.keyboard.press("o")
     page.fill("[aria-label='or after hard cases (0: never)']", "7")

@@ -1,5 +1,6 @@
-// The moderators' desk: what must not wait for the server. Pictures are clear only while `v` is held, the
-// countdown of a lock runs, and the server hears that somebody is at work.
+// The moderators' desk: what must not wait for the server. Keys that lead into a field lead there at once, and out
+// again, lest the letters that follow decide something; pictures are clear only while `v` is held, the countdown of a
+// lock runs, and the server hears that somebody is at work.
 (() => {
   const ACTIVE_EVERY_MS = 10_000;
   const LATE_MS = 60_000;
@@ -9,9 +10,22 @@
   const typing = (event) => event.target.closest?.("input, textarea, select");
   const cover = () => document.body.classList.remove("revealed");
 
+  const has = (keys, key) => (keys ?? "").split(" ").includes(key);
+  const open = (field) => field.offsetParent !== null && !document.querySelector(".q-dialog .dialog");
+
+  // On the window, after the document's listeners: those that tell the server of keys ask where the focus is.
   addEventListener("keydown", (event) => {
-    if (event.key !== "v" || event.ctrlKey || event.altKey || event.metaKey || typing(event)) return;
-    document.body.classList.add("revealed");
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (typing(event)) {
+      if (has(event.target.dataset.leaveKeys, event.key) && !event.isComposing) event.target.blur();
+      return;
+    }
+    if (event.key === "v") document.body.classList.add("revealed");
+    for (const field of document.querySelectorAll("[data-focus-keys]")) {
+      if (!has(field.dataset.focusKeys, event.key) || !open(field)) continue;
+      event.preventDefault();
+      field.focus();
+    }
   });
   addEventListener("keyup", (event) => { if (event.key === "v") cover(); });
   addEventListener("blur", cover);

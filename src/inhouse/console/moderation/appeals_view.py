@@ -27,6 +27,7 @@ LOOK_EVERY_S: Final = 8.0
 _MOST_LISTED: Final = 100
 _EARLIER: Final = 10
 _OUTCOMES: Final = {"uphold": ("h", "Uphold"), "overturn": ("o", "Overturn")}
+_KEYS: Final = " ".join(key for key, _ in _OUTCOMES.values())  # after one of them one writes
 
 
 def register(services: Services) -> None:
@@ -92,11 +93,11 @@ class _Appeals:
                 categories, label="what it violates", value=categories[0]
             ).props("dense outlined")
         self._answer = ui.textarea(placeholder="what the person is told, and why").props(
-            f'dense outlined autogrow maxlength={MOST_WORDS_CHARS} aria-label="Answer"'
+            f'dense outlined autogrow maxlength={MOST_WORDS_CHARS} aria-label="Answer" '
+            f'data-focus-keys="{_KEYS}" data-leave-keys="Escape"'
         )
         self._answer.classes("wide")
         self._answer.on("keydown.ctrl.enter", self._decide)
-        self._answer.on("keydown.escape", lambda _: self._answer.run_method("blur"))
         with ui.element("div").classes("chips"):
             press(
                 join(["Answer ", tag("kbd", "Ctrl"), " ", tag("kbd", "Enter")]),
@@ -130,6 +131,9 @@ class _Appeals:
             return
         self._outcome = outcome
         self._show_outcomes(self._facts)
+
+    def _pressed(self, outcome: str) -> None:
+        self._choose(outcome)
         self._answer.run_method("focus")
 
     # -- doing -------------------------------------------------------------------------------------
@@ -216,7 +220,7 @@ class _Appeals:
             for outcome, (key, name) in _OUTCOMES.items():
                 button = press(
                     tag("span", tag("kbd", key), tag("span", name)),
-                    partial(self._choose, outcome),
+                    partial(self._pressed, outcome),
                     "on" if outcome == self._outcome else "",
                 )
                 button.props(f'aria-pressed="{str(outcome == self._outcome).lower()}"')

@@ -24,9 +24,9 @@ def number_field(label: str, value: float | None, step: float = 1) -> ui.number:
 def reviewer_field(name: str) -> None:
     """Under which name one decides; another is remembered by the browser, and the page begins
     anew."""
-    field = ui.input("Deciding as", value=name).props(f"{_PROPS} maxlength=60").classes("reviewer")
+    field = ui.input("Deciding as", value=name).classes("reviewer")
+    field.props(f'{_PROPS} maxlength=60 data-leave-keys="Enter"')
     field.on("blur", lambda _: _rename(name, field.value or ""))
-    field.on("keydown.enter", lambda _: field.run_method("blur"))
 
 
 def _rename(before: str, given: str) -> None:

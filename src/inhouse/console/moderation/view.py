@@ -1,11 +1,12 @@
 """The page `/moderation`."""
 
+import asyncio
 import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 from fastapi import Request
 from nicegui import events, run, ui
@@ -23,6 +24,7 @@ from inhouse.console.moderation.fields import reviewer_field
 from inhouse.console.moderation.reviewer import reviewer_of
 from inhouse.console.moderation.speech import category_name
 from inhouse.core.errors import InhouseError
+from inhouse.moderation.reviewing.search import CaseFilter
 from inhouse.moderation.types import Action
 
 LOOK_EVERY_S: Final = 5.0
@@ -30,7 +32,6 @@ LOOK_EVERY_S: Final = 5.0
 UNSEEN_S: Final = 0.35
 # Whoever has not moved or typed for so long is not at work: their lock is not held for them.
 AT_WORK_S: Final = 60.0
-Task = Literal["skip", "undo", "look", "queue"]
 
 
 def register(services: Services) -> None:
@@ -47,7 +48,8 @@ class _Moderation:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._busy = False
+        self._busy = False  # whether something is being done for the person
+        self._turn = asyncio.Lock()  # one thing after the other: the desk is not thread-safe
         self._shown_s = 0.0
         self._shown_case: str | None = None
         self._active_s = time.monotonic()
@@ -93,11 +95,10 @@ class _Moderation:
                     for key in keys:
                         press(page.key_button(key), partial(self._press, key), f"act-{key.key}")
             self._note = ui.input(placeholder="note kept with the decision (n)")
-            self._note.props('dense outlined maxlength=500 aria-label="Note"').classes(
-                "decision-note"
-            )
-            self._note.on("keydown.enter", lambda _: self._note.run_method("blur"))
-            self._note.on("keydown.escape", lambda _: self._note.run_method("blur"))
+            self._note.props(
+                'dense outlined maxlength=500 aria-label="Note" '
+                'data-focus-keys="n" data-leave-keys="Escape Enter"'
+            ).classes("decision-note")
             self._status = Region("status")
 
     # -- keys --------------------------------------------------------------------------------------
@@ -111,8 +112,6 @@ class _Moderation:
         pressed = str(event.key.name)
         if pressed.isdigit() and self._desk.facts is not None:
             self._choose_category(int(pressed))
-        elif pressed == "n":
-            self._note.run_method("focus")
         else:
             for key in page.KEYS:
                 if key.key == pressed:
@@ -130,9 +129,9 @@ class _Moderation:
             if self._desk.facts is not None:
                 self._escalate.ask(await run.io_bound(lambda: self._desk.queue_names) or [])
         elif key.key == "s":
-            await self._do("skip")
+            await self._skip()
         elif key.key == "u":
-            await self._do("undo")
+            await self._mine(self._undone, with_case=False)
         elif key.action is not None and time.monotonic() - self._shown_s > UNSEEN_S:
             await self._decide(key.action)
 
@@ -144,59 +143,73 @@ class _Moderation:
 
     # -- doing -------------------------------------------------------------------------------------
 
-    async def _decide(self, action: Action) -> None:
-        if self._busy or self._desk.facts is None:
-            return
-        self._busy = True
-        try:
-            note = (self._note.value or "").strip() or None
-            decision = await run.io_bound(self._desk.decide, action, note)
-            self._show(page.decided(decision) if decision else None)
-        except InhouseError as error:
-            self._say(words(str(error)))
-        finally:
-            self._busy = False
-        if self._desk.break_due:
-            self._break.suggest(self._desk.tally)
-        await self._look_ahead()
+    async def _mine(self, work: Callable[[], Safe | None], *, with_case: bool = True) -> None:
+        """Do what the person asks for, after a look that may be under way, and show where it leads.
 
-    async def _do(self, task: Task, queue: str | None = None) -> None:
-        await self._work(partial(self._task, task, queue))
-        if task in ("skip", "queue"):
-            await self._look_ahead()
-
-    async def _work(self, work: Callable[[], Safe | None]) -> None:
-        """Do one thing in a thread, with what is typed at hand, and show where that leads."""
+        A press while another is being done is not heard; nor is one `with_case` where that look has
+        taken the case from the table, as it was meant for a case that is not there any more.
+        """
         if self._busy:
             return
-        self._busy = True
+        self._busy, seen = True, self._shown_case
+        try:
+            async with self._turn:
+                if not with_case or self._shown_case == seen:
+                    await self._work(work)
+        finally:
+            self._busy = False
+
+    async def _work(self, work: Callable[[], Safe | None]) -> None:
+        """Work in a thread, with what is typed at hand."""
         self._desk.draft = self._note.value or ""
         try:
             self._show(await run.io_bound(work))
         except InhouseError as error:
             self._show(words(str(error)))
-        finally:
-            self._busy = False
 
-    def _task(self, task: Task, queue: str | None) -> Safe | None:
-        desk = self._desk
-        if task == "skip":
-            desk.skip(desk.draft.strip())
-            return page.SKIPPED
-        if task == "undo":
-            undone = desk.undo()
-            return page.undone(undone) if undone else page.NOTHING_TO_UNDO
-        if task == "queue":
-            desk.search(dataclasses.replace(desk.which, queue=queue))
-            return None
-        if time.monotonic() - self._active_s < AT_WORK_S:
-            desk.keep()
-        desk.look()
-        return None
+    async def _decide(self, action: Action) -> None:
+        if self._desk.facts is None:
+            return
+        await self._mine(partial(self._decided, action))
+        if self._desk.break_due:
+            self._break.suggest(self._desk.tally)
+        await self._look_ahead()
+
+    def _decided(self, action: Action) -> Safe | None:
+        decision = self._desk.decide(action, self._desk.draft.strip() or None)
+        return page.decided(decision) if decision else None
+
+    async def _skip(self) -> None:
+        await self._mine(self._skipped)
+        await self._look_ahead()
+
+    def _skipped(self) -> Safe | None:
+        self._desk.skip(self._desk.draft.strip())
+        return page.SKIPPED
+
+    def _undone(self) -> Safe | None:
+        undone = self._desk.undo()
+        return page.undone(undone) if undone else page.NOTHING_TO_UNDO
+
+    async def _choose_queue(self, queue: str | None) -> None:
+        which = dataclasses.replace(self._desk.which, queue=queue)
+        await self._mine(partial(self._searched, which), with_case=False)
+        await self._look_ahead()
+
+    def _searched(self, which: CaseFilter) -> None:
+        self._desk.search(which)
 
     async def _look(self) -> None:
-        if not self._break.shown:
-            await self._do("look")
+        """See what is new; whoever is at work has their case held for them."""
+        if self._break.shown or self._turn.locked():
+            return
+        async with self._turn:
+            await self._work(self._looked)
+
+    def _looked(self) -> None:
+        if time.monotonic() - self._active_s < AT_WORK_S:
+            self._desk.keep()
+        self._desk.look()
 
     async def _look_ahead(self) -> None:
         """The next case's facts are gathered while this one is read."""
@@ -213,17 +226,21 @@ class _Moderation:
 
     async def _send_on(self) -> None:
         queue, why = self._escalate.given
-        await run.io_bound(self._desk.escalate, queue, why)
-        self._show(join([f"Sent to {category_name(queue)}."]))
+        async with self._turn:
+            await run.io_bound(self._desk.escalate, queue, why)
+            self._show(join([f"Sent to {category_name(queue)}."]))
 
     async def _search(self) -> None:
         which = self._find.given(self._desk.which.queue, self._desk.now_ms())
-        await run.io_bound(self._desk.search, which)
-        self._show(page.looking_at(which))
+        async with self._turn:
+            self._desk.draft = self._note.value or ""
+            await run.io_bound(self._desk.search, which)
+            self._show(page.looking_at(which))
 
     async def _choose_own(self) -> None:
-        await run.io_bound(self._desk.choose, self._own.given)
-        self._show(join(["Remembered."]))
+        async with self._turn:
+            await run.io_bound(self._desk.choose, self._own.given)
+            self._show(join(["Remembered."]))
 
     # -- showing -----------------------------------------------------------------------------------
 
@@ -263,7 +280,7 @@ class _Moderation:
             for value, label, chosen in chips:
                 press(
                     join([label]),
-                    partial(self._do, "queue", value),
+                    partial(self._choose_queue, value),
                     "chip on" if chosen else "chip",
                 )
 

@@ -19,11 +19,11 @@ import polars as pl
 from benchmarks.moderation_sets import SHARED
 from inhouse.core.clock import SystemClock
 from inhouse.core.random import stream
-from inhouse.models.call_harvest import CallHarvest
-from inhouse.models.conversations import read_conversation
-from inhouse.models.dataset import examples_data, normal_text
-from inhouse.models.harvest import Example
-from inhouse.models.near import Recent
+from inhouse.models.harvest.calls import CallHarvest
+from inhouse.models.harvest.conversations import read_conversation
+from inhouse.models.harvest.dataset import examples_data, normal_text
+from inhouse.models.harvest.labels import Example
+from inhouse.models.harvest.near import Recent
 from inhouse.models.providers.passing import About, read_call
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import Deployment

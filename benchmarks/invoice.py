@@ -31,20 +31,21 @@ from inhouse.app.keys import Keys
 from inhouse.core.clock import HOUR_MS, FollowingClock
 from inhouse.core.errors import BusyError, SpentError, VendorError
 from inhouse.core.logs import configure_logs
-from inhouse.models.bill import bill
-from inhouse.models.budgets import Budgets
-from inhouse.models.fleet import open_fleet
-from inhouse.models.gateway import Gateway
-from inhouse.models.keeping import Keeper, Stores
+from inhouse.models.asking.fleet import open_fleet
+from inhouse.models.asking.gateway import Gateway
+from inhouse.models.asking.resilience import Patience, RetryPolicy
+from inhouse.models.bounds.budgets import Budgets
+from inhouse.models.ledger.bill import bill
+from inhouse.models.ledger.keeping import Keeper
 from inhouse.models.owned.registry import Registry
-from inhouse.models.passing import Passer
+from inhouse.models.passing.passer import Passer
+from inhouse.models.passing.streaming import PassedStream
 from inhouse.models.providers.passing import read_call
 from inhouse.models.reconcile.reading import Reading, read_invoice
 from inhouse.models.reconcile.reconcile import Terms, reconcile
 from inhouse.models.reconcile.types import Reconciliation
-from inhouse.models.resilience import Patience, RetryPolicy
 from inhouse.models.settings import ModelSettings
-from inhouse.models.streaming import PassedStream
+from inhouse.models.stores import Stores
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import ContractPrice, Deployment, TaskInput
 from inhouse.store.database import Database, StoreSettings, open_database

@@ -20,11 +20,11 @@ from benchmarks.server import Server, api_server
 from inhouse.app.build import open_services
 from inhouse.app.settings import load_settings
 from inhouse.core.random import stream
-from inhouse.models.cutover import measuring_of
-from inhouse.models.harvest import Labels
-from inhouse.models.routes import Acceptance
+from inhouse.models.cutover.routes import Acceptance
+from inhouse.models.cutover.stages import measuring_of
+from inhouse.models.harvest.labels import Labels
 from inhouse.models.tasks import TEXT_HARM
-from inhouse.models.train import train_task
+from inhouse.models.training.train import train_task
 from inhouse.models.types import Label
 from inhouse.stats.types import NotEnough
 

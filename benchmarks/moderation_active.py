@@ -15,7 +15,7 @@ from benchmarks.common import Report
 from benchmarks.moderation_models import Scorer, owned
 from benchmarks.moderation_sets import SHARED, Labelled, pooled
 from inhouse.core.random import stream
-from inhouse.models.uncertain import choose
+from inhouse.models.harvest.uncertain import choose
 from inhouse.stats.classification import average_precision
 
 _ROUNDS: Final = 8

@@ -3,7 +3,7 @@
 The larger model is simulated from the labels: it says what they say for 95 texts of 100, chosen by
 chance, and the opposite for the others. The owned model learns from a third of the texts; on the
 second third the band is chosen: of those that hold at most 5% of the texts, the one of the best
-AUPRC, and by learn-then-test (`models.cascade`); the last third is judged once.
+AUPRC, and by learn-then-test (`models.cascade.bands`); the last third is judged once.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from benchmarks.common import Report
 from benchmarks.moderation_models import owned
 from benchmarks.moderation_sets import SHARED, pooled
 from inhouse.core.random import stream
-from inhouse.models.cascade import Certified, Goal, Pairs, learn_bands
+from inhouse.models.cascade.bands import Certified, Goal, Pairs, learn_bands
 from inhouse.models.types import Band
 from inhouse.stats.classification import average_precision
 

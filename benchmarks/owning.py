@@ -28,22 +28,22 @@ from benchmarks.common import Report, arguments, console
 from benchmarks.simulated_teacher import ERRORS, Errors, SimulatedTeacher, Truth
 from inhouse.core.clock import FollowingClock
 from inhouse.core.random import stream
-from inhouse.models.agreement import ANY
-from inhouse.models.cascade import Certified, Goal
-from inhouse.models.cascade_learning import Learned, learn_cascade, use_cascade
-from inhouse.models.fleet import Fleet
-from inhouse.models.gateway import Gateway
-from inhouse.models.harvest import Labels
-from inhouse.models.judging import Judge
-from inhouse.models.ledger import Ledger
-from inhouse.models.margins import Margin, Margins
+from inhouse.models.asking.fleet import Fleet
+from inhouse.models.asking.gateway import Gateway
+from inhouse.models.cascade.bands import Certified, Goal
+from inhouse.models.cascade.learning import Learned, learn_cascade, use_cascade
+from inhouse.models.cutover.routes import Routes
+from inhouse.models.harvest.labels import Labels
+from inhouse.models.ledger.rows import Ledger
 from inhouse.models.owned.registry import Registry
-from inhouse.models.parity import Parity
-from inhouse.models.parity_report import NoFacts
-from inhouse.models.routes import Routes
+from inhouse.models.parity.agreement import ANY
+from inhouse.models.parity.gate import Parity
+from inhouse.models.parity.margins import Margin, Margins
+from inhouse.models.parity.report import NoFacts
 from inhouse.models.settings import ModelSettings
 from inhouse.models.tasks import TEXT_HARM
-from inhouse.models.train import train_task
+from inhouse.models.training.judging import Judge
+from inhouse.models.training.train import train_task
 from inhouse.models.types import INHOUSE, Answer, Attempt, Label, TaskInput
 from inhouse.stats.types import NotEnough
 from inhouse.store.database import Database, StoreSettings, open_database

@@ -30,14 +30,14 @@ from inhouse.app.build import Services
 from inhouse.app.settings import load_settings
 from inhouse.app.watching import RouteWatcher
 from inhouse.core.clock import SystemClock
-from inhouse.models.cutover import CUTOVER, measuring_of, with_stage
-from inhouse.models.fleet import Fleet
-from inhouse.models.gateway import Gateway, ask_now
+from inhouse.models.asking.fleet import Fleet
+from inhouse.models.asking.gateway import Gateway, ask_now
+from inhouse.models.cutover.routes import RouteChange
+from inhouse.models.cutover.stages import CUTOVER, measuring_of, with_stage
 from inhouse.models.owned.registry import Registry
 from inhouse.models.owned.text import TextClassifier
-from inhouse.models.routes import RouteChange
 from inhouse.models.tasks import TEXT_HARM
-from inhouse.models.train import train_task
+from inhouse.models.training.train import train_task
 from inhouse.models.types import INHOUSE, Scores, Stage, TaskInput
 from inhouse.stats.types import NotEnough
 

@@ -16,7 +16,7 @@ from inhouse.app import communities
 from inhouse.app.build import Services, open_services
 from inhouse.app.keys import SCOPES
 from inhouse.app.settings import Settings, load_settings
-from inhouse.models.ledger import append_attempts
+from inhouse.models.ledger.rows import append_attempts
 from inhouse.models.types import Attempt
 
 NOW_MS = 1_760_000_000_000

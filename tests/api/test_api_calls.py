@@ -24,10 +24,10 @@ from tests.models.models_vendor import Reply, Vendor, chat_reply, error_reply, s
 
 from inhouse.app.build import Services, open_services
 from inhouse.app.settings import load_settings
-from inhouse.models.bill import Saved, bill
-from inhouse.models.ledger import Ledger
-from inhouse.models.pairs import Pairs
-from inhouse.models.routes import RouteChange, Routes
+from inhouse.models.cutover.routes import RouteChange, Routes
+from inhouse.models.harvest.pairs import Pairs
+from inhouse.models.ledger.bill import Saved, bill
+from inhouse.models.ledger.rows import Ledger
 from inhouse.models.types import Route
 
 HELLO: Any = [{"role": "user", "content": "hello"}]

@@ -18,7 +18,7 @@ from inhouse.api.server import create_app
 from inhouse.app.build import Services
 from inhouse.app.erasure import Eraser
 from inhouse.app.settings import load_settings
-from inhouse.models.harvest import Labels
+from inhouse.models.harvest.labels import Labels
 
 ANALYZE = "/v1alpha1/comments:analyze"
 SUGGEST = "/v1alpha1/comments:suggestscore"

@@ -26,8 +26,8 @@ from inhouse.learning.examples import Impressions
 from inhouse.learning.learner import Learner
 from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot, new_snapshot_id
 from inhouse.learning.train_taste import TasteTrainer, TasteTraining
-from inhouse.models.conversations import Message
-from inhouse.models.pairs import Pair, add_pairs
+from inhouse.models.harvest.conversations import Message
+from inhouse.models.harvest.pairs import Pair, add_pairs
 
 NOW_MS = 1_760_000_000_000
 WHO = "person-zebra-4711"

@@ -25,10 +25,10 @@ from inhouse.app.build import Services
 from inhouse.app.student_door import door_of, has_students, key_in
 from inhouse.app.students import use_version
 from inhouse.core.errors import StoreError
-from inhouse.models.ledger import Ledger
+from inhouse.models.cutover.routes import Acceptance
+from inhouse.models.ledger.rows import Ledger
 from inhouse.models.owned.encoder import load_vectors
 from inhouse.models.owned.registry import ModelVersion
-from inhouse.models.routes import Acceptance
 from inhouse.models.students.course import Course
 from inhouse.models.students.placing import Placed, train_vectors
 from inhouse.models.students.text import train_text

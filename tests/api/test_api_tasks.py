@@ -9,11 +9,11 @@ from starlette.testclient import TestClient
 from tests.models.models_vendor import Vendor, chat_reply
 
 from inhouse.app.build import Services
-from inhouse.models.cutover import measuring_of
-from inhouse.models.ledger import Ledger
+from inhouse.models.cutover.routes import Acceptance
+from inhouse.models.cutover.stages import measuring_of
+from inhouse.models.ledger.rows import Ledger
 from inhouse.models.owned.registry import ModelVersion
-from inhouse.models.routes import Acceptance
-from inhouse.models.train import train_task
+from inhouse.models.training.train import train_task
 
 _TASKS = """
 [topic]

@@ -18,7 +18,7 @@ from inhouse.api.server import create_app
 from inhouse.app.build import Services
 from inhouse.app.hub import Hub
 from inhouse.app.parts import Parts
-from inhouse.models.routes import RouteChange
+from inhouse.models.cutover.routes import RouteChange
 from inhouse.models.types import Route
 
 VERSION = "text_harm-small"

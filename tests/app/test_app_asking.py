@@ -16,7 +16,7 @@ from inhouse.catalog.types import Item
 from inhouse.cli.main import command_line
 from inhouse.core.errors import ConflictError, InputError
 from inhouse.core.ids import ItemId, UserId
-from inhouse.models.harvest import Labels
+from inhouse.models.harvest.labels import Labels
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.moderation.reviewing.search import CaseFilter
 from inhouse.moderation.types import Evidence, PersonCall, Verdict

@@ -19,8 +19,8 @@ from inhouse.app.settings import load_settings
 from inhouse.catalog.types import Item, User
 from inhouse.core.ids import EventId, ItemId, PageId, UserId
 from inhouse.events.types import Event, ServedPage
-from inhouse.models.conversations import Message
-from inhouse.models.pairs import Pair, Pairs, add_pairs
+from inhouse.models.harvest.conversations import Message
+from inhouse.models.harvest.pairs import Pair, Pairs, add_pairs
 from inhouse.moderation.media.records import due, enrol, save_hashes
 from inhouse.moderation.media.types import Frame, MediaHashes
 from inhouse.moderation.queues import QueueSettings

@@ -16,9 +16,9 @@ from inhouse.app.build import Services, open_services
 from inhouse.app.watching import RouteWatcher
 from inhouse.app.worker import Worker
 from inhouse.core.errors import StoreError
-from inhouse.models.ledger import append_attempts
+from inhouse.models.cutover.routes import RouteChange
+from inhouse.models.ledger.rows import append_attempts
 from inhouse.models.owned.registry import ModelVersion
-from inhouse.models.routes import RouteChange
 from inhouse.models.types import Attempt, ModelCard
 
 VENDORS = """

@@ -13,9 +13,9 @@ from inhouse.app import worker as worker_module
 from inhouse.app.build import Services, open_services
 from inhouse.app.worker import Worker
 from inhouse.core.clock import DAY_MS, FollowingClock, SystemClock
-from inhouse.models.conversations import Message
-from inhouse.models.harvest import Labels
-from inhouse.models.pairs import Pair, Pairs, add_pairs
+from inhouse.models.harvest.conversations import Message
+from inhouse.models.harvest.labels import Labels
+from inhouse.models.harvest.pairs import Pair, Pairs, add_pairs
 from inhouse.models.types import Label
 from inhouse.stats.types import NotEnough
 

@@ -20,7 +20,7 @@ from inhouse.catalog.types import Item, User
 from inhouse.core.errors import InputError
 from inhouse.core.ids import EventId, ItemId, PageId, UserId
 from inhouse.events.types import Event
-from inhouse.models.harvest import Labels, examples
+from inhouse.models.harvest.labels import Labels, examples
 from inhouse.store.database import Database
 
 Rows = list[dict[str, Any]]

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from inhouse.app.build import open_services
 from inhouse.cli.main import command_line
 from inhouse.core.errors import InputError
-from inhouse.models.ledger import append_attempts
+from inhouse.models.ledger.rows import append_attempts
 from inhouse.models.types import Attempt, Usage
 
 DAY_MS = 1_767_225_600_000  # 2026-01-01

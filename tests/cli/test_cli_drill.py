@@ -20,7 +20,7 @@ from inhouse.cli.main import command_line
 from inhouse.core.clock import SystemClock
 from inhouse.core.errors import InputError
 from inhouse.models.drill.book import DrillBook
-from inhouse.models.harvest import Labels
+from inhouse.models.harvest.labels import Labels
 from inhouse.models.types import Label
 
 _TABLE = """

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from inhouse.app.build import open_services
 from inhouse.cli.main import command_line
 from inhouse.core.errors import ConflictError, InputError
-from inhouse.models.conversations import Message
-from inhouse.models.harvest import Labels
-from inhouse.models.pairs import Pair, add_pairs
+from inhouse.models.harvest.conversations import Message
+from inhouse.models.harvest.labels import Labels
+from inhouse.models.harvest.pairs import Pair, add_pairs
 from inhouse.models.types import Label
 
 

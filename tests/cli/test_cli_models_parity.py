@@ -14,7 +14,7 @@ from inhouse.cli.main import command_line
 from inhouse.core.clock import DAY_MS
 from inhouse.core.ids import ItemId, UserId
 from inhouse.core.random import stream
-from inhouse.models.harvest import Labels
+from inhouse.models.harvest.labels import Labels
 from inhouse.models.types import Label
 
 _HOSTILE = '<script>alert("x")</script> \u202e garden walk'

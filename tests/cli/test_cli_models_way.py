@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from inhouse.app.build import open_services
 from inhouse.cli.main import command_line
-from inhouse.models.routes import RouteChange
+from inhouse.models.cutover.routes import RouteChange
 
 VENDORS = """
 [main]

@@ -13,9 +13,9 @@ from inhouse.app.students import Begun, train_student
 from inhouse.cli.main import command_line
 from inhouse.cli.up import Role, roles_of
 from inhouse.core.errors import InputError
+from inhouse.models.harvest.pairs import Pair as KeptPair
+from inhouse.models.harvest.pairs import add_pairs
 from inhouse.models.owned.registry import ModelVersion
-from inhouse.models.pairs import Pair as KeptPair
-from inhouse.models.pairs import add_pairs
 from inhouse.models.students.pairs import Pair
 
 _TASKS = """

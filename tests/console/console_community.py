@@ -20,7 +20,7 @@ from inhouse.engagement.experiments.types import Arm, Experiment
 from inhouse.events.log import EventLog, set_consumer
 from inhouse.events.pages import PageLog
 from inhouse.events.types import Event, EventKind, PageItem, RemovedItem, ServedPage
-from inhouse.models.ledger import append_attempts
+from inhouse.models.ledger.rows import append_attempts
 from inhouse.models.types import INHOUSE, Attempt, Usage
 from inhouse.moderation.cases import Concern, open_cases
 from inhouse.moderation.scan import CONSUMER

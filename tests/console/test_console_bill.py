@@ -20,10 +20,10 @@ from inhouse.console.bill.view import parity_response
 from inhouse.console.spending import cost_of, daily, host_days
 from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import InputError
-from inhouse.models.harvest import add_labels
+from inhouse.models.cutover.steering import Ruling
+from inhouse.models.harvest.labels import add_labels
 from inhouse.models.owned.registry import ModelVersion
-from inhouse.models.parity import Finding, Parity
-from inhouse.models.steering import Ruling
+from inhouse.models.parity.gate import Finding, Parity
 from inhouse.models.types import Label, ModelCard
 from inhouse.store.database import Database
 

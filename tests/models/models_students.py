@@ -15,7 +15,7 @@ from transformers import (
 )
 
 from inhouse.core.clock import FollowingClock
-from inhouse.models.conversations import Message
+from inhouse.models.harvest.conversations import Message
 from inhouse.models.owned.registry import Registry
 from inhouse.models.settings import ModelSettings
 from inhouse.models.students.pairs import Pair

@@ -13,11 +13,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from inhouse.core.clock import FollowingClock
-from inhouse.models.fleet import Fleet, open_fleet
-from inhouse.models.gateway import Gateway
-from inhouse.models.ledger import Ledger
+from inhouse.models.asking.fleet import Fleet, open_fleet
+from inhouse.models.asking.gateway import Gateway
+from inhouse.models.asking.resilience import BreakerPolicy, Patience, RetryPolicy
+from inhouse.models.ledger.rows import Ledger
 from inhouse.models.owned.registry import Registry
-from inhouse.models.resilience import BreakerPolicy, Patience, RetryPolicy
 from inhouse.models.settings import ModelSettings
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import Attempt, Deployment, Scores, TaskInput

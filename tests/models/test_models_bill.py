@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inhouse.core.clock import DAY_MS
-from inhouse.models.bill import Bill, Concentration, Line, Share, Unpriced, bill
-from inhouse.models.ledger import Ledger, append_attempts
+from inhouse.models.ledger.bill import Bill, Concentration, Line, Share, Unpriced, bill
+from inhouse.models.ledger.rows import Ledger, append_attempts
 from inhouse.models.types import INHOUSE, Attempt, Usage
 from inhouse.store import tables
 from inhouse.store.database import Database

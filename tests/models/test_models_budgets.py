@@ -13,13 +13,14 @@ from models_vendor import QUICK, Reply, Vendor, chat_reply, deployment, error_re
 
 from inhouse.core.clock import DAY_MS, FollowingClock
 from inhouse.core.errors import InputError, SpentError, UnknownError
-from inhouse.models.budgets import Budget, Budgets, Hold
-from inhouse.models.keeping import Keeper, Stores
-from inhouse.models.ledger import Ledger
-from inhouse.models.passing import Passer
+from inhouse.models.bounds.budgets import Budget, Budgets, Hold
+from inhouse.models.ledger.keeping import Keeper
+from inhouse.models.ledger.rows import Ledger
+from inhouse.models.passing.passer import Passer
+from inhouse.models.passing.streaming import PassedStream
 from inhouse.models.providers.passing import Passed, read_call
 from inhouse.models.settings import ModelSettings
-from inhouse.models.streaming import PassedStream
+from inhouse.models.stores import Stores
 from inhouse.models.types import Deployment
 from inhouse.store import tables
 from inhouse.store.database import Database

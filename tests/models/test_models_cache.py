@@ -11,12 +11,13 @@ from models_vendor import QUICK, Reply, Vendor, chat_reply, deployment, error_re
 
 from inhouse.catalog.erasures import ERASED, mark_of
 from inhouse.core.clock import FollowingClock
-from inhouse.models.cache import AnswerCache, cache_key
-from inhouse.models.keeping import Keeper, Stores
-from inhouse.models.ledger import Ledger
-from inhouse.models.passing import Passer
+from inhouse.models.ledger.keeping import Keeper
+from inhouse.models.ledger.rows import Ledger
+from inhouse.models.passing.cache import AnswerCache, cache_key
+from inhouse.models.passing.passer import Passer
 from inhouse.models.providers.passing import read_call
 from inhouse.models.settings import ModelSettings
+from inhouse.models.stores import Stores
 from inhouse.models.types import Deployment, Service
 from inhouse.store import tables
 from inhouse.store.database import Database
@@ -154,7 +155,7 @@ def test_answers_grow_old(database: Database, monkeypatch: pytest.MonkeyPatch) -
             await passer.ask(CALL)
         assert len(vendor.asked) == 2
 
-    monkeypatch.setattr("inhouse.models.cache.monotonic", lambda: monotonic() + late)
+    monkeypatch.setattr("inhouse.models.passing.cache.monotonic", lambda: monotonic() + late)
     _play(database, play, chat_reply("a"), chat_reply("b"))
 
 

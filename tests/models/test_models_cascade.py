@@ -21,11 +21,19 @@ from models_vendor import (
 
 from inhouse.core.errors import InputError
 from inhouse.core.random import stream
-from inhouse.models.bill import bill
-from inhouse.models.cascade import Certified, Goal, Pairs, flagged, learn_bands, pairs_of, within
-from inhouse.models.cascade_learning import Learned, learn_cascade, use_cascade
-from inhouse.models.harvest import Labels
-from inhouse.models.routes import RouteChange, Routes
+from inhouse.models.cascade.bands import (
+    Certified,
+    Goal,
+    Pairs,
+    flagged,
+    learn_bands,
+    pairs_of,
+    within,
+)
+from inhouse.models.cascade.learning import Learned, learn_cascade, use_cascade
+from inhouse.models.cutover.routes import RouteChange, Routes
+from inhouse.models.harvest.labels import Labels
+from inhouse.models.ledger.bill import bill
 from inhouse.models.settings import ModelSettings
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import INHOUSE, Answer, Band, Cascade, Label

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models_vendor import chat_reply, stream_reply
 
-from inhouse.models.conversations import (
+from inhouse.models.harvest.conversations import (
     Conversation,
     Message,
     NotKeptError,

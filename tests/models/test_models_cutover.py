@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models_texts import register, small_model
 
-from inhouse.models.agreement import ANY, Agreement
-from inhouse.models.comparisons import Comparison, add_comparisons
-from inhouse.models.cutover import (
+from inhouse.models.asking.routing import Plan, place_of, plan
+from inhouse.models.cutover.routes import Acceptance, RouteChange, Routes
+from inhouse.models.cutover.stages import (
     SHARES,
     Candidate,
     Evidence,
@@ -21,14 +21,14 @@ from inhouse.models.cutover import (
     next_step,
     with_stage,
 )
-from inhouse.models.harvest import Labels
+from inhouse.models.cutover.watch import Crossed
+from inhouse.models.harvest.comparisons import Comparison, add_comparisons
+from inhouse.models.harvest.labels import Labels
 from inhouse.models.owned.registry import ModelVersion, Registry
-from inhouse.models.parity import Finding, Parity, Verdict
-from inhouse.models.routes import Acceptance, RouteChange, Routes
-from inhouse.models.routing import Plan, place_of, plan
+from inhouse.models.parity.agreement import ANY, Agreement
+from inhouse.models.parity.gate import Finding, Parity, Verdict
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import OWNED, STAGES, Label, Route, Stage
-from inhouse.models.watch import Crossed
 from inhouse.store import tables
 from inhouse.store.database import Database
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from inhouse.core.errors import InputError
 from inhouse.core.random import stream
-from inhouse.models.dataset import SIDES, DataSet, Shares, examples_data
-from inhouse.models.harvest import Example, examples
-from inhouse.models.near import groups_of
+from inhouse.models.harvest.dataset import SIDES, DataSet, Shares, examples_data
+from inhouse.models.harvest.labels import Example, examples
+from inhouse.models.harvest.near import groups_of
 from inhouse.models.types import DataFacts, Label, StratumCount, Teacher
 
 _WORDS = [f"{a}{b}{c}" for a in "bdgklm" for b in "aeiou" for c in ("rn", "st", "lk", "mp")]

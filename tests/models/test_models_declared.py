@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from inhouse.core.errors import InputError, SettingError, UnknownError
+from inhouse.models.asking.fleet import speaks_of
 from inhouse.models.declared import check_stand_ins, read_tasks
-from inhouse.models.fleet import speaks_of
 from inhouse.models.tasks import TASKS, TEXT_HARM, judgement_named, judging, task_named
 from inhouse.models.types import HUGGING_FACE, Deployment, Task
 from inhouse.models.vendors import read_vendors

@@ -13,8 +13,8 @@ from test_models_bill import OWNED, START_MS, attempt, write
 
 from inhouse.core.clock import DAY_MS, HOUR_MS
 from inhouse.core.errors import SettingError
-from inhouse.models.bill import bill
-from inhouse.models.dependence import (
+from inhouse.models.dependence.libraries import USES, libraries
+from inhouse.models.dependence.readiness import (
     Concentrated,
     Critical,
     ExitFacts,
@@ -27,9 +27,9 @@ from inhouse.models.dependence import (
     retirements,
     shares,
 )
-from inhouse.models.libraries import USES, libraries
-from inhouse.models.owning import MONTH_DAYS, Offer, TaskDay, Traffic, break_even, speed
-from inhouse.models.traffic import owners_of, read_traffic, weekly_usd
+from inhouse.models.ledger.bill import bill
+from inhouse.models.ledger.owning import MONTH_DAYS, Offer, TaskDay, Traffic, break_even, speed
+from inhouse.models.ledger.traffic import owners_of, read_traffic, weekly_usd
 from inhouse.models.vendors import read_vendors
 from inhouse.stats.types import Interval, NotEnough
 from inhouse.store.database import Database

@@ -28,26 +28,26 @@ from tests.models.models_vendor import (
 
 from inhouse.core.clock import FollowingClock, SystemClock
 from inhouse.core.errors import ConflictError, VendorError
-from inhouse.models.asking import Stores
+from inhouse.models.asking.fleet import open_fleet
+from inhouse.models.asking.gateway import Gateway
+from inhouse.models.cutover.routes import RouteChange, Routes
 from inhouse.models.drill.book import DrillBook, last_drills, readiness
 from inhouse.models.drill.copy import Original, known_for, rehearse
 from inhouse.models.drill.grading import Seen, grade_of, graded
 from inhouse.models.drill.results import GRADES, DrillResult, Times
 from inhouse.models.drill.types import Drill, Noted
 from inhouse.models.drill.watch import DrillWatch
-from inhouse.models.fleet import open_fleet
-from inhouse.models.gateway import Gateway
-from inhouse.models.harvest import Labels
-from inhouse.models.keeping import Keeper
-from inhouse.models.ledger import Ledger
+from inhouse.models.harvest.labels import Labels
+from inhouse.models.ledger.keeping import Keeper
+from inhouse.models.ledger.rows import Ledger
 from inhouse.models.owned.registry import Registry
-from inhouse.models.parity import Parity, Verdict
-from inhouse.models.passing import Passer
+from inhouse.models.parity.gate import Parity, Verdict
+from inhouse.models.passing.passer import Passer
+from inhouse.models.passing.streaming import PassedStream
 from inhouse.models.providers.faults import FAULTS, Cut, Fault, Heard, Switch
 from inhouse.models.providers.passing import Passed, read_call
-from inhouse.models.routes import RouteChange, Routes
 from inhouse.models.settings import ModelSettings
-from inhouse.models.streaming import PassedStream
+from inhouse.models.stores import Stores
 from inhouse.models.tasks import TASKS, TEXT_HARM
 from inhouse.models.types import Band, Cascade, Deployment, Label, Outcome, Route
 from inhouse.store.database import Database

@@ -27,10 +27,10 @@ from models_vendor import (
 )
 
 from inhouse.core.errors import InputError, StoreError
-from inhouse.models.gateway import ask_now
-from inhouse.models.harvest import Labels
-from inhouse.models.resilience import Patience
-from inhouse.models.routes import RouteChange, Routes
+from inhouse.models.asking.gateway import ask_now
+from inhouse.models.asking.resilience import Patience
+from inhouse.models.cutover.routes import RouteChange, Routes
+from inhouse.models.harvest.labels import Labels
 from inhouse.models.settings import ModelSettings
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import (
@@ -546,7 +546,7 @@ def test_routes_are_read_anew_after_a_moment(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A decision of another process counts without a restart."""
-    monkeypatch.setattr("inhouse.models.gateway._ROUTE_AGE_S", 0.0)
+    monkeypatch.setattr("inhouse.models.asking.gateway._ROUTE_AGE_S", 0.0)
 
     async def play() -> None:
         async with Vendor() as vendor:

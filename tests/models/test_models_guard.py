@@ -25,20 +25,20 @@ from tests.models.models_vendor import (
 
 from inhouse.core.clock import FollowingClock
 from inhouse.core.errors import VendorError
-from inhouse.models.asking import Stores
-from inhouse.models.fleet import Fleet
-from inhouse.models.guard import HELD_CHARS, Guard
-from inhouse.models.keeping import Keeper
-from inhouse.models.ledger import Ledger
+from inhouse.models.asking.fleet import Fleet
+from inhouse.models.cutover.routes import RouteChange, Routes
+from inhouse.models.ledger.keeping import Keeper
+from inhouse.models.ledger.rows import Ledger
 from inhouse.models.owned.registry import Registry
 from inhouse.models.owned.text import TextClassifier
-from inhouse.models.passages import Body
-from inhouse.models.passing import Passer
+from inhouse.models.passing.guard import HELD_CHARS, Guard
+from inhouse.models.passing.passages import Body
+from inhouse.models.passing.passer import Passer
+from inhouse.models.passing.streaming import PassedStream
 from inhouse.models.providers.generation import asked_texts, windows
 from inhouse.models.providers.passing import read_call
-from inhouse.models.routes import RouteChange, Routes
 from inhouse.models.settings import ModelSettings
-from inhouse.models.streaming import PassedStream
+from inhouse.models.stores import Stores
 from inhouse.models.types import Route
 from inhouse.store.database import Database
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from inhouse.core.errors import InputError
-from inhouse.models.harvest import (
+from inhouse.models.harvest.labels import (
     Labels,
     by_source,
     examples,

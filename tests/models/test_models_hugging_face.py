@@ -10,7 +10,7 @@ from models_vendor import inputs_of
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from inhouse.core.errors import SettingError
-from inhouse.models.prices import Price, price_of
+from inhouse.models.ledger.prices import Price, price_of
 from inhouse.models.providers.hugging_face import Checkpoint, HuggingFaceProvider
 from inhouse.models.tasks import TEXT_HARM
 

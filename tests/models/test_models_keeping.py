@@ -8,8 +8,8 @@ import structlog
 from models_vendor import Vendor, deployment, inputs_of, world_of
 
 from inhouse.core.errors import StoreError
-from inhouse.models.harvest import Labels
-from inhouse.models.ledger import Ledger
+from inhouse.models.harvest.labels import Labels
+from inhouse.models.ledger.rows import Ledger
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import Manner
 from inhouse.store import tables

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from inhouse.core.errors import StoreError
-from inhouse.models.known import Known
+from inhouse.models.bounds.known import Known
 
 
 class _Source:
@@ -26,7 +26,7 @@ def test_it_is_read_once_for_all_and_then_beside_them(monkeypatch: pytest.Monkey
     """A hundred who ask at once are one read; an aging value is given while it is read anew; none
     older than two seconds is given, and where it cannot be read whoever asks hears why."""
     now_s, source = 100.0, _Source()
-    monkeypatch.setattr("inhouse.models.known.monotonic", lambda: now_s)
+    monkeypatch.setattr("inhouse.models.bounds.known.monotonic", lambda: now_s)
 
     async def play() -> None:
         nonlocal now_s

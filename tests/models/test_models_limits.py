@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from inhouse.app.keys import Keys
 from inhouse.core.clock import FollowingClock
 from inhouse.core.errors import InputError, LimitedError, UnknownError
-from inhouse.models.limits import Lease, Limits
-from inhouse.models.windows import PLACES, WINDOW_S, Share, Used, Windows, share_of
+from inhouse.models.bounds.limits import Lease, Limits
+from inhouse.models.bounds.windows import PLACES, WINDOW_S, Share, Used, Windows, share_of
 from inhouse.store.database import Database
 
 NOW_S = 1_767_225_600

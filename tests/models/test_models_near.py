@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inhouse.core.random import stream
-from inhouse.models.near import Recent, groups_of
+from inhouse.models.harvest.near import Recent, groups_of
 
 _WORDS = [f"{a}{b}{c}" for a in "bdgklm" for b in "aeiou" for c in ("rn", "st", "lk", "mp")]
 

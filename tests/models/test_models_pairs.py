@@ -15,9 +15,16 @@ from models_vendor import NOW_MS, chat_reply, deployment
 from inhouse.catalog.catalog import tell
 from inhouse.catalog.erasures import mark_of
 from inhouse.core.clock import FollowingClock
-from inhouse.models.call_harvest import CallHarvest
-from inhouse.models.conversations import Message
-from inhouse.models.pairs import Pair, Pairs, add_pairs, erase_pairs, expire_pairs, trim_pairs
+from inhouse.models.harvest.calls import CallHarvest
+from inhouse.models.harvest.conversations import Message
+from inhouse.models.harvest.pairs import (
+    Pair,
+    Pairs,
+    add_pairs,
+    erase_pairs,
+    expire_pairs,
+    trim_pairs,
+)
 from inhouse.models.providers.passing import About, Passed, read_call
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import Deployment

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
 from inhouse.core.random import stream
-from inhouse.models.agreement import ANY, LEAST_EACH, Agreement, agreement
-from inhouse.models.harvest import Example
-from inhouse.models.parity import Finding, Parity, parity
+from inhouse.models.harvest.labels import Example
+from inhouse.models.parity.agreement import ANY, LEAST_EACH, Agreement, agreement
+from inhouse.models.parity.gate import Finding, Parity, parity
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import Scores
 from inhouse.stats.types import Interval, NotEnough

@@ -10,11 +10,10 @@ import pytest
 from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import InputError
 from inhouse.core.random import stream
-from inhouse.models.harvest import Example
-from inhouse.models.judging import Judge
-from inhouse.models.margins import Margin
+from inhouse.models.harvest.labels import Example
 from inhouse.models.owned.registry import Registry
-from inhouse.models.parity_report import (
+from inhouse.models.parity.margins import Margin
+from inhouse.models.parity.report import (
     REST,
     UNKNOWN,
     About,
@@ -27,6 +26,7 @@ from inhouse.models.parity_report import (
 )
 from inhouse.models.settings import ModelSettings
 from inhouse.models.tasks import TEXT_HARM
+from inhouse.models.training.judging import Judge
 from inhouse.models.types import Scores
 from inhouse.store.database import Database
 

@@ -26,13 +26,14 @@ from models_vendor import (
 
 from inhouse.core.clock import FollowingClock
 from inhouse.core.errors import BusyError, InputError, UnknownError, VendorError
-from inhouse.models.keeping import Keeper, Stores
-from inhouse.models.ledger import Ledger
-from inhouse.models.passages import Body, Passage
-from inhouse.models.passing import Passer
+from inhouse.models.ledger.keeping import Keeper
+from inhouse.models.ledger.rows import Ledger
+from inhouse.models.passing.passages import Body, Passage
+from inhouse.models.passing.passer import Passer
+from inhouse.models.passing.streaming import PassedStream
 from inhouse.models.providers.passing import Events, Passed, read_call, read_event, request_to
 from inhouse.models.settings import ModelSettings
-from inhouse.models.streaming import PassedStream
+from inhouse.models.stores import Stores
 from inhouse.models.types import Attempt, Deployment, Service, Usage
 from inhouse.store.database import Database
 

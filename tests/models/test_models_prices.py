@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models_vendor import NOW_MS, deployment
 
-from inhouse.models.prices import UNPRICED, Price, from_pico, price_of, to_pico
+from inhouse.models.ledger.prices import UNPRICED, Price, from_pico, price_of, to_pico
 from inhouse.models.types import INHOUSE, ContractPrice, Outcome, ProviderAnswer, Usage
 
 USED = Usage(tokens_in=1_000, tokens_cached=200, tokens_out=50)

@@ -11,15 +11,15 @@ from models_texts import CATEGORIES, posts, register
 from models_vendor import NOW_MS
 
 from inhouse.core.clock import FollowingClock
-from inhouse.models.agreement import ANY, Agreement
-from inhouse.models.cutover import measuring_of, with_stage
-from inhouse.models.fleet import Fleet
-from inhouse.models.gateway import Gateway
+from inhouse.models.asking.fleet import Fleet
+from inhouse.models.asking.gateway import Gateway
+from inhouse.models.cutover.routes import RouteChange, Routes
+from inhouse.models.cutover.stages import measuring_of, with_stage
 from inhouse.models.owned.fit import fit_text
 from inhouse.models.owned.registry import Registry
 from inhouse.models.owned.text import TextClassifier
-from inhouse.models.parity import Parity
-from inhouse.models.routes import RouteChange, Routes
+from inhouse.models.parity.agreement import ANY, Agreement
+from inhouse.models.parity.gate import Parity
 from inhouse.models.settings import ModelSettings
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import (

@@ -13,8 +13,8 @@ from models_vendor import deployment
 
 from inhouse.core.clock import DAY_MS, HOUR_MS
 from inhouse.core.errors import InputError, SettingError
-from inhouse.models.ledger import append_attempts
-from inhouse.models.prices import price_of
+from inhouse.models.ledger.prices import price_of
+from inhouse.models.ledger.rows import append_attempts
 from inhouse.models.reconcile.explain import Side, explain
 from inhouse.models.reconcile.pricing import Prices
 from inhouse.models.reconcile.reading import Reading, read_invoice

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from inhouse.models.resilience import (
+from inhouse.models.asking.resilience import (
     Breaker,
     BreakerPolicy,
     Failure,

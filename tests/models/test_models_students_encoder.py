@@ -12,12 +12,12 @@ from models_vendor import inputs_of
 
 from inhouse.core.errors import SnapshotError
 from inhouse.core.random import stream
-from inhouse.models.fleet import Fleet
-from inhouse.models.harvest import Labels
+from inhouse.models.asking.fleet import Fleet
+from inhouse.models.harvest.labels import Labels
 from inhouse.models.owned.encoder import Encoder, EncoderClassifier, of_length_one
 from inhouse.models.owned.head import Head, fit_head
 from inhouse.models.owned.registry import ModelVersion
-from inhouse.models.parity import Parity
+from inhouse.models.parity.gate import Parity
 from inhouse.models.students.course import Course
 from inhouse.models.students.judging import train_encoder
 from inhouse.models.students.workplace import Base

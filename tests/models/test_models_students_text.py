@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from inhouse.core.errors import InputError, SettingError
-from inhouse.models.conversations import Message
+from inhouse.models.harvest.conversations import Message
 from inhouse.models.owned.folders import checked_card
 from inhouse.models.owned.hub import licence_of, load_causal, load_tokens
 from inhouse.models.owned.registry import ModelVersion

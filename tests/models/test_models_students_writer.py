@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models_students import make_causal
 
-from inhouse.models.conversations import Message
+from inhouse.models.harvest.conversations import Message
 from inhouse.models.owned.folders import publish
 from inhouse.models.students.writer_torch import Piece, Wanted, Writer, _safe_length, chosen
 from inhouse.models.types import ModelCard

@@ -9,11 +9,11 @@ import pytest
 from models_texts import register, small_model
 
 from inhouse.core.errors import ConflictError, InputError, SnapshotError, UnknownError
-from inhouse.models.cards import bounds, card_in_words, teachers_on
-from inhouse.models.exporting import Wanted, export_model
+from inhouse.models.harvest.terms import KNOWN, NAMES, UNKNOWN, default_terms, full_name, terms_of
 from inhouse.models.owned.files import load_text_model
 from inhouse.models.owned.registry import ModelVersion, Registry
-from inhouse.models.terms import KNOWN, NAMES, UNKNOWN, default_terms, full_name, terms_of
+from inhouse.models.training.cards import bounds, card_in_words, teachers_on
+from inhouse.models.training.exporting import Wanted, export_model
 from inhouse.models.types import ModelCard, Teacher
 from inhouse.moderation.audit import KINDS, Audit
 from inhouse.store.database import Database

@@ -10,15 +10,15 @@ import pytest
 from models_texts import harvest
 
 from inhouse.core.clock import FollowingClock
-from inhouse.models.harvest import Labels
+from inhouse.models.harvest.labels import Labels
 from inhouse.models.owned.files import load_card
 from inhouse.models.owned.fit import fit_text
 from inhouse.models.owned.registry import ModelVersion, Registry
 from inhouse.models.owned.text import TextClassifier
-from inhouse.models.parity import Parity
+from inhouse.models.parity.gate import Parity
 from inhouse.models.settings import ModelSettings
 from inhouse.models.tasks import TEXT_HARM
-from inhouse.models.train import metrics_of, train_task
+from inhouse.models.training.train import metrics_of, train_task
 from inhouse.models.types import CategoryMetrics
 from inhouse.stats.types import NotEnough
 from inhouse.store.database import Database

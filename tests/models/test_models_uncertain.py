@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inhouse.core.errors import InputError
-from inhouse.models.uncertain import choose
+from inhouse.models.harvest.uncertain import choose
 
 # Words of one letter each share no run of characters and so no feature but spaces.
 WORDS = "abcdefghijklmnopqrstuvwxyz0123456789"

@@ -19,21 +19,11 @@ from models_vendor import NOW_MS, Vendor, World, deployment, inputs_of, world_of
 
 from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import ConflictError, InputError
-from inhouse.models.agreement import ANY, Agreement
-from inhouse.models.comparisons import Comparison, add_comparisons
-from inhouse.models.cutover import Measuring, with_stage
-from inhouse.models.ledger import append_attempts
-from inhouse.models.margins import Margin, Margins
-from inhouse.models.owned.text import TextClassifier
-from inhouse.models.parity import Parity
-from inhouse.models.providers.owned import OwnedProvider
-from inhouse.models.routes import RouteChange, Routes
-from inhouse.models.settings import ModelSettings
-from inhouse.models.shadow_budget import shadow_spend
-from inhouse.models.steering import Ruling, hold, resume, roll_back
-from inhouse.models.tasks import TEXT_HARM
-from inhouse.models.types import INHOUSE, OWNED, Answer, Attempt, Outcome, Route, Scores, Stage
-from inhouse.models.watch import (
+from inhouse.models.bounds.shadow_budget import shadow_spend
+from inhouse.models.cutover.routes import RouteChange, Routes
+from inhouse.models.cutover.stages import Measuring, with_stage
+from inhouse.models.cutover.steering import Ruling, hold, resume, roll_back
+from inhouse.models.cutover.watch import (
     BLOCK,
     Bounds,
     Pair,
@@ -45,7 +35,17 @@ from inhouse.models.watch import (
     bounds_of,
     crossed,
 )
-from inhouse.models.watching import Watch
+from inhouse.models.cutover.watching import Watch
+from inhouse.models.harvest.comparisons import Comparison, add_comparisons
+from inhouse.models.ledger.rows import append_attempts
+from inhouse.models.owned.text import TextClassifier
+from inhouse.models.parity.agreement import ANY, Agreement
+from inhouse.models.parity.gate import Parity
+from inhouse.models.parity.margins import Margin, Margins
+from inhouse.models.providers.owned import OwnedProvider
+from inhouse.models.settings import ModelSettings
+from inhouse.models.tasks import TEXT_HARM
+from inhouse.models.types import INHOUSE, OWNED, Answer, Attempt, Outcome, Route, Scores, Stage
 from inhouse.stats.drift import population
 from inhouse.store import tables
 from inhouse.store.database import Database, StoreSettings, open_database
@@ -217,7 +217,7 @@ def test_a_route_from_before_is_watched_from_now_on(database: Database) -> None:
 _LOOKER = """
 import sys
 from inhouse.store.database import StoreSettings, open_database
-from inhouse.models.watching import Watch
+from inhouse.models.cutover.watching import Watch
 import test_models_watch as here
 database = open_database(StoreSettings(folder=sys.argv[1]))
 watch = Watch(database)

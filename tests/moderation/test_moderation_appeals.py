@@ -4,7 +4,7 @@ import pytest
 from moderation_worlds import Community
 
 from inhouse.core.errors import ConflictError, InputError, UnknownError
-from inhouse.models.harvest import Labels
+from inhouse.models.harvest.labels import Labels
 from inhouse.moderation.appeals import Appeals, Instead
 from inhouse.moderation.audit import Audit
 from inhouse.moderation.decide import decide

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from moderation_worlds import Community
 
 from inhouse.core.errors import ConflictError, UnknownError
-from inhouse.models.harvest import Labels
+from inhouse.models.harvest.labels import Labels
 from inhouse.moderation.quality import review_quality
 from inhouse.moderation.queues import QueueSettings, ReviewQueues
 from inhouse.moderation.review import QueueCount, Review

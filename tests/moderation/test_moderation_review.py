@@ -4,7 +4,7 @@ import pytest
 from moderation_worlds import Community
 
 from inhouse.core.errors import ConflictError, InputError, UnknownError
-from inhouse.models.harvest import Labels, examples
+from inhouse.models.harvest.labels import Labels, examples
 from inhouse.moderation.agreement import agreement, second_looks
 from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.decide import decide

@@ -19,9 +19,9 @@ from inhouse.catalog.catalog import erase_person as erase_from_catalog
 from inhouse.catalog.types import Item, text_key
 from inhouse.core.errors import ConflictError, InputError, SettingError, StoreError, UnknownError
 from inhouse.core.ids import ItemId, UserId
-from inhouse.models.conversations import Message
-from inhouse.models.harvest import Labels
-from inhouse.models.pairs import Pair, Pairs, add_pairs
+from inhouse.models.harvest.conversations import Message
+from inhouse.models.harvest.labels import Labels
+from inhouse.models.harvest.pairs import Pair, Pairs, add_pairs
 from inhouse.moderation.audit import Audit, AuditFilter
 from inhouse.moderation.board import DecisionBoard
 from inhouse.moderation.decide import PAIRS, decide, decide_all

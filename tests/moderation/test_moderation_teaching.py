@@ -10,7 +10,7 @@ from moderation_worlds import Community, tools
 from inhouse.catalog.types import Item
 from inhouse.core.errors import SettingError
 from inhouse.core.ids import ItemId, UserId
-from inhouse.models.harvest import Labels, examples
+from inhouse.models.harvest.labels import Labels, examples
 from inhouse.moderation.past.refresh import Refresher
 from inhouse.moderation.past.rescan import Rescan
 from inhouse.moderation.settings import ModerationSettings

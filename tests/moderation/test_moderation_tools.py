@@ -9,7 +9,7 @@ import pytest
 
 from inhouse.catalog.types import post_text
 from inhouse.core.errors import SettingError, VendorError
-from inhouse.models.gateway import Gateway
+from inhouse.models.asking.gateway import Gateway
 from inhouse.models.types import Answer, Manner, Task, TaskInput, UnansweredError
 from inhouse.moderation.ports import Scores
 from inhouse.moderation.scorer import GatewayScorer

@@ -4,7 +4,7 @@ import pytest
 from moderation_worlds import Community
 
 from inhouse.core.errors import ConflictError
-from inhouse.models.harvest import Labels
+from inhouse.models.harvest.labels import Labels
 from inhouse.moderation.agreement import alpha, second_looks
 from inhouse.moderation.decide import decide
 from inhouse.moderation.quality import review_quality

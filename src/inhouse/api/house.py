@@ -16,7 +16,7 @@ from inhouse.app.parts import Parts
 from inhouse.app.settings import Settings
 from inhouse.core.errors import StoreError
 from inhouse.core.logs import logger
-from inhouse.models.tally import Tally
+from inhouse.models.passing.tally import Tally
 
 # Requests of one community that are worked on at once where there are several. A request of another
 # one has so many before it at most, however many wait.

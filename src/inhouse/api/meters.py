@@ -13,7 +13,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from inhouse.events.types import ServedPage
-from inhouse.models.tally import EDGES_MS, Tally, together
+from inhouse.models.passing.tally import EDGES_MS, Tally, together
 
 EXPOSITION: Final = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)

@@ -20,11 +20,11 @@ from inhouse.api.lane import Raw
 from inhouse.app.parts import Parts
 from inhouse.core.errors import InhouseError, InputError, UnknownError, VendorError
 from inhouse.core.ids import ID_RULE, is_valid_id
-from inhouse.models.conversations import is_task_name
-from inhouse.models.limits import Standing
-from inhouse.models.passages import Body
+from inhouse.models.bounds.limits import Standing
+from inhouse.models.harvest.conversations import is_task_name
+from inhouse.models.passing.passages import Body
+from inhouse.models.passing.streaming import PassedStream
 from inhouse.models.providers.passing import About, Waiting, read_call
-from inhouse.models.streaming import PassedStream
 from inhouse.models.types import INHOUSE, Service
 
 PATHS: Final[Mapping[Service, str]] = {

@@ -16,10 +16,10 @@ from inhouse.app.build import Services
 from inhouse.catalog.types import post_text
 from inhouse.core.errors import ConflictError, InputError
 from inhouse.core.ids import ItemId
-from inhouse.models.judging import Judge
+from inhouse.models.harvest.uncertain import choose
 from inhouse.models.tasks import TEXT_HARM
+from inhouse.models.training.judging import Judge
 from inhouse.models.types import Task
-from inhouse.models.uncertain import choose
 from inhouse.moderation.cases import Concern, count_open, open_cases, open_cases_of
 from inhouse.moderation.history import Window, read_history
 from inhouse.moderation.sampling import existing
@@ -77,7 +77,7 @@ def ask_people(services: Services, task: Task, texts: int, seed: int) -> Asked:
 
 def ask_differences(services: Services, task: Task, texts: int) -> Asked:
     """The same about the posts on which the owned and the rented model differ, of those held out to
-    judge the owned one: what people say of them settles parity (`models.parity`)."""
+    judge the owned one: what people say of them settles parity (`models.parity.gate`)."""
     _check(texts, task)
     judge = Judge(services.database, services.registry, services.settings.models)
     cases = judge.differences(task)

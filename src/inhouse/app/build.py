@@ -33,13 +33,13 @@ from inhouse.features.follow import Follower
 from inhouse.features.ports import Logs
 from inhouse.features.state import LiveState
 from inhouse.learning.snapshot import SnapshotStore
+from inhouse.models.asking.fleet import Fleet, open_fleet
+from inhouse.models.asking.gateway import Gateway
+from inhouse.models.cutover.routes import Routes
 from inhouse.models.drill.watch import DrillWatch
-from inhouse.models.fleet import Fleet, open_fleet
-from inhouse.models.gateway import Gateway
-from inhouse.models.guard import Guard
 from inhouse.models.owned.registry import Registry
+from inhouse.models.passing.guard import Guard
 from inhouse.models.providers.faults import Switch
-from inhouse.models.routes import Routes
 from inhouse.models.types import Manner
 from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.audit import Audit

@@ -12,12 +12,12 @@ from inhouse.app.build import Services
 from inhouse.core.errors import InputError, UnknownError
 from inhouse.core.files import write_atomically
 from inhouse.core.ids import ItemId
-from inhouse.models.dataset import SIDES, DataSet, Sample, Side, examples_data, pairs_data
-from inhouse.models.harvest import Example, without_terms
-from inhouse.models.pairs import Pair, Pairs
+from inhouse.models.harvest.dataset import SIDES, DataSet, Sample, Side, examples_data, pairs_data
+from inhouse.models.harvest.labels import Example, without_terms
+from inhouse.models.harvest.pairs import Pair, Pairs
 from inhouse.models.settings import names_in
 from inhouse.models.tasks import TASKS
-from inhouse.models.train import task_examples
+from inhouse.models.training.train import task_examples
 from inhouse.moderation.signals.language import language_of
 
 ENDINGS: Final = (".parquet", ".jsonl")

@@ -11,8 +11,8 @@ import msgspec
 
 from inhouse.app.build import Services
 from inhouse.core.clock import DAY_MS
-from inhouse.models.bill import Bill, bill
-from inhouse.models.dependence import (
+from inhouse.models.dependence.libraries import Library, libraries
+from inhouse.models.dependence.readiness import (
     Concentrated,
     ExitFacts,
     Readiness,
@@ -27,12 +27,12 @@ from inhouse.models.dependence import (
 from inhouse.models.drill.book import last_drills
 from inhouse.models.drill.book import readiness as readiness_in_drills
 from inhouse.models.drill.results import DrillResult
-from inhouse.models.harvest import Labels
-from inhouse.models.libraries import Library, libraries
-from inhouse.models.owning import BreakEven, Machine, Offer, Traffic, break_even, speed
-from inhouse.models.parity import Parity
+from inhouse.models.harvest.labels import Labels
+from inhouse.models.ledger.bill import Bill, bill
+from inhouse.models.ledger.owning import BreakEven, Machine, Offer, Traffic, break_even, speed
+from inhouse.models.ledger.traffic import owners_of, read_traffic, weekly_usd
+from inhouse.models.parity.gate import Parity
 from inhouse.models.tasks import judging
-from inhouse.models.traffic import owners_of, read_traffic, weekly_usd
 from inhouse.models.types import Route
 from inhouse.moderation.critical import restricted_by_model
 from inhouse.stats.forecast import drift_sum

@@ -17,7 +17,8 @@ from inhouse.core.clock import MINUTE_MS, SystemClock
 from inhouse.core.errors import ConflictError, InputError, UnknownError
 from inhouse.core.ids import new_id
 from inhouse.core.logs import logger
-from inhouse.models.agreement import ANY, Agreement
+from inhouse.models.asking.gateway import Gateway
+from inhouse.models.asking.resilience import Patience
 from inhouse.models.drill.book import LOOKED_AFTER_MS, DrillBook
 from inhouse.models.drill.copy import Original, known_for, rehearse
 from inhouse.models.drill.grading import Seen, graded, quality_of
@@ -25,10 +26,9 @@ from inhouse.models.drill.known import Texts, known_texts, traffic_of, usual_tim
 from inhouse.models.drill.play import Tell
 from inhouse.models.drill.results import DrillResult
 from inhouse.models.drill.types import Drill, How, Noted
-from inhouse.models.gateway import Gateway
-from inhouse.models.parity import Parity, parity
+from inhouse.models.parity.agreement import ANY, Agreement
+from inhouse.models.parity.gate import Parity, parity
 from inhouse.models.providers.faults import Cut, Fault, Switch
-from inhouse.models.resilience import Patience
 from inhouse.models.tasks import judging
 from inhouse.models.types import (
     INHOUSE,

@@ -29,8 +29,8 @@ from inhouse.engagement.experiments.store import erase_exposures
 from inhouse.events.log import ERASED_UNTIL, erase_events
 from inhouse.events.pages import erase_pages
 from inhouse.events.sessions import erase_links, linked_to
-from inhouse.models.harvest import erase_labels
-from inhouse.models.pairs import erase_pairs
+from inhouse.models.harvest.labels import erase_labels
+from inhouse.models.harvest.pairs import erase_pairs
 from inhouse.moderation import sampling
 from inhouse.moderation.erasure import erase_person as erase_from_moderation
 from inhouse.store import tables

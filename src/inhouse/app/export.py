@@ -11,7 +11,7 @@ from inhouse.app.build import Services
 from inhouse.catalog.catalog import posts_of, words_of
 from inhouse.core.ids import UserId
 from inhouse.events.sessions import linked_to
-from inhouse.models.pairs import names_of
+from inhouse.models.harvest.pairs import names_of
 from inhouse.moderation.erasure import told_of
 from inhouse.store import tables
 

@@ -10,12 +10,12 @@ from typing import Protocol
 from inhouse.app.settings import Settings
 from inhouse.app.student_door import door_of
 from inhouse.core.clock import Clock, SystemClock
-from inhouse.models.call_harvest import CallHarvest
-from inhouse.models.fleet import Fleet
-from inhouse.models.guard import Guard
-from inhouse.models.keeping import Stores
+from inhouse.models.asking.fleet import Fleet
+from inhouse.models.cutover.routes import Routes
+from inhouse.models.harvest.calls import CallHarvest
 from inhouse.models.owned.registry import Registry
-from inhouse.models.routes import Routes
+from inhouse.models.passing.guard import Guard
+from inhouse.models.stores import Stores
 from inhouse.models.students.book import StudentBook
 from inhouse.models.types import Task
 from inhouse.moderation.signals.redact import redact

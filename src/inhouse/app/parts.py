@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING, Protocol
 from inhouse.app.keys import Keys
 from inhouse.app.settings import Settings
 from inhouse.core.clock import SystemClock, clock_named
-from inhouse.models.budgets import Budgets
+from inhouse.models.bounds.budgets import Budgets
+from inhouse.models.bounds.limits import Limits
 from inhouse.models.declared import check_stand_ins, read_tasks
 from inhouse.models.drill.watch import DrillWatch
-from inhouse.models.keeping import Keeper, Stores
-from inhouse.models.limits import Limits
-from inhouse.models.passing import Passer
-from inhouse.models.tally import Tally
+from inhouse.models.ledger.keeping import Keeper
+from inhouse.models.passing.passer import Passer
+from inhouse.models.passing.tally import Tally
+from inhouse.models.stores import Stores
 from inhouse.models.types import Deployment, Task
 from inhouse.models.vendors import read_vendors
 from inhouse.store.database import Database, open_database
 from inhouse.store.migrate import check_answers, migrate
 
 if TYPE_CHECKING:
-    from inhouse.models.call_harvest import CallHarvest
-    from inhouse.models.guard import Guard
+    from inhouse.models.harvest.calls import CallHarvest
+    from inhouse.models.passing.guard import Guard
     from inhouse.models.students.book import StudentBook
 
 

@@ -6,10 +6,10 @@ from typing import Final
 
 from inhouse.app.build import Services
 from inhouse.core.errors import InputError
-from inhouse.models.cutover import Step, measuring_of
+from inhouse.models.cutover.routes import Acceptance, RouteChange
+from inhouse.models.cutover.stages import Step, measuring_of
 from inhouse.models.owned.hub import licence_of
 from inhouse.models.owned.registry import ModelVersion
-from inhouse.models.routes import Acceptance, RouteChange
 from inhouse.models.settings import names_in
 from inhouse.models.students.course import Tell
 from inhouse.models.students.judging import train_encoder
@@ -17,7 +17,7 @@ from inhouse.models.students.pairs import FilePairs, KeptPairs, Pairs
 from inhouse.models.students.placing import read_placed, train_vectors
 from inhouse.models.students.text import train_text
 from inhouse.models.students.workplace import Base, Workplace
-from inhouse.models.train import train_task
+from inhouse.models.training.train import train_task
 from inhouse.models.types import Route, Task
 from inhouse.stats.types import NotEnough
 

@@ -8,7 +8,7 @@ from typing import Final
 from inhouse.app.build import Services
 from inhouse.catalog.types import words_ref
 from inhouse.core.errors import Fault, InputError
-from inhouse.models.harvest import PERSON, add_labels, label_fault
+from inhouse.models.harvest.labels import PERSON, add_labels, label_fault
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import Label, Task
 from inhouse.moderation.rulings import TERMS

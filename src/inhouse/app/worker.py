@@ -18,12 +18,12 @@ from inhouse.app.watching import RouteWatcher
 from inhouse.core.clock import DAY_MS, SystemClock
 from inhouse.core.logs import configure_logs, logger
 from inhouse.events.sessions import Sessions
-from inhouse.models.call_harvest import MEGABYTE
-from inhouse.models.harvest import Labels, expire_labels
+from inhouse.models.harvest.calls import MEGABYTE
+from inhouse.models.harvest.labels import Labels, expire_labels
+from inhouse.models.harvest.pairs import expire_pairs, trim_pairs
 from inhouse.models.owned.registry import ModelVersion
-from inhouse.models.pairs import expire_pairs, trim_pairs
 from inhouse.models.tasks import judging
-from inhouse.models.train import train_task
+from inhouse.models.training.train import train_task
 from inhouse.moderation.answers import forget_notifiers
 from inhouse.moderation.sealed import purge
 from inhouse.moderation.strikes import end_expired

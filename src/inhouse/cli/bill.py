@@ -9,7 +9,7 @@ from inhouse.cli.bill_dependence import dependence
 from inhouse.cli.bill_reconcile import reconcile
 from inhouse.cli.output import Json, console, print_json, show
 from inhouse.core.clock import DAY_MS
-from inhouse.models.bill import Bill, Line, bill
+from inhouse.models.ledger.bill import Bill, Line, bill
 
 _SIDES: Final = ("months", "days", "hosts", "owners", "tasks", "models")
 

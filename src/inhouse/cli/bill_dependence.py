@@ -9,8 +9,8 @@ from inhouse.app.build import open_services
 from inhouse.app.dependence import Dependence, Rates, Spending
 from inhouse.app.dependence import dependence as report
 from inhouse.cli.output import Json, console, print_json, show
-from inhouse.models.dependence import retirement_in_words
-from inhouse.models.owning import BreakEven
+from inhouse.models.dependence.readiness import retirement_in_words
+from inhouse.models.ledger.owning import BreakEven
 from inhouse.stats.types import Interval, NotEnough
 
 

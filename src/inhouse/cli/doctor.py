@@ -14,7 +14,7 @@ from inhouse.app.settings import all_rows
 from inhouse.cli.audit import time_of
 from inhouse.cli.output import FAILED, Json, console, print_json, show
 from inhouse.core.errors import InhouseError, SettingError
-from inhouse.models.dependence import retirement_in_words, retirements
+from inhouse.models.dependence.readiness import retirement_in_words, retirements
 from inhouse.moderation.audit import head_of
 from inhouse.moderation.audited import check_verdicts
 from inhouse.moderation.breaker import open_breakers, opening_in_words

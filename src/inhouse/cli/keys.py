@@ -9,8 +9,8 @@ from inhouse.app.build import open_services
 from inhouse.app.keys import SCOPES
 from inhouse.cli.output import Json, console, print_json, show
 from inhouse.core.errors import InputError
-from inhouse.models.budgets import PERIODS
-from inhouse.models.limits import RateLimit
+from inhouse.models.bounds.budgets import PERIODS
+from inhouse.models.bounds.limits import RateLimit
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
 

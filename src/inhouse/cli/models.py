@@ -14,12 +14,12 @@ from inhouse.cli.models_parity import parity
 from inhouse.cli.models_way import COMMANDS, Task
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json, progress_bar, show
 from inhouse.core.errors import InputError
-from inhouse.models.cards import bounds, kind_of, teachers_on
-from inhouse.models.cascade import Goal
-from inhouse.models.cascade_learning import Learned, learn_cascade, use_cascade
+from inhouse.models.cascade.bands import Goal
+from inhouse.models.cascade.learning import Learned, learn_cascade, use_cascade
+from inhouse.models.cutover.routes import Acceptance
 from inhouse.models.owned.registry import ModelVersion
-from inhouse.models.routes import Acceptance
 from inhouse.models.tasks import judgement_named, task_named
+from inhouse.models.training.cards import bounds, kind_of, teachers_on
 from inhouse.stats.types import NotEnough
 
 app = typer.Typer(

@@ -9,9 +9,9 @@ import typer
 from inhouse.app.build import open_services
 from inhouse.app.datasets import data_of, write_data
 from inhouse.cli.output import Json, console, print_json, show
-from inhouse.models.cards import ADVICE, Purpose, card_in_words
-from inhouse.models.exporting import Wanted, export_model
-from inhouse.models.terms import KNOWN
+from inhouse.models.harvest.terms import KNOWN
+from inhouse.models.training.cards import ADVICE, Purpose, card_in_words
+from inhouse.models.training.exporting import Wanted, export_model
 
 Version = Annotated[str, typer.Argument(help="as `inhouse models list` names it")]
 

@@ -11,9 +11,9 @@ from inhouse.cli.models_way import Task
 from inhouse.cli.output import Json, console, print_json
 from inhouse.console.bill.parity_page import report_page
 from inhouse.core.errors import InputError
-from inhouse.models.judging import Judge
-from inhouse.models.parity_report import ParityReport
+from inhouse.models.parity.report import ParityReport
 from inhouse.models.tasks import judgement_named
+from inhouse.models.training.judging import Judge
 
 
 def parity(

@@ -7,12 +7,12 @@ import typer
 
 from inhouse.app.build import Services, open_services
 from inhouse.cli.output import Json, console, print_json
-from inhouse.models.cutover import measuring_of
-from inhouse.models.margins import Margin, Margins
-from inhouse.models.steering import Ruling
-from inhouse.models.steering import hold as hold_route
-from inhouse.models.steering import resume as resume_route
-from inhouse.models.steering import roll_back as roll_back_route
+from inhouse.models.cutover.stages import measuring_of
+from inhouse.models.cutover.steering import Ruling
+from inhouse.models.cutover.steering import hold as hold_route
+from inhouse.models.cutover.steering import resume as resume_route
+from inhouse.models.cutover.steering import roll_back as roll_back_route
+from inhouse.models.parity.margins import Margin, Margins
 from inhouse.models.tasks import judgement_named
 from inhouse.models.types import Route
 

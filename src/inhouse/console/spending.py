@@ -9,8 +9,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from inhouse.core.clock import DAY_MS
-from inhouse.models.bill import Bill
-from inhouse.models.prices import from_pico
+from inhouse.models.ledger.bill import Bill
+from inhouse.models.ledger.prices import from_pico
 from inhouse.models.types import ASKED_BESIDES, INHOUSE
 from inhouse.store import tables
 from inhouse.store.database import Database

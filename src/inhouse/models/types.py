@@ -137,7 +137,7 @@ class Deployment:
     batch: int = 8  # most texts in one request
     price_as: str = ""  # provider/model in the price list, where host/model is not its name
     contract: ContractPrice | None = None  # beats the price list
-    terms: str = ""  # under which its answers came, as `models.terms` calls them
+    terms: str = ""  # under which its answers came, as `models.harvest.terms` calls them
     harvest: bool = True  # whether its answers are kept as labels
     simulated: bool = False  # a stand-in that charges nobody
     retires: date | None = None  # the last day on which the vendor offers the model
@@ -269,7 +269,7 @@ class Teacher:
     """Who taught a model, and under which terms."""
 
     source: str  # as labels name it
-    terms: str  # as `models.terms` calls them
+    terms: str  # as `models.harvest.terms` calls them
     labels: int  # how many
 
 

@@ -44,8 +44,8 @@ from urllib.parse import urlsplit
 from inhouse.core.errors import Fault, SettingError
 from inhouse.core.faults import refuse_toml
 from inhouse.core.ids import ID_RULE, is_valid_id
+from inhouse.models.harvest.terms import SIMULATED, default_terms, full_name, hint
 from inhouse.models.tasks import TASKS, judging
-from inhouse.models.terms import SIMULATED, default_terms, full_name, hint
 from inhouse.models.types import (
     DIALECTS,
     HUGGING_FACE,

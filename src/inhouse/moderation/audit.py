@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.core.errors import InputError
-from inhouse.models.exporting import AUDITED as EXPORT
+from inhouse.models.training.exporting import AUDITED as EXPORT
 from inhouse.moderation.policy.types import Policy
 from inhouse.store import chain, tables
 from inhouse.store.chain import Checked, Head

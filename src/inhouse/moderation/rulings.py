@@ -14,7 +14,7 @@ from inhouse.catalog.catalog import item_of_row
 from inhouse.catalog.types import Item, key_of, post_text, text_key
 from inhouse.core.errors import InputError
 from inhouse.core.ids import ItemId
-from inhouse.models.harvest import add_labels
+from inhouse.models.harvest.labels import add_labels
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import Label as TaughtLabel
 from inhouse.moderation.decide import decide_all, strictest

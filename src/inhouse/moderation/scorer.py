@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from inhouse.models.gateway import Gateway
+from inhouse.models.asking.gateway import Gateway
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import Answer, Manner, Task, TaskInput, UnansweredError
 from inhouse.moderation.ports import Scores

@@ -22,8 +22,8 @@ from inhouse.catalog.types import Item, text_key
 from inhouse.core.clock import DAY_MS, Clock
 from inhouse.core.errors import ConflictError, InputError, UnknownError
 from inhouse.core.ids import ItemId
-from inhouse.models.harvest import erase_labels
-from inhouse.models.pairs import erase_pairs
+from inhouse.models.harvest.labels import erase_labels
+from inhouse.models.harvest.pairs import erase_pairs
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.record import SEAL, judged, record_verdicts
 from inhouse.moderation.rulings import checked_name

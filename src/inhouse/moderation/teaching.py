@@ -1,7 +1,7 @@
 """What term banks teach the text model, where the operator says that a bank may.
 
 A match is no proof: it counts where neither a person nor a rented model spoke of the text, and no
-model is judged by it (`models.harvest`). A text without a match says nothing.
+model is judged by it (`models.harvest.labels`). A text without a match says nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from inhouse.catalog.catalog import items_by_id
 from inhouse.catalog.types import Item, key_of, post_text
-from inhouse.models.harvest import BANK, add_labels, label_fault
+from inhouse.models.harvest.labels import BANK, add_labels, label_fault
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import Label as TaughtLabel
 from inhouse.moderation.rulings import TERMS

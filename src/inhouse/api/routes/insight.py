@@ -9,7 +9,7 @@ from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
 from inhouse.core.clock import DAY_MS
 from inhouse.engagement.types import Engagement
-from inhouse.models.bill import Bill, bill
+from inhouse.models.ledger.bill import Bill, bill
 
 router = APIRouter(prefix="/v1", tags=["insight"], dependencies=[Depends(needs("insight"))])
 Use = Annotated[Services, Depends(services_of)]

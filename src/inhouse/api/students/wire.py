@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from inhouse.api.bodies import read_body
 from inhouse.core.errors import InputError
-from inhouse.models.conversations import Message
+from inhouse.models.harvest.conversations import Message
 from inhouse.models.students.chat import Ending
 from inhouse.models.students.pairs import ROLES
 

@@ -16,9 +16,9 @@ from inhouse.app.imports.types import Record
 from inhouse.catalog.types import Item, ItemKind, User
 from inhouse.core.errors import Fault
 from inhouse.events.types import EVENT_KINDS, Event
-from inhouse.models.harvest import PERSON
+from inhouse.models.harvest.labels import PERSON
+from inhouse.models.harvest.terms import full_name, hint
 from inhouse.models.tasks import TEXT_HARM
-from inhouse.models.terms import full_name, hint
 from inhouse.models.types import Label
 
 _ITEM_KINDS: Final = get_args(ItemKind)

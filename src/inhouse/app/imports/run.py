@@ -21,7 +21,7 @@ from inhouse.core.errors import ConflictError, Fault, InputError
 from inhouse.events.log import append_rows, rows_of
 from inhouse.events.types import Event
 from inhouse.events.validate import fault_of
-from inhouse.models.harvest import add_labels, label_fault
+from inhouse.models.harvest.labels import add_labels, label_fault
 from inhouse.models.types import Label
 from inhouse.store import tables
 from inhouse.store.database import Database

@@ -22,9 +22,9 @@ from inhouse.console.markup import (
     words,
 )
 from inhouse.console.words import UNKNOWN, count, moment, money, share
-from inhouse.models.dependence import LEVELS, Readiness, Retirement
+from inhouse.models.dependence.readiness import LEVELS, Readiness, Retirement
 from inhouse.models.drill.results import PASSED, DrillResult
-from inhouse.models.owning import BreakEven
+from inhouse.models.ledger.owning import BreakEven
 from inhouse.models.types import Layer
 from inhouse.stats.types import Interval, NotEnough
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from inhouse.models.bill import Line
+from inhouse.models.ledger.bill import Line
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ from inhouse.console.bill.route_model import TaskFacts, gather_tasks
 from inhouse.console.moments import community_now
 from inhouse.console.spending import Daily, daily, host_days, month_start_ms
 from inhouse.core.clock import DAY_MS
-from inhouse.models.bill import Bill, bill
+from inhouse.models.ledger.bill import Bill, bill
 
 DAYS_SHOWN = 45
 _YEAR_MS = 366 * DAY_MS

@@ -23,7 +23,7 @@ from inhouse.console.markup import (
 )
 from inhouse.console.spending import OWN_NAME, cost_of
 from inhouse.console.words import UNKNOWN, count, money, plural, share
-from inhouse.models.bill import Bill, Concentration, Line, Share
+from inhouse.models.ledger.bill import Bill, Concentration, Line, Share
 from inhouse.models.types import INHOUSE, Layer
 
 NOTHING_SPENT: Final = empty(

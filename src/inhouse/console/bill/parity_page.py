@@ -17,8 +17,8 @@ from inhouse.console.markup import (
     words,
 )
 from inhouse.console.words import UNKNOWN, count, moment, plural, probability, share
-from inhouse.models.parity import Finding, Verdict
-from inhouse.models.parity_report import Case, ParityReport, Slice
+from inhouse.models.parity.gate import Finding, Verdict
+from inhouse.models.parity.report import Case, ParityReport, Slice
 
 VERDICTS: Final[Mapping[Verdict, tuple[str, str]]] = {
     "pass": ("passes", "good"),

@@ -10,8 +10,8 @@ from inhouse.app.build import Services
 from inhouse.console.boxes import Box
 from inhouse.console.frame import press
 from inhouse.console.markup import join
-from inhouse.models.cutover import measuring_of
-from inhouse.models.steering import Ruling, hold, resume, roll_back
+from inhouse.models.cutover.stages import measuring_of
+from inhouse.models.cutover.steering import Ruling, hold, resume, roll_back
 from inhouse.models.tasks import TASKS
 from inhouse.models.types import Route
 

@@ -8,14 +8,14 @@ import sqlalchemy as sa
 
 from inhouse.app.build import Services
 from inhouse.core.clock import DAY_MS
-from inhouse.models.cutover import Evidence, next_step
-from inhouse.models.margins import Margin, Margins
-from inhouse.models.parity import Parity
-from inhouse.models.routes import RouteChange
-from inhouse.models.shadow_budget import ShadowSpend, shadow_spend
+from inhouse.models.bounds.shadow_budget import ShadowSpend, shadow_spend
+from inhouse.models.cutover.routes import RouteChange
+from inhouse.models.cutover.stages import Evidence, next_step
+from inhouse.models.cutover.watch import Bounds, Watched
+from inhouse.models.parity.gate import Parity
+from inhouse.models.parity.margins import Margin, Margins
 from inhouse.models.tasks import judging
 from inhouse.models.types import ModelCard, Route
-from inhouse.models.watch import Bounds, Watched
 from inhouse.store import tables
 from inhouse.store.database import Database
 

@@ -16,8 +16,8 @@ from inhouse.console.frame import Region, chart_panel, follow, frame, panel, sec
 from inhouse.console.gathering import Latest
 from inhouse.console.moments import community_now
 from inhouse.core.errors import InhouseError
-from inhouse.models.judging import Judge
 from inhouse.models.tasks import task_named
+from inhouse.models.training.judging import Judge
 
 KEEP_S = 4.0
 EVERY_S = 6.0

@@ -5,7 +5,7 @@ from decimal import Decimal
 from inhouse.console.bill.route_model import TaskFacts
 from inhouse.console.markup import Child, Safe, join, note, table, tag
 from inhouse.console.words import UNKNOWN, count, money, share
-from inhouse.models.watch import SLOW_SHARE, Bounds, Watched
+from inhouse.models.cutover.watch import SLOW_SHARE, Bounds, Watched
 from inhouse.stats.detection import RateWatch
 
 _HEADS = ("Watched since the stage began", "Now", "Bound", "Seen", "Evidence against it", "")

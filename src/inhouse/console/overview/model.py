@@ -9,7 +9,7 @@ from inhouse.console.spending import Daily, daily, host_days, month_start_ms
 from inhouse.core.clock import DAY_MS
 from inhouse.engagement.experiments.report import Results
 from inhouse.engagement.types import Engagement
-from inhouse.models.bill import Bill, bill
+from inhouse.models.ledger.bill import Bill, bill
 
 DAYS_SHOWN = 30
 EXPERIMENTS_SHOWN = 3

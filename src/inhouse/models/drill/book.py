@@ -16,7 +16,7 @@ from inhouse.core.errors import ConflictError, UnknownError
 from inhouse.models.drill.going_on import PLAIN, drill_of, open_drill
 from inhouse.models.drill.results import DrillResult, TaskResult, passed
 from inhouse.models.drill.types import Drill, Noted
-from inhouse.models.prices import from_pico
+from inhouse.models.ledger.prices import from_pico
 from inhouse.store import chain, tables
 from inhouse.store.database import Database
 

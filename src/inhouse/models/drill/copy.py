@@ -17,25 +17,26 @@ from typing import Final
 import sqlalchemy as sa
 
 from inhouse.core.clock import Clock
+from inhouse.models.asking.fleet import Fleet
+from inhouse.models.asking.gateway import Gateway
+from inhouse.models.asking.resilience import Patience
+from inhouse.models.cutover.routes import Routes
 from inhouse.models.drill.grading import Seen
 from inhouse.models.drill.known import Texts, known_texts, traffic_of, usual_times
 from inhouse.models.drill.play import Known, Noting, Nowhere, Play, Recalled, Stage, Tell
 from inhouse.models.drill.types import Drill
-from inhouse.models.fleet import Fleet
-from inhouse.models.gateway import Gateway
-from inhouse.models.keeping import Keeper, Stores
-from inhouse.models.ledger import Ledger, append_attempts
+from inhouse.models.ledger.keeping import Keeper
+from inhouse.models.ledger.rows import Ledger, append_attempts
 from inhouse.models.owned.registry import Registry
-from inhouse.models.parity import Parity, parity
-from inhouse.models.passing import Passer
+from inhouse.models.parity.gate import Parity, parity
+from inhouse.models.passing.passer import Passer
 from inhouse.models.ports import Provider
 from inhouse.models.providers.faults import Cut, Line
 from inhouse.models.providers.http import HttpProvider
 from inhouse.models.providers.hugging_face import HuggingFaceProvider
 from inhouse.models.providers.transport import Transport
-from inhouse.models.resilience import Patience
-from inhouse.models.routes import Routes
 from inhouse.models.settings import ModelSettings
+from inhouse.models.stores import Stores
 from inhouse.models.tasks import judging
 from inhouse.models.types import (
     HUGGING_FACE,

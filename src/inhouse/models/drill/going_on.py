@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from inhouse.core.clock import HOUR_MS
 from inhouse.models.drill.types import Drill, Noted
-from inhouse.models.prices import to_pico
+from inhouse.models.ledger.prices import to_pico
 from inhouse.store import tables
 
 _FORGOTTEN_MS: Final = 2 * HOUR_MS  # so long after its end nobody grades it any more

@@ -11,7 +11,7 @@ A task's grade is the best whose conditions all hold, and the whole grade is tha
 | E     | half            | any                                  | no limit       | no limit    |
 | F     | less            | any                                  | no limit       | no limit    |
 
-The bar is that of parity (`models.parity`). Calls that are passed on have no quality to compare:
+The bar is that of parity (`parity.gate`). Calls that are passed on have no quality to compare:
 theirs does not count. Noticing counts from the first failure to the first call that does without
 the vendor while none asks it for 2.5 s, in the slowest process; coming back from the end of the
 fault to the vendor's next answer. What could not be seen (no call came, or none failed) does not
@@ -28,10 +28,10 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
-from inhouse.models.agreement import ANY, Agreement
 from inhouse.models.drill.results import DrillResult, Grade, TaskResult, Times
 from inhouse.models.drill.types import Drill, Noted
-from inhouse.models.parity import Finding, Parity, verdict_of
+from inhouse.models.parity.agreement import ANY, Agreement
+from inhouse.models.parity.gate import Finding, Parity, verdict_of
 from inhouse.models.tasks import TASKS
 from inhouse.stats.types import Interval
 

@@ -8,13 +8,12 @@ from typing import Final
 import sqlalchemy as sa
 
 from inhouse.core.clock import DAY_MS
-from inhouse.models.dataset import Shares
 from inhouse.models.drill.grading import times_of
 from inhouse.models.drill.results import Times
-from inhouse.models.harvest import Example, Labels, examples, is_person
+from inhouse.models.harvest.dataset import Shares
+from inhouse.models.harvest.labels import Example, Labels, examples, is_person, source_of
 from inhouse.models.owned.registry import Registry
 from inhouse.models.providers.faults import Cut
-from inhouse.models.records import source_of
 from inhouse.models.types import ASKED_BESIDES, Deployment, Label, Route
 from inhouse.store import tables
 from inhouse.store.database import Database

@@ -12,12 +12,12 @@ import msgspec
 
 from inhouse.core.clock import SystemClock
 from inhouse.core.errors import BusyError, VendorError
+from inhouse.models.asking.gateway import Gateway
 from inhouse.models.drill.notes import is_of, noted_of
 from inhouse.models.drill.types import Drill, Noted
-from inhouse.models.gateway import Gateway
-from inhouse.models.harvest import Example
-from inhouse.models.passages import Body
-from inhouse.models.passing import Passer
+from inhouse.models.harvest.labels import Example
+from inhouse.models.passing.passages import Body
+from inhouse.models.passing.passer import Passer
 from inhouse.models.providers.faults import Cut, Heard, Switch
 from inhouse.models.providers.http import HttpProvider
 from inhouse.models.providers.passing import read_call

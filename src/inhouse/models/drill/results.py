@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final, Literal, get_args
 
 from inhouse.models.drill.types import Drill
-from inhouse.models.parity import Parity
+from inhouse.models.parity.gate import Parity
 
 Grade = Literal["A", "B", "C", "D", "E", "F"]
 GRADES: Final[tuple[Grade, ...]] = get_args(Grade)

@@ -13,12 +13,12 @@ from typing import Final
 from inhouse.core.clock import SystemClock
 from inhouse.core.errors import VendorError
 from inhouse.core.logs import logger
-from inhouse.models.agreement import ANY, agreement
+from inhouse.models.asking.gateway import Gateway
+from inhouse.models.asking.routing import place_of
 from inhouse.models.drill.notes import is_of, noted_of
 from inhouse.models.drill.types import Drill, Noted
-from inhouse.models.gateway import Gateway
+from inhouse.models.parity.agreement import ANY, agreement
 from inhouse.models.providers.faults import Cut, Heard, Switch
-from inhouse.models.routing import place_of
 from inhouse.models.types import Answer, Manner, TaskInput
 
 _MOST_OUT: Final = 64  # calls at the same time

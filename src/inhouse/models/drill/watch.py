@@ -21,8 +21,8 @@ from inhouse.models.providers.faults import Heard, Switch
 from inhouse.store.database import Database
 
 if TYPE_CHECKING:
+    from inhouse.models.asking.gateway import Gateway
     from inhouse.models.drill.shadow import Shadow
-    from inhouse.models.gateway import Gateway
 
 _LOOK_EVERY_S: Final = 1.0
 _LOG: Final = logger("drill")

@@ -10,7 +10,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from inhouse.core.clock import MINUTE_MS
-from inhouse.models.prices import CACHED, from_pico, list_name
+from inhouse.models.ledger.prices import CACHED, from_pico, list_name
 from inhouse.models.reconcile.types import Entry, Tokens
 from inhouse.models.types import INHOUSE, LOCAL, Deployment
 from inhouse.store import tables

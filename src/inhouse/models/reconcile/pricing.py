@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from inhouse.core.clock import DAY_MS
-from inhouse.models.prices import Rates, contract_rates, list_rates
+from inhouse.models.ledger.prices import Rates, contract_rates, list_rates
 from inhouse.models.reconcile.books import SLOT_MS
 from inhouse.models.reconcile.types import Entry, Kind, Tokens
 from inhouse.models.types import Deployment, Usage

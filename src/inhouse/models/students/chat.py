@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from inhouse.models.conversations import Message
+from inhouse.models.harvest.conversations import Message
 from inhouse.models.students.pairs import Pair
 
 # Why an answer ended: the model or a text to stop at said so, it was as long as allowed, or it

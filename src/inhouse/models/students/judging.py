@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
-from inhouse.models.harvest import Labels
-from inhouse.models.margins import Margins
+from inhouse.models.harvest.labels import Labels
 from inhouse.models.owned.registry import ModelVersion
-from inhouse.models.parity import parity
+from inhouse.models.parity.gate import parity
+from inhouse.models.parity.margins import Margins
 from inhouse.models.students.course import Course, Work
 from inhouse.models.students.workplace import Base, Made, Workplace, made_version
-from inhouse.models.train import Told, card_of, targets_of, task_data
+from inhouse.models.training.train import Told, card_of, targets_of, task_data
 from inhouse.models.types import Task
 from inhouse.stats.types import NotEnough
 

@@ -17,9 +17,9 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 
 from inhouse.core.errors import Fault, InputError
-from inhouse.models import pairs as kept
-from inhouse.models.conversations import Message
-from inhouse.models.harvest import without_terms
+from inhouse.models.harvest import pairs as kept
+from inhouse.models.harvest.conversations import Message
+from inhouse.models.harvest.labels import without_terms
 from inhouse.store.database import Database
 
 ROLES: Final = ("system", "developer", "user", "assistant")

@@ -16,7 +16,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from inhouse.core.errors import InputError
-from inhouse.models.dataset import Shares
+from inhouse.models.harvest.dataset import Shares
 from inhouse.models.owned.encoder import MAP, Encoder, Matrix, of_length_one
 from inhouse.models.owned.registry import ModelVersion
 from inhouse.models.students.course import Course, Work

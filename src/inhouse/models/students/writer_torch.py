@@ -15,7 +15,7 @@ from typing import Any, Final
 import torch
 
 from inhouse.core.logs import logger
-from inhouse.models.conversations import Message
+from inhouse.models.harvest.conversations import Message
 from inhouse.models.owned.folders import checked_card
 from inhouse.models.owned.hub import (
     load_causal,

@@ -99,7 +99,7 @@ routes = log_table(
     Column("reason", Text, nullable=False),
 )
 
-# What is known of a routed version since its stage began, up to which rows: see models.watch.
+# What is known of a routed version since its stage began, up to which rows: models.cutover.watch.
 route_watch = Table(
     "route_watch",
     metadata,

@@ -1,0 +1,1 @@
+"""A question about content: who is asked it by its task's route, with how much patience."""

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from models_vendor import QUICK, Reply, Vendor, chat_reply, deployment, error_reply
+from tests.models.models_vendor import QUICK, Reply, Vendor, chat_reply, deployment, error_reply
 
 from inhouse.catalog.erasures import ERASED, mark_of
 from inhouse.core.clock import FollowingClock

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models_texts import register
 from scipy import special
+from tests.models.models_texts import register
 
 from inhouse.core.errors import InputError
 from inhouse.core.random import stream

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models_texts import CATEGORIES, posts, register, small_model
 from scipy import special
 from sklearn.linear_model import LogisticRegression
+from tests.models.models_texts import CATEGORIES, posts, register, small_model
 
 from inhouse.core.errors import InputError, SnapshotError
 from inhouse.core.random import stream

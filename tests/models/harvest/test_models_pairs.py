@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from models_vendor import NOW_MS, chat_reply, deployment
+from tests.models.models_vendor import NOW_MS, chat_reply, deployment
 
 from inhouse.catalog.catalog import tell
 from inhouse.catalog.erasures import mark_of

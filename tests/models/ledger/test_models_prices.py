@@ -7,7 +7,7 @@ from genai_prices import Usage as ListUsage
 from genai_prices import calc_price
 from hypothesis import given
 from hypothesis import strategies as st
-from models_vendor import NOW_MS, deployment
+from tests.models.models_vendor import NOW_MS, deployment
 
 from inhouse.models.ledger.prices import UNPRICED, Price, from_pico, price_of, to_pico
 from inhouse.models.types import INHOUSE, ContractPrice, Outcome, ProviderAnswer, Usage

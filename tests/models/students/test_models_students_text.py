@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from models_students import NOW_MS, Kept, make_causal, talk, workplace, write_lines
 from safetensors.torch import load_file
+from tests.models.models_students import NOW_MS, Kept, make_causal, talk, workplace, write_lines
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from inhouse.core.errors import InputError, SettingError
@@ -29,7 +29,7 @@ from inhouse.store.database import Database
 
 NAMES = Task(name="names", kind="text", categories=(), instructions="")
 QUICK = Course(rounds=6, rate=2e-2, keep_every_s=0.0, patience=5)
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parents[1]
 
 
 def test_only_the_answer_is_learned(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from models_texts import CATEGORIES, posts, register
-from models_vendor import NOW_MS
+from tests.models.models_texts import CATEGORIES, posts, register
+from tests.models.models_vendor import NOW_MS
 
 from inhouse.core.clock import FollowingClock
 from inhouse.models.asking.fleet import Fleet

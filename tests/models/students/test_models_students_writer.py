@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from models_students import make_causal
+from tests.models.models_students import make_causal
 
 from inhouse.models.harvest.conversations import Message
 from inhouse.models.owned.folders import publish

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from models_vendor import QUICK, Reply, Vendor, chat_reply, deployment, error_reply, stream_reply
+from tests.models.models_vendor import (
+    QUICK,
+    Reply,
+    Vendor,
+    chat_reply,
+    deployment,
+    error_reply,
+    stream_reply,
+)
 
 from inhouse.core.clock import DAY_MS, FollowingClock
 from inhouse.core.errors import InputError, SpentError, UnknownError

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
-from models_texts import register, small_model
+from tests.models.models_texts import register, small_model
 
 from inhouse.models.asking.routing import Plan, place_of, plan
 from inhouse.models.cutover.routes import Acceptance, RouteChange, Routes

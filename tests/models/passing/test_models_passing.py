@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models_vendor import (
+from tests.models.models_vendor import (
     NOW_MS,
     QUICK,
     Reply,

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from models_vendor import deployment
 from test_models_bill import OWNED, START_MS, attempt, write
+from tests.models.models_vendor import deployment
 
 from inhouse.core.clock import DAY_MS, HOUR_MS
 from inhouse.core.errors import SettingError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from models_vendor import Vendor, deployment, inputs_of, world_of
+from tests.models.models_vendor import Vendor, deployment, inputs_of, world_of
 
 from inhouse.core.errors import StoreError
 from inhouse.models.harvest.labels import Labels

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models_vendor import chat_reply, stream_reply
+from tests.models.models_vendor import chat_reply, stream_reply
 
 from inhouse.models.harvest.conversations import (
     Conversation,

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from models_texts import register, small_model
-from models_vendor import NOW_MS, Vendor, World, deployment, inputs_of, world_of
+from tests.models.models_texts import register, small_model
+from tests.models.models_vendor import NOW_MS, Vendor, World, deployment, inputs_of, world_of
 
 from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import ConflictError, InputError

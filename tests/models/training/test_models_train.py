@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
-from models_texts import harvest
+from tests.models.models_texts import harvest
 
 from inhouse.core.clock import FollowingClock
 from inhouse.models.harvest.labels import Labels
@@ -23,7 +23,7 @@ from inhouse.models.types import CategoryMetrics
 from inhouse.stats.types import NotEnough
 from inhouse.store.database import Database
 
-LABELLED = Path(__file__).parents[3] / "shared" / "data" / "moderation" / "labelled.parquet"
+LABELLED = Path(__file__).parents[4] / "shared" / "data" / "moderation" / "labelled.parquet"
 CLOCK = FollowingClock(5_000)
 SETTINGS = ModelSettings()
 

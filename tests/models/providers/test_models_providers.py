@@ -6,9 +6,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from models_checkpoint import checkpoint_at, make_checkpoint
-from models_texts import small_model
-from models_vendor import (
+from tests.models.models_checkpoint import checkpoint_at, make_checkpoint
+from tests.models.models_texts import small_model
+from tests.models.models_vendor import (
     Reply,
     Vendor,
     deployment,

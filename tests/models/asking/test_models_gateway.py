@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import structlog
-from models_texts import register, small_model
-from models_vendor import (
+from tests.models.models_texts import register, small_model
+from tests.models.models_vendor import (
     NOW_MS,
     QUICK,
     Reply,

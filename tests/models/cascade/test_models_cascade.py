@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models_texts import posts, register, small_model
-from models_vendor import (
+from tests.models.models_texts import posts, register, small_model
+from tests.models.models_vendor import (
     NOW_MS,
     Vendor,
     World,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from models_texts import register, small_model
+from tests.models.models_texts import register, small_model
 
 from inhouse.core.errors import ConflictError, InputError, SnapshotError, UnknownError
 from inhouse.models.harvest.terms import KNOWN, NAMES, UNKNOWN, default_terms, full_name, terms_of

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models_vendor import deployment
+from tests.models.models_vendor import deployment
 
 from inhouse.core.clock import DAY_MS, HOUR_MS
 from inhouse.core.errors import InputError, SettingError

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from models_students import make_encoder, workplace
-from models_vendor import inputs_of
+from tests.models.models_students import make_encoder, workplace
+from tests.models.models_vendor import inputs_of
 
 from inhouse.core.errors import SnapshotError
 from inhouse.core.random import stream

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from models_checkpoint import checkpoint_at, make_checkpoint
-from models_vendor import inputs_of
+from tests.models.models_checkpoint import checkpoint_at, make_checkpoint
+from tests.models.models_vendor import inputs_of
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from inhouse.core.errors import SettingError

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from models_vendor import USAGE, chat_reply, filter_reply, scores_for
+from tests.models.models_vendor import USAGE, chat_reply, filter_reply, scores_for
 
 from inhouse.models.providers.azure import AzureWire
 from inhouse.models.providers.moderations import ModerationsWire

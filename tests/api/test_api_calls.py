@@ -6,19 +6,17 @@ import json
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import openai
 import pytest
 from openai.types.chat import ChatCompletion
 from starlette.testclient import TestClient
-from tests.api.wire_world import ROLES, running_as
+from tests.api.calls_world import HELLO, VENDORS, WHOLE, metrics_of, rows_of, through
+from tests.api.wire_world import ROLES
 from tests.models.models_texts import register, small_model
 from tests.models.models_vendor import Reply, Vendor, chat_reply, error_reply, stream_reply
 
@@ -30,25 +28,7 @@ from inhouse.models.ledger.bill import Saved, bill
 from inhouse.models.ledger.rows import Ledger
 from inhouse.models.types import Route
 
-HELLO: Any = [{"role": "user", "content": "hello"}]
-_VENDORS = """
-[main]
-url = "{url}"
-model = "gpt-4o-mini"
-host = "openai"
-owner = "openai"
-serves = ["chat", "embeddings"]
-stand_ins = ["other"]
-keep_calls = true
-[other]
-url = "{url}"
-model = "gpt-4o"
-host = "elsewhere"
-owner = "openai"
-serves = ["chat"]
-"""
 _MODULES = {"api": "inhouse.api", "gateway": "inhouse.api.gateway"}
-_WHOLE = {"id": "c", "object": "chat.completion", "created": 1, "model": "gpt-4o-mini"}
 
 
 @pytest.fixture(autouse=True, params=ROLES)
@@ -56,47 +36,6 @@ def role(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     """Which role answers: what holds of one holds of the other."""
     monkeypatch.setenv("TESTED_ROLE", request.param)
     return str(request.param)
-
-
-@asynccontextmanager
-async def _gateway(
-    services: Services, *replies: Any, vendors: str = _VENDORS
-) -> AsyncIterator[Any]:
-    """A vendor, and the official client of a server that passes calls on to it."""
-    async with Vendor(*replies) as vendor:
-        Path(services.settings.models.vendors).write_text(vendors.format(url=vendor.url))
-        _, secret = services.keys.create("app", ["models"])
-        with running_as(os.environ["TESTED_ROLE"], services) as address:
-            async with openai.AsyncOpenAI(
-                base_url=f"{address}/openai/v1", api_key=secret, max_retries=0, timeout=20
-            ) as client:
-                yield client, vendor
-
-
-def _play(
-    services: Services,
-    play: Callable[[Any, Any], Awaitable[None]],
-    *replies: Any,
-    vendors: str = _VENDORS,
-) -> None:
-    async def whole() -> None:
-        async with _gateway(services, *replies, vendors=vendors) as (client, vendor):
-            await play(client, vendor)
-
-    asyncio.run(whole())
-
-
-async def _metrics(client: Any) -> str:
-    """What the server that it asks tells of itself."""
-    async with httpx.AsyncClient(timeout=60) as plain:
-        found = await plain.get(str(client.base_url).replace("/openai/v1/", "/metrics"))
-    return found.text
-
-
-def _rows(services: Services) -> list[tuple[str, str, str]]:
-    """What is in the ledger; all of it once the server has stopped."""
-    rows = [attempt for _, attempt in Ledger(services.database).read()]
-    return [(row.task, row.deployment, row.outcome) for row in rows]
 
 
 def test_a_chat_by_the_official_client(services: Services) -> None:
@@ -112,8 +51,8 @@ def test_a_chat_by_the_official_client(services: Services) -> None:
         assert vendor.asked[0]["model"] == "gpt-4o-mini"
         assert "inh_" not in json.dumps([dict(headers) for headers in vendor.headers])
 
-    _play(services, play, chat_reply("hi", **_WHOLE))
-    assert _rows(services) == [("chat", "main", "ok")]
+    through(services, play, chat_reply("hi", **WHOLE))
+    assert rows_of(services) == [("chat", "main", "ok")]
     ((_, row),) = Ledger(services.database).read()
     assert row.key_id == services.keys.list()[0].key_id
 
@@ -154,7 +93,7 @@ def test_calls_are_kept_where_the_key_allows_it(services: Services) -> None:
                 model="main", messages=asked, extra_headers={"x-inhouse-task": "two words"}
             )
 
-    _play(services, play, chat_reply("no"), chat_reply("Tea"), streamed, chat_reply("no"))
+    through(services, play, chat_reply("no"), chat_reply("Tea"), streamed, chat_reply("no"))
     services.call_harvest.close()
     (title,), (greeting,) = (
         Pairs(services.database).latest(task, 9) for task in ("titles", "greetings")
@@ -189,8 +128,8 @@ def test_a_stream_by_the_official_client(services: Services) -> None:
         assert chunks[-1].usage.prompt_tokens == 1_000
 
     slow = stream_reply("one ", "two ", "three", pause_s=0.1)
-    _play(services, play, slow, replace(slow, pause_s=0.0))
-    assert _rows(services) == [("chat", "main", "ok")] * 2
+    through(services, play, slow, replace(slow, pause_s=0.0))
+    assert rows_of(services) == [("chat", "main", "ok")] * 2
 
 
 def test_a_broken_stream_is_an_error_of_its_own(services: Services) -> None:
@@ -209,8 +148,8 @@ def test_a_broken_stream_is_an_error_of_its_own(services: Services) -> None:
         assert said == ["one "]
 
     broken = replace(stream_reply("one "), pieces=stream_reply("one ").pieces[:1], cut=True)
-    _play(services, play, broken)
-    assert _rows(services) == [("chat", "main", "broken")]
+    through(services, play, broken)
+    assert rows_of(services) == [("chat", "main", "broken")]
 
 
 def test_before_the_first_word_a_stand_in_answers(services: Services) -> None:
@@ -225,8 +164,8 @@ def test_before_the_first_word_a_stand_in_answers(services: Services) -> None:
         assert raw.headers["x-inhouse-deployment"] == "other"
         assert said == ["hi"]
 
-    _play(services, play, error_reply(401), stream_reply("hi"))
-    assert _rows(services) == [("chat", "main", "denied"), ("chat", "other", "ok")]
+    through(services, play, error_reply(401), stream_reply("hi"))
+    assert rows_of(services) == [("chat", "main", "denied"), ("chat", "other", "ok")]
 
 
 def test_chats_that_are_judged(services: Services) -> None:
@@ -249,16 +188,16 @@ def test_chats_that_are_judged(services: Services) -> None:
         chunks = [c async for c in await create(model="main", messages=HELLO, stream=True)]
         assert "zarps" not in "".join(c.choices[0].delta.content or "" for c in chunks)
         assert chunks[-1].choices[0].finish_reason == "content_filter"
-        metrics = await _metrics(client)
+        metrics = await metrics_of(client)
         for fact, count in (("prompts_blocked", 1.0), ("answers_blocked", 2.0)):
             assert f'inhouse_state{{fact="{fact}"}} {count}' in metrics
 
     said = [f"{word} " for word in ["all", "zarps", "stink"]]
-    judged = _VENDORS.replace("stand_ins", 'moderate = "text_harm"\nstand_ins', 1)
-    _play(
+    judged = VENDORS.replace("stand_ins", 'moderate = "text_harm"\nstand_ins', 1)
+    through(
         services,
         play,
-        chat_reply("all zarps stink", **_WHOLE),
+        chat_reply("all zarps stink", **WHOLE),
         stream_reply(*said),
         vendors=judged,
     )
@@ -277,12 +216,12 @@ def test_who_hangs_up_takes_the_call_along(services: Services) -> None:
             break
         await stream.close()
         await asyncio.wait_for(vendor.left.wait(), 5)
-        while len(_rows(services)) < 2:
+        while len(rows_of(services)) < 2:
             await asyncio.sleep(0.02)
 
     words = stream_reply(*("word " for _ in range(200)), pause_s=0.05)
-    _play(services, play, Reply(delay_s=9.0), words)
-    assert _rows(services) == [("chat", "main", "aborted")] * 2
+    through(services, play, Reply(delay_s=9.0), words)
+    assert rows_of(services) == [("chat", "main", "aborted")] * 2
 
 
 def test_what_a_caller_leaves_behind_is_paid(services: Services) -> None:
@@ -298,11 +237,11 @@ def test_what_a_caller_leaves_behind_is_paid(services: Services) -> None:
         async for _ in stream:
             break
         await stream.close()
-        while len(_rows(services)) < 2:
+        while len(rows_of(services)) < 2:
             await asyncio.sleep(0.02)
 
     words = stream_reply(*("word " for _ in range(10)), pause_s=0.05)
-    _play(services, play, replace(chat_reply("hi", **_WHOLE), delay_s=0.5), words)
+    through(services, play, replace(chat_reply("hi", **WHOLE), delay_s=0.5), words)
     rows = [attempt for _, attempt in Ledger(services.database).read()]
     assert [(row.outcome, row.answered, row.cost_usd) for row in rows] == [
         ("aborted", 0, Decimal("0.000165"))
@@ -337,8 +276,8 @@ def test_embeddings_and_models_by_the_official_client(services: Services) -> Non
         with pytest.raises(openai.NotFoundError):
             await client.models.retrieve("nobody")
 
-    _play(services, play, Reply(body=json.dumps(body).encode()))
-    assert _rows(services) == [("embeddings", "main", "ok")]
+    through(services, play, Reply(body=json.dumps(body).encode()))
+    assert rows_of(services) == [("embeddings", "main", "ok")]
 
 
 def test_vendors_failures_are_the_exceptions_it_knows(services: Services) -> None:
@@ -358,7 +297,7 @@ def test_vendors_failures_are_the_exceptions_it_knows(services: Services) -> Non
 
     refusal = error_reply(400, code="too_long", param="messages", type="invalid_request_error")
     full = error_reply(429, {"retry-after": "90"})
-    _play(services, play, refusal, error_reply(403), error_reply(403), full)
+    through(services, play, refusal, error_reply(403), error_reply(403), full)
 
 
 def test_a_spent_budget_is_the_exception_it_knows(services: Services) -> None:
@@ -374,7 +313,7 @@ def test_a_spent_budget_is_the_exception_it_knows(services: Services) -> None:
         assert (spent.value.code, spent.value.type) == ("insufficient_quota",) * 2
         assert len(vendor.asked) == 1
 
-    _play(services, play, chat_reply("hi", **_WHOLE))
+    through(services, play, chat_reply("hi", **WHOLE))
 
 
 def test_a_rate_limit_is_the_exception_it_knows(services: Services) -> None:
@@ -406,19 +345,19 @@ def test_a_rate_limit_is_the_exception_it_knows(services: Services) -> None:
         assert 55 <= int(told["retry-after"]) <= 61
         assert len(vendor.asked) == 2
 
-    _play(services, play, chat_reply("hi", **_WHOLE), stream_reply("hi"))
+    through(services, play, chat_reply("hi", **WHOLE), stream_reply("hi"))
 
 
 def test_a_kept_answer_costs_nothing(services: Services) -> None:
     """The same call again comes from memory, byte for byte, and says so; the bill knows what was
     saved, and metrics count it."""
-    keeping = _VENDORS.replace('stand_ins = ["other"]', 'stand_ins = ["other"]\ncache_s = 60')
+    keeping = VENDORS.replace('stand_ins = ["other"]', 'stand_ins = ["other"]\ncache_s = 60')
 
     async def play(client: Any, vendor: Any) -> None:
         raw = client.chat.completions.with_raw_response
         asked = {"model": "main", "messages": HELLO, "temperature": 0}
         found = [await raw.create(**asked) for _ in range(3)]
-        metrics = await _metrics(client)
+        metrics = await metrics_of(client)
 
         assert [one.headers.get("x-inhouse-cache") for one in found] == [None, "hit", "hit"]
         assert len({one.content for one in found}) == 1
@@ -427,7 +366,7 @@ def test_a_kept_answer_costs_nothing(services: Services) -> None:
         attempts = 'deployment="main",outcome="ok",service="chat"'
         assert f"inhouse_model_attempts_total{{{attempts}}} 1.0" in metrics
 
-    _play(services, play, chat_reply("hi", **_WHOLE), vendors=keeping)
+    through(services, play, chat_reply("hi", **WHOLE), vendors=keeping)
     found = bill(services.database, 0, 1 << 50)
     assert found.saved == Saved(calls=2, usd=Decimal("0.000330"))
     assert [(line.attempts, line.spend_usd) for line in found.models] == [(3, Decimal("0.000165"))]
@@ -473,8 +412,8 @@ def test_no_row_is_lost_when_the_server_is_told_to_stop(tmp_path: Path, role: st
         _, secret = services.keys.create("app", ["models"])
 
     async def play() -> None:
-        async with Vendor(*[chat_reply("hi", **_WHOLE)] * 40) as vendor:
-            (tmp_path / "vendors.toml").write_text(_VENDORS.format(url=vendor.url))
+        async with Vendor(*[chat_reply("hi", **WHOLE)] * 40) as vendor:
+            (tmp_path / "vendors.toml").write_text(VENDORS.format(url=vendor.url))
             server = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", _MODULES[role], env={**os.environ, **environment}
             )
@@ -495,7 +434,7 @@ def test_no_row_is_lost_when_the_server_is_told_to_stop(tmp_path: Path, role: st
 
     asyncio.run(play())
     with open_services(settings) as services:
-        assert _rows(services) == [("chat", "main", "ok")] * 40
+        assert rows_of(services) == [("chat", "main", "ok")] * 40
 
 
 async def _is_up(client: openai.AsyncOpenAI) -> bool:

@@ -1,4 +1,4 @@
-"""What a person may ask of their own data, over HTTP: reset, pause, export, erase."""
+"""What a person may ask of their own data, over HTTP: export and erase; each with its scope."""
 
 import json
 import os
@@ -8,11 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
+from tests.api.people_world import NOW_MS, SESSION, WHO, event, make_items, post, shown_to
 
 from inhouse.app.build import Services
 from inhouse.app.erasure import Eraser
@@ -20,7 +20,6 @@ from inhouse.core.ids import UserId
 from inhouse.engagement import checkpoint as engagement_checkpoint
 from inhouse.engagement.metrics import CHECKPOINT as ENGAGEMENT
 from inhouse.features import checkpoint
-from inhouse.features.candidates import leaning
 from inhouse.learning.course import Course
 from inhouse.learning.examples import Impressions
 from inhouse.learning.learner import Learner
@@ -28,164 +27,6 @@ from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot, new_snapshot
 from inhouse.learning.train_taste import TasteTrainer, TasteTraining
 from inhouse.models.harvest.conversations import Message
 from inhouse.models.harvest.pairs import Pair, add_pairs
-
-NOW_MS = 1_760_000_000_000
-WHO = "person-zebra-4711"
-SESSION = "session:quagga-0815"
-
-
-def _post(client: TestClient, path: str, **body: Any) -> Any:
-    response = client.post(path, json=body) if body else client.post(path)
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-def _items(count: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "item_id": f"i{i}",
-            "creator_id": f"c{i % 7}",
-            "title": f"A post about {'tea' if i % 2 else 'chess'} number {i}",
-            "topics": ["tea" if i % 2 else "chess"],
-            "created_ms": NOW_MS + i,
-        }
-        for i in range(count)
-    ]
-
-
-_count = iter(range(1, 1_000_000))
-
-
-def _event(kind: str, user: str, item: str | None = None, **more: Any) -> dict[str, Any]:
-    number = next(_count)
-    return {
-        "event_id": f"{kind}-{user}-{number}",
-        "at_ms": NOW_MS + 60_000 + number,
-        "kind": kind,
-        "user_id": user,
-        "item_id": item,
-        **more,
-    }
-
-
-def _ids(client: TestClient, user: str, query: str = "n=20") -> list[str]:
-    page = client.get(f"/v1/feed/{user}?{query}").json()
-    return [shown["item_id"] for shown in page["items"]]
-
-
-@pytest.fixture
-def community(client: TestClient, judge: Callable[[], None]) -> TestClient:
-    """Sixty judged posts, and somebody who likes tea."""
-    _post(client, "/v1/items", items=_items(60))
-    judge()
-    liked = [_event("like", WHO, f"i{i}") for i in range(1, 21, 2)]
-    _post(client, "/v1/events", events=liked)
-    return client
-
-
-def _topics(client: TestClient, user: str) -> list[str]:
-    page = client.get(f"/v1/feed/{user}?n=10&detail=true").json()
-    return [item["topics"][0] for item in page["items"]]
-
-
-def test_a_reset_person_is_ranked_like_a_stranger(
-    community: TestClient, services: Services
-) -> None:
-    """Before it tea leads; after it nothing of the taste is used, and seen posts stay away."""
-    before = _topics(community, WHO)
-    controls = _post(community, f"/v1/users/{WHO}/reset")
-    page = community.get(f"/v1/feed/{WHO}?n=60").json()
-    sources = {shown["source"] for shown in page["items"]}
-    (logged,) = services.pages.pages_of(UserId(WHO), 1)
-
-    assert before.count("tea") > 6
-    assert controls["history"] == 0
-    assert sources.isdisjoint({"taste", "similar", "explore"})
-    assert all(shown.because == () for shown in logged.items)
-    assert {shown["item_id"] for shown in page["items"]}.isdisjoint(
-        f"i{i}" for i in range(1, 21, 2)
-    )
-
-
-def test_a_paused_page_is_the_same_whatever_was_done(community: TestClient) -> None:
-    """The tea drinker, a chess player and a stranger get one page; resuming brings tea back."""
-    chess = [_event("like", "chess-player", f"i{i}") for i in range(0, 20, 2)]
-    _post(community, "/v1/events", events=chess)
-    for user in (WHO, "chess-player", "stranger"):
-        _post(community, f"/v1/users/{user}/pause")
-    pages = [_ids(community, user) for user in (WHO, "chess-player", "stranger")]
-    shown = community.get(f"/v1/feed/{WHO}").json()
-    why = community.get(f"/v1/feed/{WHO}/why/{shown['items'][0]['item_id']}").json()
-    controls = _post(community, f"/v1/users/{WHO}/resume")
-
-    assert pages[0] == pages[1] == pages[2]
-    assert len(pages[0]) == 20
-    assert (shown["profiled"], controls["paused"], controls["history"]) == (False, False, 10)
-    assert why["sentences"][0] == (
-        "Personalisation is paused, so this page uses nothing of what you did."
-    )
-    assert _topics(community, WHO).count("tea") > 6
-
-
-@pytest.mark.parametrize(
-    ("wish", "undone", "gone"),
-    [
-        ({"kind": "mute", "target": "topic:tea"}, "unmute", "i57"),
-        ({"kind": "mute", "target": "creator:c1"}, "unmute", "i57"),
-        ({"kind": "mute", "target": "word:57"}, "unmute", "i57"),
-        ({"kind": "block", "target": "creator:c1"}, "unblock", "i57"),
-    ],
-)
-def test_a_wish_holds_from_the_next_page_until_it_is_taken_back(
-    community: TestClient, wish: dict[str, str], undone: str, gone: str
-) -> None:
-    """A muted creator, topic or word and a blocked creator are gone at once, and back at once."""
-    before = _ids(community, "u", "surface=latest&n=60")
-    _post(community, "/v1/events", events=[_event(user="u", **wish)])
-    during = _ids(community, "u", "surface=latest&n=60")
-    why = community.get(f"/v1/feed/u/why/{gone}").json()
-    _post(community, "/v1/events", events=[_event(undone, "u", target=wish["target"])])
-
-    assert gone in before
-    assert gone not in during
-    assert why["detail"]["outcome"] == "removed"
-    assert _ids(community, "u", "surface=latest&n=60") == before
-
-
-def test_not_interested_and_see_more_move_the_taste_and_can_be_taken_back(
-    community: TestClient, services: Services
-) -> None:
-    """More of chess lifts chess, a hidden tea post lowers tea; undone, all is as it was."""
-
-    def leans() -> list[float]:
-        table, person = services.state.items, services.state.person(UserId(WHO))
-        topics = leaning(table, person, NOW_MS + 10**6).topics
-        return [float(topics[table.topic_names.find(name)]) for name in ("tea", "chess")]
-
-    before, page = leans(), _topics(community, WHO)
-    wishes = [_event("more", WHO, f"i{i}") for i in range(30, 46, 2)]
-    _post(community, "/v1/events", events=[*wishes, _event("hide", WHO, "i41")])
-    moved, other = leans(), _topics(community, WHO)
-    undone = [_event("undo", WHO, wish["item_id"]) for wish in wishes]
-    _post(community, "/v1/events", events=[*undone, _event("undo", WHO, "i41")])
-
-    assert moved[0] < before[0]
-    assert moved[1] > before[1]
-    assert page.count("chess") < other.count("chess")
-    assert leans() == pytest.approx(before)
-
-
-def test_a_session_is_linked_by_the_app_alone(community: TestClient) -> None:
-    """An anonymous session has a feed of its own, and becomes a person only when that is said."""
-    _post(community, "/v1/events", events=[_event("like", SESSION, "i1")])
-    apart = community.get("/v1/users/ann/controls").json()["history"]
-    linked = _post(community, f"/v1/users/ann/link/{SESSION}")
-    again = community.post(f"/v1/users/ann/link/{SESSION}")
-    faked = _post(community, "/v1/events", events=[_event("link", "bo", target=SESSION)])
-
-    assert (apart, linked["history"]) == (0, 1)
-    assert (again.status_code, again.json()["error"]["code"]) == (404, "unknown")
-    assert (faked["stored"], faked["rejected"][0]["field"]) == (0, "kind")
 
 
 @pytest.mark.parametrize(
@@ -214,32 +55,32 @@ def test_each_needs_its_scope(
 
 def _live(client: TestClient, services: Services, judge: Callable[[], None]) -> None:
     """Everything there can be of one person, beside somebody who stays."""
-    items = _items(30)
+    items = make_items(30)
     items[3] |= {"creator_id": WHO, "text": "the words of a zebra"}
-    _post(client, "/v1/items", items=items)
-    _post(client, "/v1/users", users=[{"user_id": WHO, "name": "Zoe", "topics": ["tea"]}])
+    post(client, "/v1/items", items=items)
+    post(client, "/v1/users", users=[{"user_id": WHO, "name": "Zoe", "topics": ["tea"]}])
     arms = [{"key": "a", "settings": {"creator_cap": 3}}, {"key": "b", "settings": {}}]
-    _post(client, "/v1/experiments", key="cap", arms=arms)
+    post(client, "/v1/experiments", key="cap", arms=arms)
     judge()
-    events = [_event("like", who, f"i{i}") for who in (WHO, SESSION, "other") for i in range(8)]
+    events = [event("like", who, f"i{i}") for who in (WHO, SESSION, "other") for i in range(8)]
     events += [
-        _event("follow", "other", target=f"creator:{WHO}"),
-        _event("block", WHO, target="creator:c1"),
-        _event("mute", WHO, target="word:secret"),
+        event("follow", "other", target=f"creator:{WHO}"),
+        event("block", WHO, target="creator:c1"),
+        event("mute", WHO, target="word:secret"),
     ]
-    _post(client, "/v1/events", events=events)
+    post(client, "/v1/events", events=events)
     for who in (WHO, SESSION, "other"):
-        _post(client, "/v1/events", events=[_event("visit", who)])
-        _ids(client, who)
-    _post(client, f"/v1/users/{WHO}/link/{SESSION}")
+        post(client, "/v1/events", events=[event("visit", who)])
+        shown_to(client, who)
+    post(client, f"/v1/users/{WHO}/link/{SESSION}")
     said = {"category": "spam", "note": "zebra says"}
-    _post(client, "/v1/reports", item_id="i0", reporter_id=WHO, **said)
-    _post(client, "/v1/reports", item_id="i3", reporter_id="other", category="spam")
+    post(client, "/v1/reports", item_id="i0", reporter_id=WHO, **said)
+    post(client, "/v1/reports", item_id="i3", reporter_id="other", category="spam")
     for _ in range(2):
-        case = _post(client, "/v1/review/next", reviewer="ana")["case"]
+        case = post(client, "/v1/review/next", reviewer="ana")["case"]
         ruling = {"reviewer": "ana", "action": "remove", "category": "spam"}
-        _post(client, f"/v1/review/{case['case_id']}/decide", **ruling)
-    _post(client, "/v1/appeals", item_id="i3", user_id=WHO, words="zebra objects")
+        post(client, f"/v1/review/{case['case_id']}/decide", **ruling)
+    post(client, "/v1/appeals", item_id="i3", user_id=WHO, words="zebra objects")
     _calls(services)
     _files(services)
 
@@ -384,7 +225,7 @@ def test_who_is_erased_is_nobody_and_who_comes_back_is_new(
     told = client.get(f"/v1/erasures/{first['erasure_id']}").json()
     controls = client.get(f"/v1/users/{WHO}/controls").json()
     newest = services.log.last_offset()
-    _post(client, "/v1/events", events=[_event("like", WHO, "i5")])
+    post(client, "/v1/events", events=[event("like", WHO, "i5")])
     exported = client.get(f"/v1/users/{WHO}/export").text.splitlines()
 
     assert other.recent.latest().items.tolist() == history.items.tolist()
@@ -481,7 +322,7 @@ def test_a_process_that_hears_late_does_not_revive_anybody(
     _live(client, services, judge)
     late = Services(services.settings)
     late.feeds.start()
-    _post(client, "/v1/events", events=[_event("like", WHO, "i20"), _event("like", "other", "i20")])
+    post(client, "/v1/events", events=[event("like", WHO, "i20"), event("like", "other", "i20")])
     read, in_hand = late.log.read, [late.log.read(late.state.log_offset)]
     monkeypatch.setattr(late.log, "read", lambda *given: in_hand.pop() if in_hand else read(*given))
     client.delete(f"/v1/users/{WHO}")
@@ -512,7 +353,7 @@ def test_a_learner_drops_its_examples(
     learner.step()
     erased = course.waiting()[0]
     told = client.get(f"/v1/erasures/{receipt['erasure_id']}").json()["state"]
-    _post(client, "/v1/users/other/reset")
+    post(client, "/v1/users/other/reset")
     learner.step()
 
     assert (had, erased, course.waiting()[0]) == (24, 8, 0)

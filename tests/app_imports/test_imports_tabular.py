@@ -1,21 +1,16 @@
 """CSV, JSON lines and Parquet: one contract for the three, and what each can get wrong."""
 
-import csv
-import gzip
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from tests.app_imports.tabular_world import WRITERS, Rows, records, write_csv, write_parquet
 
 from inhouse.app.imports.run import run_import
 from inhouse.app.imports.tabular import open_table
 from inhouse.app.imports.types import Counts
-from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import Item, User
 from inhouse.core.errors import InputError
 from inhouse.core.ids import EventId, ItemId, PageId, UserId
@@ -23,49 +18,18 @@ from inhouse.events.types import Event
 from inhouse.models.harvest.labels import Labels, examples
 from inhouse.store.database import Database
 
-Rows = list[dict[str, Any]]
-Writer = Callable[[Path, Rows], None]
 
-
-def _write_csv(path: Path, rows: Rows) -> None:
-    with path.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _write_jsonl(path: Path, rows: Rows) -> None:
-    lines = [{name: value for name, value in row.items() if value is not None} for row in rows]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-
-
-def _write_parquet(path: Path, rows: Rows) -> None:
-    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=500)
-
-
-_WRITERS: dict[str, Writer] = {
-    "csv": _write_csv,
-    "jsonl": _write_jsonl,
-    "parquet": _write_parquet,
-}
-
-
-@pytest.fixture(params=list(_WRITERS))
+@pytest.fixture(params=list(WRITERS))
 def written(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Rows], tuple[Path, str]]:
     """Writes rows into a file of each format; gives its path and the format's name."""
     name: str = request.param
 
     def write(rows: Rows) -> tuple[Path, str]:
         path = tmp_path / f"rows.{name}"
-        _WRITERS[name](path, rows)
+        WRITERS[name](path, rows)
         return path, name
 
     return write
-
-
-def _records(path: Path, format_name: str, table: str, *pairs: str) -> list[object]:
-    source = open_table(path, format_name, table, pairs)
-    return [row.record or str(row.bad) for row in source.read()]
 
 
 def test_items_by_mapped_and_named_columns(written: Callable[[Rows], tuple[Path, str]]) -> None:
@@ -78,7 +42,7 @@ def test_items_by_mapped_and_named_columns(written: Callable[[Rows], tuple[Path,
     )
     pairs = ("item_id=id", "topics=tags", "created_s=made", "creator_id=:me", "kind=:picture")
 
-    assert _records(path, name, "items", *pairs) == [
+    assert records(path, name, "items", *pairs) == [
         Item(
             item_id=ItemId("a"),
             creator_id=UserId("me"),
@@ -111,7 +75,7 @@ def test_users(written: Callable[[Rows], tuple[Path, str]]) -> None:
         ]
     )
 
-    assert _records(path, name, "users") == [
+    assert records(path, name, "users") == [
         User(
             user_id=UserId("7"),
             name="Ada",
@@ -130,7 +94,7 @@ def test_events_get_an_id_from_what_they_say(written: Callable[[Rows], tuple[Pat
             {"who": "u", "item_id": "a", "at": "2026-01-31T11:00:00Z", "value": 1500.5},
         ]
     )
-    first, second = _records(path, name, "events", "user_id=who", "kind=:watch")
+    first, second = records(path, name, "events", "user_id=who", "kind=:watch")
 
     assert first == second
     assert first == Event(
@@ -156,7 +120,7 @@ def test_an_event_with_everything(written: Callable[[Rows], tuple[Path, str]]) -
     }
     path, name = written([row])
 
-    assert _records(path, name, "events") == [
+    assert records(path, name, "events") == [
         Event(
             event_id=EventId("e"),
             at_ms=5,
@@ -201,7 +165,7 @@ def test_bad_values_are_listed_and_the_rest_is_stored(
 def test_wrong_maps_are_told_all_at_once(tmp_path: Path) -> None:
     """Every pair that cannot be used, and every required field that nothing fills."""
     path = tmp_path / "rows.csv"
-    _write_csv(path, [{"id": "a", "title": "t"}])
+    write_csv(path, [{"id": "a", "title": "t"}])
     with pytest.raises(InputError) as caught:
         open_table(path, "csv", "items", ["item_id=ident", "titel=title", "text", "kind="])
 
@@ -224,8 +188,8 @@ def test_wrong_maps_are_told_all_at_once(tmp_path: Path) -> None:
 def test_a_chosen_column_beats_one_that_only_bears_the_name(tmp_path: Path) -> None:
     """`created_s=posted` leaves a column `created_ms` alone."""
     path = tmp_path / "rows.csv"
-    _write_csv(path, [{"item_id": "a", "creator_id": "c", "created_ms": "nonsense", "posted": "1"}])
-    (item,) = _records(path, "csv", "items", "created_s=posted")
+    write_csv(path, [{"item_id": "a", "creator_id": "c", "created_ms": "nonsense", "posted": "1"}])
+    (item,) = records(path, "csv", "items", "created_s=posted")
 
     assert isinstance(item, Item)
     assert item.created_ms == 1_000
@@ -289,7 +253,7 @@ def test_a_label_on_too_long_a_text_is_refused_without_repeating_it(
 ) -> None:
     """The message gives the length alone."""
     path = tmp_path / "rows.csv"
-    _write_csv(path, [{"text": "x" * 100_001, "category": "spam", "value": 1}])
+    write_csv(path, [{"text": "x" * 100_001, "category": "spam", "value": 1}])
 
     report = run_import(open_table(path, "csv", "labels", []), database)
 
@@ -307,7 +271,7 @@ def test_unknown_tables_and_formats_are_refused(
 ) -> None:
     """The message lists the known ones."""
     path = tmp_path / "rows.csv"
-    _write_csv(path, [{"item_id": "a"}])
+    write_csv(path, [{"item_id": "a"}])
     expected = {
         "posts": "cannot import 'posts'; it is one of items, users, events, labels",
         "items": "cannot read 'xml'; it is one of csv, jsonl, parquet",
@@ -316,142 +280,6 @@ def test_unknown_tables_and_formats_are_refused(
     with pytest.raises(InputError) as caught:
         open_table(path, format_name, table, [])
     assert str(caught.value) == expected[table]
-
-
-@pytest.mark.parametrize("format_name", list(_WRITERS))
-def test_missing_and_empty_files_are_refused(tmp_path: Path, format_name: str) -> None:
-    """Before anything is stored, with the path."""
-    path = tmp_path / f"rows.{format_name}"
-    with pytest.raises(InputError) as missing:
-        open_table(path, format_name, "items", [])
-    path.touch()
-    with pytest.raises(InputError) as empty:
-        open_table(path, format_name, "items", [])
-
-    assert str(missing.value) == f"there is no file {path}; check the path"
-    assert str(empty.value) == f"{path} is empty; nothing can be imported from it"
-
-
-@pytest.mark.parametrize("format_name", ["csv", "jsonl"])
-def test_another_encoding_is_refused_with_its_line(tmp_path: Path, format_name: str) -> None:
-    """Nothing is guessed, and nothing stored; the way out is named."""
-    path = tmp_path / f"rows.{format_name}"
-    _WRITERS[format_name](path, [{"item_id": f"i{n}", "creator_id": "c"} for n in range(3)])
-    with path.open("ab") as handle:
-        handle.write("i9,Löwe\n".encode("latin-1"))
-    line = {"csv": 5, "jsonl": 4}[format_name]
-
-    with pytest.raises(InputError) as caught:
-        open_table(path, format_name, "items", [])
-    assert str(caught.value) == (
-        f"{path}, line {line}: not UTF-8 (byte 0xf6);"
-        " convert the file first, for example with `iconv -f LATIN1 -t UTF-8`"
-    )
-
-
-def test_gzip_is_read_as_is_and_a_torn_one_refused(tmp_path: Path) -> None:
-    """A compressed file that breaks off is found before anything is stored."""
-    path = tmp_path / "rows.csv.gz"
-    rows = "".join(f"i{n},c\n" for n in range(5_000))
-    with gzip.open(path, "wt") as handle:
-        handle.write("item_id,creator_id\n" + rows)
-    assert len(_records(path, "csv", "items")) == 5_000
-
-    path.write_bytes(path.read_bytes()[:-400])
-    with pytest.raises(InputError) as caught:
-        open_table(path, "csv", "items", [])
-    assert str(caught.value) == (
-        f"{path} is not a whole gzip file: Compressed file ended before the end-of-stream marker"
-        " was reached; copy it again"
-    )
-
-
-def test_a_torn_parquet_file_is_refused(tmp_path: Path) -> None:
-    """A copy that broke off is found before anything is stored."""
-    path = tmp_path / "rows.parquet"
-    _write_parquet(path, [{"item_id": f"i{n}", "creator_id": "c"} for n in range(100)])
-    path.write_bytes(path.read_bytes()[:-50])
-
-    with pytest.raises(InputError) as caught:
-        open_table(path, "parquet", "items", [])
-    assert str(caught.value).startswith(f"{path} is not a whole Parquet file: ")
-    assert str(caught.value).endswith("; copy it again")
-
-
-def test_a_parquet_file_damaged_in_the_middle_can_be_mended(
-    tmp_path: Path, database: Database
-) -> None:
-    """What came before the damage is stored; with a good copy the rest follows, nothing twice."""
-    path = tmp_path / "rows.parquet"
-    rows = [{"item_id": f"i{n * 7919 % 100_003}", "creator_id": "c"} for n in range(9_000)]
-    pq.write_table(
-        pa.Table.from_pylist(rows),
-        path,
-        row_group_size=3_000,
-        compression="zstd",
-        use_dictionary=[],
-    )
-    good = path.read_bytes()
-    start = pq.ParquetFile(path).metadata.row_group(2).column(0).data_page_offset
-    path.write_bytes(good[: start + 40] + b"\xff" * 400 + good[start + 440 :])
-    with pytest.raises(InputError) as caught:
-        run_import(open_table(path, "parquet", "items", []), database)
-    assert str(caught.value).startswith(f"{path} is damaged behind row ")
-    assert str(caught.value).endswith("what is stored is not stored twice")
-
-    stored_before = Catalog(database).counts()[0]
-    path.write_bytes(good)
-    counts = run_import(open_table(path, "parquet", "items", []), database).counts
-
-    assert stored_before >= 2_000
-    assert counts == Counts(
-        read=9_000,
-        stored=9_000 - stored_before,
-        repeated=stored_before,
-        items=9_000 - stored_before,
-    )
-
-
-def test_csv_rows_of_the_wrong_width_and_open_quotes_are_bad_rows(tmp_path: Path) -> None:
-    """The line named is that where the row begins, also behind a value of several lines."""
-    path = tmp_path / "rows.csv"
-    path.write_text(
-        'item_id,creator_id,title\na,c,"two\nlines"\nb,c\n\nd,c,x,y\ne,c,fine\nf,c,"never closed\n'
-    )
-
-    assert _records(path, "csv", "items") == [
-        Item(item_id=ItemId("a"), creator_id=UserId("c"), title="two\nlines"),
-        "rows.csv line 4: row: got 2 values, expected 3, as in the header",
-        "rows.csv line 6: row: got 4 values, expected 3, as in the header",
-        Item(item_id=ItemId("e"), creator_id=UserId("c"), title="fine"),
-        "rows.csv line 8: row: got broken quotes, expected CSV: unexpected end of data",
-    ]
-
-
-def test_a_csv_header_with_a_doubled_column_is_refused(tmp_path: Path) -> None:
-    """Which of the two was meant is not guessed."""
-    path = tmp_path / "rows.csv"
-    path.write_text("item_id,creator_id,item_id\na,c,b\n")
-
-    with pytest.raises(InputError) as caught:
-        open_table(path, "csv", "items", [])
-    assert str(caught.value) == f"{path}: column 'item_id' is there twice; rename one of them"
-
-
-def test_json_lines_that_are_no_objects_are_bad_rows(tmp_path: Path) -> None:
-    """Blank lines are passed over; a byte-order mark is no fault."""
-    path = tmp_path / "rows.jsonl"
-    path.write_text(
-        '\ufeff{"item_id": "a", "creator_id": "c"}\n\n[1]\n{"item_id": \n{"item_id": true}\n'
-    )
-    first, listed, torn, wrong = _records(path, "jsonl", "items")
-
-    assert first == Item(item_id=ItemId("a"), creator_id=UserId("c"))
-    assert str(listed).startswith("rows.jsonl line 3: row: got '[1]', expected a JSON object: ")
-    assert str(torn).startswith(
-        "rows.jsonl line 4: row: got '{\"item_id\":', expected a JSON object"
-    )
-    assert wrong == "rows.jsonl line 5: item_id: got True, expected text"
 
 
 @pytest.mark.parametrize(
@@ -478,7 +306,7 @@ def test_values_that_do_not_fit_their_field(
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps({"item_id": "a", "creator_id": "c", field: value}) + "\n")
 
-    assert _records(path, "jsonl", "items") == [
+    assert records(path, "jsonl", "items") == [
         f"rows.jsonl line 1: {field}: got {value!r}, expected {expected}"
     ]
 
@@ -487,11 +315,11 @@ def test_parquet_times_and_lists_are_taken_as_they_are(tmp_path: Path) -> None:
     """Timestamps and lists need no text in between."""
     path = tmp_path / "rows.parquet"
     made = datetime(2026, 1, 31, 12, tzinfo=UTC)
-    _write_parquet(
+    write_parquet(
         path, [{"item_id": "a", "creator_id": "c", "created": made, "topics": ["A", "b"]}]
     )
 
-    assert _records(path, "parquet", "items") == [
+    assert records(path, "parquet", "items") == [
         Item(
             item_id=ItemId("a"),
             creator_id=UserId("c"),
@@ -505,7 +333,7 @@ def test_the_same_file_elsewhere_is_the_same_source(tmp_path: Path) -> None:
     """A fingerprint tells content and reading, not place."""
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        _write_csv(tmp_path / folder / "r.csv", [{"item_id": "a", "creator_id": "c", "x": "t"}])
+        write_csv(tmp_path / folder / "r.csv", [{"item_id": "a", "creator_id": "c", "x": "t"}])
     prints = [
         open_table(tmp_path / folder / "r.csv", "csv", "items", pairs).fingerprint
         for folder, pairs in (("a", []), ("b", []), ("b", ["title=x"]))

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as save_tensors
 
 from inhouse.core.errors import SnapshotError
 from inhouse.core.ids import ItemId, SnapshotId
+from inhouse.core.tensors import tensor_bytes
 
 FORMAT: Final = 1
 _DIGEST_BYTES: Final = 32
@@ -50,11 +50,11 @@ def delta_name(sequence: int) -> str:
 def encode_delta(delta: Delta) -> bytes:
     """The digest of what follows, then tensors."""
     facts = json.dumps(asdict(delta.facts)).encode()
-    body = save_tensors(
+    body = tensor_bytes(
         {
             "facts": np.frombuffer(facts, dtype=np.uint8).copy(),
             "item_ids": packed_names(delta.item_ids),
-            "rows": np.ascontiguousarray(delta.rows),
+            "rows": delta.rows,
         }
     )
     return hashlib.sha256(body).digest() + body

@@ -14,10 +14,10 @@ import msgspec
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as save_tensors
 
 from inhouse.core.errors import SnapshotError
 from inhouse.core.files import write_atomically
+from inhouse.core.tensors import tensor_bytes
 from inhouse.events.types import EVENT_KINDS
 from inhouse.features import checkpoint
 from inhouse.features.candidates import FEATURE_NAMES
@@ -61,7 +61,7 @@ def save(told: Kept, path: Path) -> None:
             page_offset=told.page_offset,
             state=checkpoint.encode(told.state),
             joiner=told.joiner,
-            arrays=save_tensors(told.arrays),
+            arrays=tensor_bytes(told.arrays),
         )
     )
     write_atomically(path, hashlib.sha256(body).digest() + body)

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as save_tensors
 
 from inhouse.core.errors import SnapshotError, StoreError
 from inhouse.core.files import sha256_of, sync_folder, write_atomically
 from inhouse.core.ids import CausalId, ItemId, SnapshotId, new_id
 from inhouse.core.logs import logger
+from inhouse.core.tensors import tensor_bytes
 from inhouse.features.history import HistoryArrays
 from inhouse.features.items import ItemTable
 from inhouse.learning.causal.beside import Beside
@@ -351,14 +351,14 @@ class SnapshotStore:
     ) -> SnapshotId:
         """Write a snapshot whole, then show it by a rename; prune the oldest. Raises StoreError."""
         files = {
-            _TASTE: save_tensors(
+            _TASTE: tensor_bytes(
                 {**snapshot.taste.arrays(), "item_ids": packed_names(snapshot.taste.item_ids)}
             )
         }
         if snapshot.head is not None:
-            files[_HEAD] = save_tensors(snapshot.head.arrays())
+            files[_HEAD] = tensor_bytes(snapshot.head.arrays())
         if memory:
-            files[_MEMORY] = save_tensors(dict(memory))
+            files[_MEMORY] = tensor_bytes(memory)
         part = self.folder / f"{_PART}{snapshot.snapshot_id}-{os.getpid()}"
         try:
             for name, data in files.items():
@@ -414,7 +414,7 @@ class SnapshotStore:
         kept = ~np.isin(arrays["at_ms"], gone)
         if not kept.all():
             path = self.folder / snapshot_id / _MEMORY
-            write_atomically(path, save_tensors({n: part[kept] for n, part in arrays.items()}))
+            write_atomically(path, tensor_bytes({n: part[kept] for n, part in arrays.items()}))
             told["files"][_MEMORY] = sha256_of(path)
             body = (json.dumps(told, indent=2) + "\n").encode()
             write_atomically(self.folder / snapshot_id / _MANIFEST, body)

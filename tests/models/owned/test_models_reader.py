@@ -1,6 +1,7 @@
 """The part of the owned model that reads words in their order."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from inhouse.models.owned.fit import fit_text, update_text
 from inhouse.models.owned.hashing import normalise
 from inhouse.models.owned.reader import Network, Reader
 from inhouse.models.owned.registry import Registry
-from inhouse.models.owned.text import Reading, TextClassifier
+from inhouse.models.owned.text import Linear, Reading, TextClassifier
 from inhouse.models.owned.tokens import places_in, tokens_of, vocabulary_of
 from inhouse.models.owned.vectors import word_vectors
 from inhouse.stats.classification import average_precision
@@ -102,6 +103,33 @@ def test_a_reader_comes_back_from_disk_as_it_was(
     register(registry, model, "v1")
     texts, _ = ordered(50, seed=3)
     assert np.array_equal(model.probabilities(texts), registry.load("v1").probabilities(texts))
+
+
+def test_a_reader_of_several_categories_comes_back_too(
+    model: TextClassifier, database: Database, tmp_path: Path
+) -> None:
+    """Some of its categories, in another order: their columns do not lie row by row in memory."""
+    texts, _ = ordered(50, seed=3)
+    (one,) = (model.reading,) if model.reading else ()
+    networks = [
+        replace(
+            network,
+            head=np.hstack([network.head, -network.head, 2 * network.head]),
+            biases=np.concatenate([network.biases, -network.biases, 2 * network.biases]),
+        )
+        for network in one.reader.networks
+    ]
+    reader = Reader(one.reader.vocabulary, networks)
+    parts = Linear(
+        weights=np.repeat(model.weights, 2, axis=1),
+        biases=np.repeat(model.biases, 2),
+        curves=model.curves * 2,
+    )
+    reading = Reading(reader=reader, shares=np.ones(3)).only([2, 0])
+    several = TextClassifier(("hate", "spam"), model.rarity, parts, reading)
+    registry = Registry(database, tmp_path)
+    register(registry, several, "v1")
+    assert np.array_equal(several.probabilities(texts), registry.load("v1").probabilities(texts))
 
 
 def test_the_same_labels_give_the_same_reader(model: TextClassifier) -> None:

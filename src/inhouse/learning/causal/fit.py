@@ -16,11 +16,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from inhouse.core.errors import InputError, SnapshotError
 from inhouse.core.files import write_atomically
 from inhouse.core.random import stream
+from inhouse.core.tensors import tensor_bytes
 from inhouse.learning.causal.serving import CausalShape, CausalWeights, ReadRows
 from inhouse.learning.causal.steps import SequenceTrainer, SequenceTraining, place
 from inhouse.learning.holdout import HoldOut, Scores, ranked
@@ -247,8 +247,7 @@ class _Run:
             "sum": self._sum,
         }
         arrays = {**under("trainer", self._trainer.arrays()), **under("best", self._best)}
-        kept = {name: np.ascontiguousarray(part) for name, part in arrays.items()}
-        write_atomically(self._fitting.checkpoint, save(kept, {"run": json.dumps(told)}))
+        write_atomically(self._fitting.checkpoint, tensor_bytes(arrays, {"run": json.dumps(told)}))
 
     def _resume(self, path: Path) -> None:
         try:

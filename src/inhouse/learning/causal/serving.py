@@ -19,12 +19,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 from scipy.special import expit
 
 from inhouse.core.errors import SnapshotError
 from inhouse.core.files import write_atomically
 from inhouse.core.ids import ItemId
+from inhouse.core.tensors import tensor_bytes
 from inhouse.features.content import CONTENT_DIMS
 from inhouse.features.history import HistoryArrays
 from inhouse.learning.deltas import packed_names, unpacked_names
@@ -216,12 +216,14 @@ class Taught:
 
 def write_causal(weights: CausalWeights, path: Path, taught: Taught | None = None) -> None:
     """Keep weights in one safetensors file, whole or absent. Raises StoreError where it cannot."""
-    arrays = {name: np.ascontiguousarray(part) for name, part in weights.arrays().items()}
+    arrays = dict(weights.arrays())
     told = {"shape": json.dumps(asdict(weights.shape))}
     if taught is not None:
         told["taught"] = json.dumps({"digest": taught.digest, "held_back": taught.held_back})
         arrays[_CONTENT] = taught.content
-    write_atomically(path, save({**arrays, "item_ids": packed_names(weights.item_ids)}, told))
+    write_atomically(
+        path, tensor_bytes({**arrays, "item_ids": packed_names(weights.item_ids)}, told)
+    )
 
 
 def read_causal(path: Path) -> CausalWeights:

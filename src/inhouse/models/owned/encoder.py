@@ -13,9 +13,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from inhouse.core.errors import SettingError, SnapshotError
+from inhouse.core.files import write_atomically
+from inhouse.core.tensors import tensor_bytes
 from inhouse.models.owned.calibrate import Curve
 from inhouse.models.owned.folders import checked_card
 from inhouse.models.owned.head import Head
@@ -126,7 +128,7 @@ def save_head(folder: Path, head: Head) -> None:
     """Beside the encoder; the categories are on the card."""
     curves = np.array([[c.slope, c.offset, c.floor, c.ceiling] for c in head.curves])
     arrays = {"weights": head.weights, "biases": head.biases, "curves": curves}
-    save_file({name: np.ascontiguousarray(one) for name, one in arrays.items()}, folder / HEAD)
+    write_atomically(folder / HEAD, tensor_bytes(arrays))
 
 
 def load_classifier(folder: Path) -> EncoderClassifier:

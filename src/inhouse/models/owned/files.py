@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
-from safetensors.numpy import save as save_arrays
 
 from inhouse.core.errors import InputError, SnapshotError
 from inhouse.core.files import sha256_of, write_atomically
+from inhouse.core.tensors import tensor_bytes
 from inhouse.models.owned.calibrate import Curve
 from inhouse.models.owned.hashing import VERSION
 from inhouse.models.owned.reader import Network, Reader
@@ -34,7 +34,7 @@ def weights_of(model: TextClassifier) -> bytes:
         "curves": curves,
         "rarity": model.rarity,
     }
-    return save_arrays({**arrays, **_reading_arrays(model.reading)})
+    return tensor_bytes({**arrays, **_reading_arrays(model.reading)})
 
 
 def save_text_model(folder: Path, weights: bytes, card: ModelCard) -> None:

@@ -26,7 +26,9 @@ Words = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 Rarity = npt.NDArray[np.float32]
 
-VERSION: Final = 2  # a model is only good with the features it was trained on
+# A model is only good with the features it was trained on. Under 2 the features were the same, and
+# the readers of models of several categories were written with their values mixed up.
+VERSION: Final = 3
 BITS: Final = 18
 COLUMNS: Final = 1 << BITS
 CHAR_RUNS: Final = (2, 3, 4, 5)

@@ -13,9 +13,10 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from safetensors.numpy import save_file
 
 from inhouse.core.errors import InputError
+from inhouse.core.files import write_atomically
+from inhouse.core.tensors import tensor_bytes
 from inhouse.models.harvest.dataset import Shares
 from inhouse.models.owned.encoder import MAP, Encoder, Matrix, of_length_one
 from inhouse.models.owned.registry import ModelVersion
@@ -99,7 +100,7 @@ def _mapped(
     inner = encoder.vectors([row.text for row in earlier])
     wanted = of_length_one(np.array([row.vector for row in earlier], dtype=np.float32))
     found = _best_map(inner, wanted)
-    save_file({"weights": found.weights, "biases": found.biases}, to / MAP)
+    write_atomically(to / MAP, tensor_bytes({"weights": found.weights, "biases": found.biases}))
     given = of_length_one(found.apply(encoder.vectors([row.text for row in later])))
     asked = of_length_one(np.array([row.vector for row in later], dtype=np.float32))
     alike = float((given * asked).sum(axis=1).mean())

@@ -76,6 +76,16 @@ def test_a_space_finds_posts_alone_as_if_there_were_nothing_else(indexed_beyond:
     assert [row for row in found.tolist() if row not in barred] == exact[5:45].tolist()
 
 
+@pytest.mark.parametrize("posts", [1, 3])
+def test_a_few_posts_among_many_replies_are_found_by_an_index(posts: int) -> None:
+    """A product over all replies would cost what an index saves."""
+    vectors, rows = _vectors(2_000), np.arange(500, 500 + posts, dtype=np.int32)
+    space = Space(patient=True, indexed_beyond=100)
+    space.refresh(vectors, rows)
+
+    assert set(space.nearest(vectors[1], 9)[0].tolist()) == set(rows.tolist())
+
+
 def test_an_index_takes_new_vectors_of_replies_without_harm() -> None:
     """They lie in no cluster, and stay unfound."""
     vectors = _vectors(2_000)

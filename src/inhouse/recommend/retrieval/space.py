@@ -103,7 +103,7 @@ class Space:
     def build(self) -> None:
         """Make the clusters anew from the vectors there are."""
         vectors, posts = self.vectors, self._posts
-        if len(posts) > self._indexed_beyond:
+        if self._is_large():
             self._clusters = cluster(vectors, posts)
             _LOG.info("clusters_built", items=len(posts))
 
@@ -150,8 +150,8 @@ class Space:
             self._known[row] = known
         elif known.count < count:
             rows, scores = known.rows, known.scores
-            newer = self.vectors[known.count :] @ self.vectors[row]
-            if len(scores) and newer.max() > scores[-1]:
+            _, newer = self._newer(known.count, self.vectors[row])
+            if len(newer) and newer.max() > scores[-1]:
                 rows, scores = self._with_newer(rows, known.count, self.vectors[row], len(rows))
             known = _Near(rows=rows, scores=scores, count=count, searched=known.searched)
             self._known[row] = known
@@ -169,15 +169,29 @@ class Space:
 
     def _keep_up(self) -> None:
         """Have an index made where one is due: only of what is searched, since it takes seconds."""
-        known = 0 if self._clusters is None else len(self._clusters.rows)
-        least = max(_FEWEST_NEW, int(_REBUILT_AFTER * known)) if known else self._indexed_beyond
-        if len(self._posts) - known <= least:
+        if self._clusters is None:
+            is_due = self._is_large()
+        else:
+            known = len(self._clusters.rows)
+            is_due = len(self._posts) - known > max(_FEWEST_NEW, int(_REBUILT_AFTER * known))
+        if not is_due:
             return
         if self._builder is None or not self._builder.is_alive():
             self._builder = threading.Thread(target=self.build, name="clusters", daemon=True)
             self._builder.start()
         if self._patient:
             self._builder.join()
+
+    def _is_large(self) -> bool:
+        """Whether one product over all costs more than an index; replies are in the product."""
+        return len(self.vectors) > self._indexed_beyond and len(self._posts) > 0
+
+    def _newer(self, count: int, vector: Floats) -> tuple[Rows, Floats]:
+        """int32[m] and float32[m]: those to be found behind the first `count` items, and their dot
+        products."""
+        newer = self._posts[self._posts.searchsorted(count) :]
+        all_of_them = len(newer) == len(self.vectors) - count
+        return newer, (self.vectors[count:] if all_of_them else self.vectors[newer]) @ vector
 
     def _is_old(self, known: _Near) -> bool:
         return len(self.vectors) - known.searched > _ADDED_SINCE
@@ -187,9 +201,9 @@ class Space:
         rows, vectors = found, self.vectors
         scores = products(vectors, rows, vector)
         if count < len(vectors):
-            newer = self._posts[self._posts.searchsorted(count) :]
+            newer, newer_scores = self._newer(count, vector)
             rows = np.concatenate([found, newer])
-            scores = np.concatenate([scores, (vectors[count:] @ vector)[newer - count]])
+            scores = np.concatenate([scores, newer_scores])
         best = top(scores, k)
         return rows[best], scores[best]
 

@@ -36,11 +36,13 @@ def test_items_by_mapped_and_named_columns(written: Callable[[Rows], tuple[Path,
     """A pair names a field's column, or a value for all; other fields find their own column."""
     path, name = written(
         [
-            {"id": "a", "title": "One, 'two'", "tags": "Cats|dogs||cats", "made": 1_700_000_000},
-            {"id": "b", "title": "Löwe\nzwei", "tags": None, "made": 1_700_000_001.5},
+            {"id": "a", "title": "One, 'two'", "tags": "Cats|dogs||cats", "to": None}
+            | {"made": 1_700_000_000},
+            {"id": "b", "title": "Löwe\nzwei", "tags": None, "to": "a", "made": 1_700_000_001.5},
         ]
     )
-    pairs = ("item_id=id", "topics=tags", "created_s=made", "creator_id=:me", "kind=:picture")
+    named = ("item_id=id", "topics=tags", "created_s=made", "reply_to=to")
+    pairs = (*named, "creator_id=:me", "kind=:picture")
 
     assert records(path, name, "items", *pairs) == [
         Item(
@@ -57,6 +59,7 @@ def test_items_by_mapped_and_named_columns(written: Callable[[Rows], tuple[Path,
             kind="picture",
             title="Löwe\nzwei",
             created_ms=1_700_000_001_500,
+            reply_to=ItemId("a"),
         ),
     ]
 
@@ -170,7 +173,7 @@ def test_wrong_maps_are_told_all_at_once(tmp_path: Path) -> None:
         open_table(path, "csv", "items", ["item_id=ident", "titel=title", "text", "kind="])
 
     fields = (
-        "item_id, creator_id, title, text, language, region, media_url, kind, topics,"
+        "item_id, creator_id, title, text, language, region, media_url, reply_to, kind, topics,"
         " duration_ms, hidden, vectors, created_ms, created_s, created, expires_ms, expires_s,"
         " expires"
     )

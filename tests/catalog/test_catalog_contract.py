@@ -27,6 +27,7 @@ _ITEM = Item(
     created_ms=1_767_000_000_000,
     expires_ms=1_768_000_000_000,
     hidden=True,
+    reply_to=ItemId("i0"),
 )
 _USER = User(
     user_id=UserId("u1"),

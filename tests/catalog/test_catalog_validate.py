@@ -62,6 +62,9 @@ def test_right_ones_have_no_fault() -> None:
         ("vectors.image", {"image": (1.0,)}, "'1 numbers'", "2 to 2048 numbers"),
         ("vectors.image", {"image": (0.0, float("nan"))}, "nan", _NUMBER),
         ("vectors.image", {"image": (0.0, 1e6)}, "1000000.0", _NUMBER),
+        ("reply_to", "i", "'i'", "the id of another item"),
+        ("reply_to", "", "''", ID_RULE),
+        ("reply_to", "👍" * 9, repr("👍" * 9), ID_RULE),
     ],
 )
 def test_a_wrong_item_names_field_value_and_expectation(

@@ -1,11 +1,14 @@
 """What moderation's pages show beside the desk: appeals, a policy of one's own, banks, a seal."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
 
 from inhouse.app.build import Services
+from inhouse.catalog.types import Item
+from inhouse.core.ids import ItemId, UserId
 from inhouse.moderation.media.types import BankSpec
 from inhouse.moderation.types import Appeal
 from inhouse.store import tables
@@ -57,6 +60,32 @@ def _reported(services: Services) -> tuple[str, str]:
     with services.database.read() as connection:
         item_id, reporter = connection.execute(query).one()
     return item_id, reporter
+
+
+def thread(services: Services) -> None:
+    """The most harmful case stands deep in a thread, with a removed post and a gap above it."""
+    case = services.review.queue()[0]
+    item = services.catalog.item(case.item_id)
+    assert item is not None
+    words = {"t1": WORDS, "t2": "A long one. " * 60, "t3": "Third.", "t4": "Fourth.", "t5": "Last."}
+    above = ["never-came", *words]
+    posts = [
+        Item(
+            item_id=ItemId(name),
+            creator_id=UserId("thread-writer"),
+            text=text,
+            created_ms=item.created_ms - 60_000 * (9 - place),
+            hidden=name == "t3",
+            reply_to=ItemId(above[place]),
+        )
+        for place, (name, text) in enumerate(words.items())
+    ]
+    beside = [
+        replace(posts[-1], item_id=ItemId(f"beside-{place}"), created_ms=item.created_ms + place)
+        for place in (-2, -1, 1, 2, 3, 4, 5)
+    ]
+    beside = [replace(one, reply_to=ItemId("t5"), text=WORDS) for one in beside]
+    services.catalog.put_items([*posts, *beside, replace(item, reply_to=ItemId("t5"))])
 
 
 def banks(services: Services) -> None:

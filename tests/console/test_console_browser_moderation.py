@@ -43,6 +43,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, rules: Path) -> Iterator[Se
     services.rescan.adopt()
     world.appeal_decided_by(services, "ada")
     world.appeal_of_reporter(services, "moderator")
+    world.thread(services)
     world.banks(services)
     services.sealed.seal("post-00", "ada")
     services.close()
@@ -72,6 +73,30 @@ def test_every_page_of_moderation_fits_its_screen(served: Server, watched: Watch
             page.wait_for_timeout(400)
             root = "document.documentElement"
             assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") <= 0, (place, width)
+
+
+def test_a_reply_is_read_in_its_thread(served: Server, watched: Watched) -> None:
+    """What it answers stands beside it; the rest unfolds, on a phone too, and nothing runs over."""
+    page = watched.page
+    page.goto(f"{served.console}/moderation")
+    page.wait_for_selector("text=Its thread")
+    top, long = page.get_by_text("a film."), page.locator(".thread details > summary")
+    assert page.locator(".thread .here").inner_text() == "the post of this case"
+    assert [top.first.is_visible(), page.get_by_text("Last.").is_visible()] == [False, True]
+    page.click("text=3 posts further up")
+    page.click("text=2 before it")
+    page.click("text=3 after it")
+    long.first.click()
+    assert top.first.is_visible()
+    assert page.get_by_text("2 more replies there.").is_visible()
+    ink = "node => getComputedStyle(node).color"
+    inks = [page.locator(where).first.evaluate(ink) for where in (".away", "li:not(.away)")]
+    assert inks[0] != inks[1]
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.wait_for_timeout(300)
+        root = "document.documentElement"
+        assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") <= 0, width
 
 
 def test_appeals_are_answered_by_keys_and_never_by_who_decided(

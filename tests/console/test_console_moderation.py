@@ -6,12 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from inhouse.app.build import Services
+from inhouse.catalog.types import Item
 from inhouse.console.moderation import page
 from inhouse.console.moderation.around import context_html
 from inhouse.console.moderation.desk import SNOOZE_S, Desk, Lost
-from inhouse.console.moderation.model import rules_on, thresholds
+from inhouse.console.moderation.model import gather_case, rules_on, thresholds
 from inhouse.core.errors import ConflictError
-from inhouse.core.ids import ItemId
+from inhouse.core.ids import ItemId, UserId
 from inhouse.moderation.queues import QueueSettings
 from inhouse.moderation.reviewing.reviewers import ReviewerSettings
 from inhouse.moderation.reviewing.search import CaseFilter
@@ -381,3 +382,45 @@ def test_the_policy_is_told_in_words(services: Services) -> None:
     assert set(found) <= set(policy.categories)
     assert all(0 < p <= 1 for p in found.values())
     assert rules_on(policy, "unscored") == ()
+
+
+def test_a_reply_is_shown_in_its_thread(services: Services) -> None:
+    """What it answers from the top, grey where it was taken down; long ones and neighbours unfold;
+    nothing that anybody wrote runs."""
+    hostile = "<script>alert(1)</script> \u202eبهذا &"
+    case = services.review.queue()[0]
+    item = services.catalog.item(case.item_id)
+    assert item is not None
+    chain = [
+        Item(item_id=ItemId("top"), creator_id=UserId("zed"), text=hostile, created_ms=1),
+        Item(item_id=ItemId("t2"), creator_id=UserId("zed"), text="w " * 200, created_ms=2),
+        Item(item_id=ItemId("t3"), creator_id=UserId("zed"), created_ms=3, hidden=True),
+        Item(item_id=ItemId("t4"), creator_id=UserId("zed"), text="the last", created_ms=4),
+    ]
+    answers = {"t2": "top", "t3": "t2", "t4": "t3", "top": "never-came"}
+    services.catalog.put_items(
+        [
+            *(dataclasses.replace(one, reply_to=ItemId(answers[one.item_id])) for one in chain),
+            dataclasses.replace(item, reply_to=ItemId("t4")),
+            Item(
+                item_id=ItemId("beside"),
+                creator_id=UserId("zed"),
+                text="me too",
+                created_ms=item.created_ms + 1,
+                reply_to=ItemId("t4"),
+            ),
+        ]
+    )
+    shown = context_html(gather_case(services, case))
+    begin, _, rest = shown.partition("<h3>Its thread</h3>")
+    thread = rest.partition("</section>")[0]
+
+    assert not begin.replace('<section class="block">', "")
+    assert "<script" not in thread
+    assert 'class="thread-words" dir="auto">&lt;script&gt;alert(1)' in thread
+    order = ["2 posts further up", "not there", "alert(1)", "w w", "withdrawn", "the last"]
+    places = [thread.index(words) for words in [*order, "the post of this case", "1 after it"]]
+    assert places == sorted(places)
+    assert thread.count('class="away"') == 2
+    assert "before it" not in thread
+    assert "Its thread" not in context_html(gather_case(services, services.review.queue()[1]))

@@ -39,6 +39,7 @@ ALL = set(SURFACES)
 TABLE: list[tuple[str, str, Setup, set[str]]] = [
     ("LiveFilter", "hidden", lambda w: w.item("target", hidden=True), ALL),
     ("LiveFilter", "expired", lambda w: w.item("target", expires_ms=NOW_MS), ALL),
+    ("ReplyFilter", "reply", lambda w: w.item("target", reply_to="other"), ALL),
     ("VerdictFilter", "verdict_limit", _decided("limit"), ALL - {"following"}),
     ("VerdictFilter", "verdict_age_gate", _decided("age_gate"), ALL),
     ("VerdictFilter", "verdict_age_gate", _born(CHILD, "age_gate"), ALL),

@@ -428,7 +428,7 @@ def test_nobody_is_farther_from_the_centre_than_the_radius_says() -> None:
     """The promise of a cluster rests on it."""
     vectors = _vectors(5_000)
     vectors[::500] *= 8
-    parts = partition(vectors)
+    parts = partition(vectors, np.arange(len(vectors), dtype=np.int32))
     far = np.linalg.norm(vectors - parts.centres[parts.nearest], axis=1)
     assert (far <= EVERYTHING * parts.radii[parts.nearest] * 1.0001).all()
 

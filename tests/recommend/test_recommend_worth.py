@@ -18,6 +18,7 @@ from inhouse.recommend.worth import (
     OPERATOR,
     OTHER_REGION,
     OWN,
+    REPLY,
     SEEN,
     SERVED,
     VERDICT,
@@ -57,6 +58,7 @@ def _bars(dice: np.random.Generator) -> Bars:
         now_ms=50,
         expires_ms=dice.integers(40, 90, ITEMS),
         hidden=dice.random(ITEMS) < 0.1,
+        is_reply=dice.random(ITEMS) < 0.1,
         shown=dice.random(7) < 0.8,
         creator=dice.integers(-1, 20, ITEMS).astype(np.int32),
         silenced=silenced,
@@ -84,6 +86,7 @@ def _plainly(row: int, action: int, bars: Bars) -> int:
     speaks = {
         HIDDEN: bars.hidden[row],
         EXPIRED: bars.expires_ms[row] <= bars.now_ms,
+        REPLY: bars.is_reply[row],
         VERDICT + action: not bars.shown[action],
         int(bars.silenced_for[place]) if place >= 0 else 0: place >= 0,
         MUTED_TOPIC: topics & set(np.flatnonzero(bars.muted).tolist()),

@@ -87,7 +87,8 @@ class FakeServer:
         seen = self.seen[user]
         # What is unseen and which posts exist follow from the person's own past and the hour, never
         # from who asked in between.
-        pool = sorted(self.items.keys() - seen)
+        posts = {item for item, row in self.items.items() if "reply_to" not in row}
+        pool = sorted(posts - seen)
         page = random.Random(f"{user} {len(seen)} {len(pool)}").sample(pool, min(PAGE, len(pool)))
         self.served += 1
         self.after_page(self.served)

@@ -15,7 +15,7 @@ from aiohttp import web
 from simulator_fakes import START_MS, FakeServer, by_popularity, serving, small_world
 from simulator_fakes import play as play_alone
 
-from inhouse.core.clock import DAY_MS
+from inhouse.core.clock import DAY_MS, HOUR_MS
 from inhouse.core.errors import AccessError, InhouseError, InputError
 from inhouse.simulator import checkpoint
 from inhouse.simulator.__main__ import open_world
@@ -34,6 +34,7 @@ def plan_in(folder: Path, days: int = 1) -> Plan:
         state=folder / "state.json",
         truth=folder / "truth.json",
         media_url="http://127.0.0.1:1/media",
+        replies=False,
         days=days,
         pace_s=0.0,
         live_pace_s=None,
@@ -92,6 +93,31 @@ def test_people_and_posts_are_introduced(whole: tuple[FakeServer, Path, str]) ->
     posted = [row for row in fake.items.values() if row["created_ms"] >= START_MS]
     assert posted
     assert all(row["created_ms"] < START_MS + DAY_MS for row in posted)
+
+
+def test_replies_change_nothing_but_themselves(
+    whole: tuple[FakeServer, Path, str], tmp_path: Path
+) -> None:
+    """With them the same people do the same; each answers something posted before it in its
+    hour, and whoever sends them twice sends the same."""
+    fake, folder, _ = whole
+    answered = FakeServer()
+    asyncio.run(play(answered, replace(plan_in(tmp_path), replies=True)))
+    replies = {name: row for name, row in answered.items.items() if "reply_to" in row}
+
+    assert {name: row for name, row in answered.items.items() if name not in replies} == fake.items
+    assert behaviour(answered) == behaviour(fake)
+    assert json.loads((tmp_path / "truth.json").read_bytes()) == json.loads(
+        (folder / "truth.json").read_bytes()
+    )
+    assert len(replies) > 0.1 * ORIGIN.posts
+    assert {row["reply_to"].partition("-")[0] for row in replies.values()} == {"post", "reply"}
+    for row in replies.values():
+        above = answered.items[row["reply_to"]]
+        assert above["created_ms"] <= row["created_ms"]
+        assert above["created_ms"] // HOUR_MS == row["created_ms"] // HOUR_MS
+        assert row["text"]
+        assert row["creator_id"] in answered.users
 
 
 def test_events_name_known_things_and_belong_to_pages(whole: tuple[FakeServer, Path, str]) -> None:

@@ -106,7 +106,7 @@ def simulator_program(plan: Plan, settings: Settings, key: str, output: int) -> 
     flags = [part for name, value in arguments.items() for part in (f"--{name}", str(value))]
     return Program(
         name="community",
-        arguments=("-m", "inhouse.simulator", *flags, "--live"),
+        arguments=("-m", "inhouse.simulator", *flags, "--live", "--replies"),
         environment={"INHOUSE_SIMULATOR_KEY": key},  # not in the list of processes
         output=output,
     )

@@ -28,6 +28,7 @@ class Item:
     expires_ms: int | None = None  # from then on it is not shown
     hidden: bool = False  # withdrawn by the app
     vectors: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # by name: image, sound
+    reply_to: ItemId | None = None  # the item it answers, which may arrive later; None for a post
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

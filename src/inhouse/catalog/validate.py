@@ -38,6 +38,7 @@ def item_fault(item: Item) -> Fault | None:
         or _range_fault("created_ms", item.created_ms, 0, 1 << 53)
         or _range_fault("expires_ms", item.expires_ms, 0, 1 << 53)
         or _vectors_fault(item.vectors)
+        or _reply_fault(item)
     )
 
 
@@ -60,6 +61,12 @@ def _fault(field: str, value: object, expected: str) -> Fault:
 
 def _id_fault(field: str, value: str) -> Fault | None:
     return None if is_valid_id(value) else _fault(field, value, ID_RULE)
+
+
+def _reply_fault(item: Item) -> Fault | None:
+    if item.reply_to == item.item_id:
+        return _fault("reply_to", item.reply_to, "the id of another item")
+    return None if item.reply_to is None else _id_fault("reply_to", item.reply_to)
 
 
 def _length_fault(field: str, value: str, most: int) -> Fault | None:

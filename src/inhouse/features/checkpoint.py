@@ -19,7 +19,7 @@ from inhouse.features.people import EMPTY, SERVED_KEPT, History, Person
 from inhouse.features.rows import Actions, Latest, RowSet
 from inhouse.features.state import LiveState
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 _DIGEST_BYTES: Final = 32
 
 

@@ -9,7 +9,7 @@ from inhouse.catalog.types import Item, text_key
 from inhouse.core.clock import DAY_MS, HOUR_MS
 from inhouse.core.ids import ItemId
 from inhouse.features.content import CONTENT_DIMS, all_words, content_vector, word_hash
-from inhouse.features.rows import Ragged
+from inhouse.features.rows import Ragged, Rows, longer
 
 TOPICS_KEPT: Final = 4
 NEVER_MS: Final = np.iinfo(np.int64).max
@@ -33,6 +33,7 @@ _FACTS: Final[dict[str, _Column]] = {
     "region": np.int16,
     "kind": np.int8,
     "hidden": np.bool_,
+    "is_reply": np.bool_,
 }
 _COUNTERS: Final[dict[str, _Column]] = {
     "impressions": np.float64,
@@ -90,6 +91,7 @@ class ItemTable:
     language: NDArray[np.int16]
     region: NDArray[np.int16]
     hidden: NDArray[np.bool_]
+    is_reply: NDArray[np.bool_]
     text_key: NDArray[np.int64]
     topics: NDArray[np.int16]
     content: NDArray[np.float32]
@@ -113,14 +115,30 @@ class ItemTable:
         self.languages = Names()
         self.regions = Names()
         self._words = Ragged(np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int32))
+        self._posts = (np.zeros(0, dtype=np.int32), 0, 0)  # rows, how many of them, looked up to
         self._blocks = [_untouched(columns, capacity) for columns in _BLOCKS]
         self._show()
 
+    @property
+    def posts(self) -> Rows:
+        """int32[k], ascending: the items that answer nothing. Replies have rows too, since people
+        like and report them, but no feed offers them."""
+        rows, count, looked = self._posts
+        if looked < self.count:
+            newer = np.flatnonzero(~self.is_reply[looked : self.count]) + looked
+            rows = longer(rows, count + len(newer), 0)
+            rows[count : count + len(newer)] = newer
+            count += len(newer)
+            self._posts = (rows, count, self.count)
+        return rows[:count]
+
     def upsert(self, item: Item) -> int:
         """Take an item in, or take its newer form over; its counters stay."""
-        i = self.index.get(item.item_id)
+        i, is_reply = self.index.get(item.item_id), item.reply_to is not None
         if i is None:
             i = self._new_row(item.item_id)
+        elif self.is_reply[i] != is_reply:
+            self._posts = (np.zeros(0, dtype=np.int32), 0, 0)
         self.creator[i] = self.creators.code(item.creator_id)
         self.created_ms[i] = item.created_ms
         self.expires_ms[i] = NEVER_MS if item.expires_ms is None else item.expires_ms
@@ -129,6 +147,7 @@ class ItemTable:
         self.language[i] = -1 if item.language is None else self.languages.code(item.language)
         self.region[i] = -1 if item.region is None else self.regions.code(item.region)
         self.hidden[i] = item.hidden
+        self.is_reply[i] = is_reply
         self.text_key[i] = int(text_key(item.title, item.text, item.media_url), 16)
         self.topics[i] = -1
         for k, topic in enumerate(item.topics[:TOPICS_KEPT]):
@@ -167,6 +186,7 @@ class ItemTable:
         self.index = {item_id: i for i, item_id in enumerate(ids)}
         self.count = len(ids)
         self._words = Ragged(*words)
+        self._posts = (np.zeros(0, dtype=np.int32), 0, 0)
 
     def warm(self, i: int, at_ms: int, weight: float) -> None:
         """Add to an item's heat what one wanted event is worth."""

@@ -2,7 +2,8 @@
 
 A request walks these instead of the catalogue, so it costs the same at a thousand items and at a
 million. Each is exact and costs the fold next to nothing. They are part of the state: a fold over
-the log, or `Shelves.rebuild` after a checkpoint.
+the log, or `Shelves.rebuild` after a checkpoint. No reply stands on them: whatever part of a
+community's items they are, they take no post's place.
 """
 
 from array import array
@@ -50,6 +51,12 @@ class Newest:
         self._rows = np.insert(self._rows, places, rows)[-self._most :]
         self._newest_first = _NOBODY
 
+    def drop(self, rows: Rows) -> None:
+        """Let items go; nobody takes their places before something is posted."""
+        kept = ~np.isin(self._rows, rows)
+        self._times, self._rows = self._times[kept], self._rows[kept]
+        self._newest_first = _NOBODY
+
 
 class Hottest:
     """The items with the most heat, whatever the time is.
@@ -87,6 +94,13 @@ class Hottest:
         self._rows = _NOBODY
         if len(self._order) > 2 * self._most:
             self._let_go()
+
+    def drop(self, row: int) -> None:
+        """Let an item go; nobody takes its place before something is warmed."""
+        key = self._keys.pop(row, None)
+        if key is not None:
+            del self._order[bisect_left(self._order, (key, row))]
+            self._rows = _NOBODY
 
     def rebuild(self, heat: NDArray[np.float64], heat_ms: NDArray[np.int64]) -> None:
         """Start anew from all items."""
@@ -132,15 +146,23 @@ class ByCreator:
         if len(rows) > 2 * self._kept:
             del rows[: -self._kept]
 
+    def drop(self, row: int, creator: int) -> None:
+        """Let an item go."""
+        rows = self._rows.get(creator)
+        if rows is not None and row in rows:
+            rows.remove(row)
+
     def impressed(self, creator: int) -> None:
         """Hear that one of the creator's items was shown."""
         if creator >= len(self._shown) - 1:  # the last stays 0: for whom nothing is known
             self._shown = longer(self._shown, creator + 2, 0)
         self._shown[creator] += 1
 
-    def rebuild(self, creator: NDArray[np.int32], impressions: NDArray[np.float64]) -> None:
-        """Start anew from all items, in order of arrival."""
-        order = np.argsort(creator, kind="stable").astype(np.int32)
+    def rebuild(
+        self, posts: Rows, creator: NDArray[np.int32], impressions: NDArray[np.float64]
+    ) -> None:
+        """Start anew from all items, in order of arrival. posts: the rows of those to find."""
+        order = posts[np.argsort(creator[posts], kind="stable")]
         codes, starts = np.unique(creator[order], return_index=True)
         stops = np.append(starts, len(order))[1:]
         self._rows = {
@@ -169,21 +191,28 @@ class Shelves:
         """Start anew from the table."""
         table, count = self._table, self._table.count
         self.newest = Newest()
-        latest = np.argsort(table.created_ms[:count], kind="stable")[-NEWEST_KEPT:]
-        self.newest.put(latest.astype(np.int32), table.created_ms[latest])
-        self.hot.rebuild(table.heat[:count], table.heat_ms[:count])
-        self.popular.rebuild(table.heat_slow[:count], table.heat_ms[:count])
-        self.creators.rebuild(table.creator[:count], table.impressions[:count])
+        posts, is_post = table.posts, ~table.is_reply[:count]
+        latest = posts[np.argsort(table.created_ms[posts], kind="stable")[-NEWEST_KEPT:]]
+        self.newest.put(latest, table.created_ms[latest])
+        self.hot.rebuild(table.heat[:count] * is_post, table.heat_ms[:count])
+        self.popular.rebuild(table.heat_slow[:count] * is_post, table.heat_ms[:count])
+        self.creators.rebuild(posts, table.creator[:count], table.impressions[:count])
         self.impressions = float(table.impressions[:count].sum())
         self.wanted = float(table.clicks[:count].sum() + table.likes[:count].sum())
 
     def posted(self, rows: Rows, first: int) -> None:
         """Hear of items that are new (rows from `first` on) or whose facts changed, each once."""
+        is_reply = self._table.is_reply[rows]
+        if is_reply.any():
+            self._leave_out(rows[is_reply & (rows < first)])
+            rows = rows[~is_reply]
         self.newest.put(rows, self._table.created_ms[rows])
         for row in rows.tolist():
             creator = int(self._table.creator[row])
             if row >= first or row not in self.creators.of([creator]):
                 self.creators.put(row, creator)
+            if row < first and self._table.heat[row] > 0:  # it may have been a reply
+                self.warmed(row)
 
     def impressed(self, row: int) -> None:
         """Hear that an item was shown once more."""
@@ -193,5 +222,15 @@ class Shelves:
     def warmed(self, row: int) -> None:
         """Hear that an item's heat rose."""
         table, at_ms = self._table, int(self._table.heat_ms[row])
+        if table.is_reply[row]:
+            return
         self.hot.warmed(row, float(table.heat[row]), at_ms)
         self.popular.warmed(row, float(table.heat_slow[row]), at_ms)
+
+    def _leave_out(self, rows: Rows) -> None:
+        """Posts that an edit has made replies of."""
+        self.newest.drop(rows)
+        for row in rows.tolist():
+            self.hot.drop(row)
+            self.popular.drop(row)
+            self.creators.drop(row, int(self._table.creator[row]))

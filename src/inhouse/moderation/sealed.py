@@ -270,13 +270,15 @@ def _locked(item: Item, vault: Vault, sealing: _Sealing) -> dict[str, object]:
 
 
 def _emptied(item: Item) -> Item:
-    """What is left in the catalog: that there is such a post, by whom and since when."""
+    """What is left in the catalog: that there is such a post, by whom, since when and in
+    which thread."""
     return Item(
         item_id=item.item_id,
         creator_id=item.creator_id,
         kind=item.kind,
         created_ms=item.created_ms,
         hidden=True,
+        reply_to=item.reply_to,
     )
 
 

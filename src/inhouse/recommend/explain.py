@@ -41,6 +41,7 @@ _SURFACE_WORDS: Final[Mapping[str, str]] = {
 REMOVED_WORDS: Final[Mapping[str, str]] = {
     "hidden": "The app has withdrawn it.",
     "expired": "Its time is over.",
+    "reply": "It answers another post, and is shown below that one alone.",
     "verdict_allow": "Moderation's decision does not let it be shown here.",
     "verdict_limit": "Moderation limits it to people who follow its creator.",
     "verdict_warn": "Moderation's decision does not let it be shown here.",

@@ -255,6 +255,7 @@ def _bars(
         now_ms=query.now_ms,
         expires_ms=table.expires_ms,
         hidden=table.hidden,
+        is_reply=table.is_reply,
         shown=shown_codes(plan.verdicts, viewer_of(person.birth_year, query.now_ms)),
         creator=table.creator,
         silenced=silenced,

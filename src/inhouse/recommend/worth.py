@@ -19,7 +19,8 @@ NEVER: Final = np.iinfo(np.int64).max
 # operators block and muted words are not looked for here.
 HIDDEN: Final = 1
 EXPIRED: Final = 2
-VERDICT: Final = 3  # and the action's code
+REPLY: Final = 3
+VERDICT: Final = 4  # and the action's code
 OPERATOR: Final = VERDICT + len(ACTIONS) + 1
 BLOCKED: Final = OPERATOR + 1
 BLOCKED_BY: Final = OPERATOR + 2
@@ -49,6 +50,7 @@ class Bars(NamedTuple):
     now_ms: int
     expires_ms: Times
     hidden: Mask
+    is_reply: Mask
     shown: Mask  # [7] by moderation's action: whether a post with it is shown
     creator: Rows
     silenced: Rows  # sorted: creators whose posts are not for this person
@@ -90,16 +92,17 @@ def marks_of(barred: Rows) -> Bits:
 def against(rows: Rows, actions: Bytes, bars: Bars) -> Bytes:
     """uint8[n]: the first reason not to show each item, 0 where there is none.
 
-    actions: moderation's, [n]. An item is worthwhile that is alive, whose action shows it, whose
-    creator is not silenced, with no muted topic, of no region or of the person's, not barred, and
-    not on a page before.
+    actions: moderation's, [n]. An item is worthwhile that is alive, no reply, whose action shows
+    it, whose creator is not silenced, with no muted topic, of no region or of the person's, not
+    barred, and not on a page before.
     """
     codes = np.zeros(len(rows), dtype=np.uint8)
     regional, mutes = bars.my_region != ANY_REGION, len(bars.muted) > 0
     # Taken out of the tuple once: in a loop that costs as much as the look itself.
-    hidden, expires_ms, shown, created_ms = (
+    hidden, expires_ms, is_reply, shown, created_ms = (
         bars.hidden,
         bars.expires_ms,
+        bars.is_reply,
         bars.shown,
         bars.created_ms,
     )
@@ -114,16 +117,12 @@ def against(rows: Rows, actions: Bytes, bars: Bars) -> Bytes:
     )
     for i in range(len(rows)):
         row = rows[i]
-        if hidden[row]:
-            codes[i] = HIDDEN
+        code = _no_post(hidden[row], expires_ms[row] <= now_ms, is_reply[row])
+        if code == 0 and not shown[actions[i]]:
+            code = VERDICT + actions[i]
+        if code:
+            codes[i] = code
             continue
-        if expires_ms[row] <= now_ms:
-            codes[i] = EXPIRED
-            continue
-        if not shown[actions[i]]:
-            codes[i] = VERDICT + actions[i]
-            continue
-        code = 0
         if len(silenced):
             place = _place(silenced, creators[row])
             code = silenced_for[place] if place >= 0 else 0
@@ -143,6 +142,15 @@ def against(rows: Rows, actions: Bytes, bars: Bars) -> Bytes:
                 code = SEEN
         codes[i] = code
     return codes
+
+
+@njit(cache=True, inline="always")
+def _no_post(is_hidden: np.bool_, is_over: np.bool_, is_reply: np.bool_) -> int:
+    if is_hidden:
+        return HIDDEN
+    if is_over:
+        return EXPIRED
+    return REPLY if is_reply else 0
 
 
 @njit(cache=True, inline="always")

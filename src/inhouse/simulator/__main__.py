@@ -99,6 +99,7 @@ def plan_of(settings: SimulatorSettings) -> Plan:
         state=state,
         truth=Path(settings.truth) if settings.truth else None,
         media_url=f"http://{HOST}:{settings.media_port}{PATH}" if settings.media_port else None,
+        replies=settings.replies,
         days=settings.days,
         pace_s=settings.pace,
         live_pace_s=settings.live_pace if settings.live else None,

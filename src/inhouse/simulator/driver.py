@@ -16,6 +16,7 @@ from inhouse.core.files import write_atomically
 from inhouse.simulator import checkpoint, truth
 from inhouse.simulator.checkpoint import Origin, Progress
 from inhouse.simulator.client import Api, Row, StoppedError
+from inhouse.simulator.replies import reply_rows
 from inhouse.simulator.visit import Shown, Visit
 from inhouse.simulator.wire import (
     event_rows,
@@ -40,6 +41,7 @@ class Plan:
     state: Path  # the checkpoint
     truth: Path | None  # the true report; None writes none
     media_url: str | None  # address of the folder of covers; None gives posts no picture
+    replies: bool  # whether some posts are answered
     days: int  # to play at `pace_s`
     pace_s: float  # least real time of a simulated hour
     live_pace_s: float | None  # real time of an hour after those days; None stops there
@@ -186,9 +188,11 @@ class Driver:
         return page
 
     async def _put_posts(self, posts: Sequence[int]) -> None:
-        await self._api.put_items(
-            [item_row(self._world, post, self._plan.media_url) for post in posts]
-        )
+        world = self._world
+        rows = [item_row(world, post, self._plan.media_url) for post in posts]
+        if self._plan.replies:
+            rows += [row for post in posts for row in reply_rows(world, post)]
+        await self._api.put_items(rows)
 
     def _pace_s(self) -> float:
         playing = self._progress.hour < self._plan.days * HOURS_PER_DAY

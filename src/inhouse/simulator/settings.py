@@ -41,6 +41,9 @@ class SimulatorSettings:
     vendor_latency_ms: int = setting(
         120, unit="ms", help="median time the stand-in takes", least=0, most=60_000
     )
+    replies: bool = setting(
+        False, unit="yes/no", help="some posts are answered; how the community plays is the same"
+    )
     pace: float = setting(
         0.0, unit="s", help="least real time of a simulated hour; 0: as fast as it goes", least=0.0
     )

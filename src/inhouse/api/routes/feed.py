@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from inhouse.api.context import admit, meters_of, needs, services_of, turns_of
 from inhouse.api.lane import Fast
 from inhouse.api.meters import Meters
+from inhouse.api.paging import place_in, place_of
 from inhouse.api.turns import Turns
 from inhouse.api.wire import FeedAnswer, FeedItem, answer, documented
 from inhouse.app.build import Services
@@ -26,7 +27,6 @@ Use = Annotated[Services, Depends(services_of)]
 MOST_ITEMS = 100
 MOST_EXCLUDED = 1_000
 PAGES_SEARCHED = 200
-_MS_DIGITS = 17
 _YES_OR_NO: Final[dict[str | None, bool]] = {None: False, "true": True, "false": False}
 
 
@@ -181,7 +181,7 @@ def _request(user_id: str, asked: Asked) -> FeedRequest:
         n=asked.n,
         exclude=excluded,
         item_id=None if asked.item is None else ItemId(asked.item),
-        after=_place(asked.after),
+        after=place_in(asked.after),
     )
 
 
@@ -210,17 +210,6 @@ def _answer(page: ServedPage, use: Services, *, detail: bool) -> FeedAnswer:
     )
 
 
-def _place(after: str) -> tuple[int, ItemId] | None:
-    """Behind which post of which time; None for the first page."""
-    if not after:
-        return None
-    at_ms, _, item_id = after.partition(".")
-    whole = at_ms.isdigit() and at_ms.isascii() and len(at_ms) < _MS_DIGITS
-    if not (whole and is_valid_id(item_id)):
-        raise InputError(f"after: got {after[:80]!r}, expected the `next` of the page before")
-    return int(at_ms), ItemId(item_id)
-
-
 def _next(page: ServedPage, use: Services) -> str | None:
     """Where the page behind this one begins; None where it is the last, or in no order of time."""
     if page.surface != "latest":
@@ -229,7 +218,7 @@ def _next(page: ServedPage, use: Services) -> str | None:
     if not timely:
         return None
     table, last = use.state.items, timely[-1].item_id
-    return f"{table.created_ms[table.index[last]]}.{last}"
+    return place_of(int(table.created_ms[table.index[last]]), last)
 
 
 def _is_pinned(shown: PageItem) -> bool:

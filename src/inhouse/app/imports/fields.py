@@ -147,7 +147,7 @@ def _needed(*names: str) -> dict[str, FieldRule]:
 
 _ITEM_RULES: Final = {
     **_needed("item_id", "creator_id"),
-    **_plain("title", "text", "language", "region", "media_url"),
+    **_plain("title", "text", "language", "region", "media_url", "reply_to"),
     **_plain("kind", read=_one_of(_ITEM_KINDS)),
     **_plain("topics", read=_topics),
     **_plain("duration_ms", read=_whole),

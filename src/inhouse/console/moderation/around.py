@@ -1,23 +1,33 @@
-"""What lies around a case as HTML: reports, words of others, the creator, cases like it."""
+"""What lies around a case as HTML: its thread, reports, the creator, the past, cases like it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from inhouse.console.markup import Safe, join, note, person_link, tag, words
 from inhouse.console.moderation.model import CaseFacts
 from inhouse.console.moderation.speech import ACTION_WORDS, KINDS, category_name
-from inhouse.console.words import ago, moment, plural, probability, share, shortened
+from inhouse.console.words import ago, count, moment, plural, probability, share, shortened
 from inhouse.moderation.reviewing.context import CreatorFacts, Earlier
+from inhouse.moderation.reviewing.thread import ThreadPost
 
 _MOST_REASON: Final = 400
 _MOST_WORDS: Final = 120
 _MOST_REPORTS: Final = 8
+_ABOVE_SHOWN: Final = 3  # posts above it in its thread; those further up unfold
+_LONG: Final = 240  # characters
+_TAKEN: Final = frozenset(("remove", "review"))  # shown to nobody at the moment
+_END_WORDS: Final[Mapping[str, Safe]] = {
+    "cut": tag("p", "The thread goes on further up.", class_="quiet small"),
+    "circle": tag("p", "The thread leads back to itself further up.", class_="quiet small"),
+}
 
 
 def context_html(facts: CaseFacts) -> Safe:
-    """Reports, what others said, the creator, what was decided before, and cases like it."""
+    """The thread, reports, what others said, the creator, what was decided before, and cases like
+    it."""
     return join(
         [
+            _thread(facts),
             _complaints(facts),
             _said("Two people differ", facts.around.opinions),
             _remarks(facts),
@@ -27,6 +37,71 @@ def context_html(facts: CaseFacts) -> Safe:
             _similar(facts),
         ]
     )
+
+
+def _thread(facts: CaseFacts) -> Safe | None:
+    """What the post answers, the first of the thread on top, and the replies next to it."""
+    thread = facts.around.thread
+    if thread is None:
+        return None
+    hidden, near = thread.above[:-_ABOVE_SHOWN], thread.above[-_ABOVE_SHOWN:]
+    more = thread.beside - len(thread.before) - len(thread.after)
+    here = tag("li", tag("strong", "the post of this case"), class_="here")
+    lines = [
+        _END_WORDS.get(thread.end),
+        _unfold(f"{plural(len(hidden), 'post')} further up", hidden, facts.now_ms),
+        _thread_list(near, facts.now_ms),
+        _unfold(f"{count(len(thread.before))} before it", thread.before, facts.now_ms),
+        tag("ul", here, class_="plain-list thread"),
+        _unfold(f"{count(len(thread.after))} after it", thread.after, facts.now_ms),
+        tag("p", f"{plural(more, 'more reply', 'more replies')} there.", class_="quiet small")
+        if more > 0
+        else None,
+    ]
+    return _block("Its thread", join(lines))
+
+
+def _unfold(name: str, posts: Sequence[ThreadPost], now_ms: int) -> Safe | None:
+    if not posts:
+        return None
+    return tag("details", tag("summary", name), _thread_list(posts, now_ms), class_="unfold")
+
+
+def _thread_list(posts: Sequence[ThreadPost], now_ms: int) -> Safe:
+    lines = [_thread_post(post, now_ms) for post in posts]
+    return tag("ul", *lines, class_="plain-list thread")
+
+
+def _thread_post(post: ThreadPost, now_ms: int) -> Safe:
+    if post.creator_id is None:
+        gone = "A post that is not there: it was deleted, its author was erased, or it comes later."
+        return tag("li", gone, class_="away")
+    taken = post.state == "withdrawn" or post.action in _TAKEN
+    state = (
+        note("withdrawn by the app")
+        if post.state == "withdrawn"
+        else note(ACTION_WORDS.get(post.action or "", "awaiting"), KINDS.get(post.action or "", ""))
+    )
+    return tag(
+        "li",
+        tag(
+            "p",
+            person_link(post.creator_id, post.creator_name),
+            " ",
+            state,
+            tag("span", f" {ago(post.created_ms or 0, now_ms)}", class_="quiet"),
+        ),
+        _thread_words(post.words or "without words"),
+        class_="away" if taken else None,
+    )
+
+
+def _thread_words(text: str) -> Safe:
+    """Long ones unfold."""
+    whole = tag("div", text, class_="thread-words", dir="auto")
+    if len(text) <= _LONG:
+        return whole
+    return tag("details", tag("summary", words(shortened(text, _LONG))), whole, class_="unfold")
 
 
 def _complaints(facts: CaseFacts) -> Safe:

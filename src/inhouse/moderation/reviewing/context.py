@@ -1,4 +1,4 @@
-"""What a person should know around a case: reports, the creator, the past, cases like it.
+"""What a person should know around a case: its thread, reports, the creator, the past, others.
 
 Reporters are numbered, so that whoever decides learns how many complained and not who. Around a
 case whose answer is known, everything is shown as it was before the answer was.
@@ -20,6 +20,7 @@ from inhouse.moderation.decide import decide
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.reviewing.gold import known_since
 from inhouse.moderation.reviewing.likeness import grams, likeness
+from inhouse.moderation.reviewing.thread import Thread, thread_around
 from inhouse.moderation.strikes import Standing, Strikes
 from inhouse.moderation.types import UNDO, Case, PersonCall, Verdict
 from inhouse.moderation.verdicts import latest_verdicts, verdict_history
@@ -125,6 +126,7 @@ class CaseContext:
     case: Case
     item: Item | None  # None where it was deleted meanwhile
     verdict: Verdict | None  # None where nothing judged it yet
+    thread: Thread | None  # None where it answers nothing
     reports: tuple[Complaint, ...]  # newest first, 50 at most
     reported_for: Mapping[str, int]  # category -> how many different people
     earlier: tuple[Earlier, ...]  # decisions on the post, newest first
@@ -156,6 +158,7 @@ class ContextReader:
                 case=case,
                 item=item,
                 verdict=verdicts[-1] if verdicts else None,
+                thread=thread_around(connection, self._policy, item, until_ms) if item else None,
                 reports=_reports(connection, case.item_id, until_ms),
                 reported_for=_reported_for(connection, case.item_id, until_ms),
                 earlier=_earlier(connection, [case.item_id], until_ms),

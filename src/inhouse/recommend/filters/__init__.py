@@ -11,6 +11,7 @@ from inhouse.recommend.filters.muted import MutedFilter
 from inhouse.recommend.filters.operator import OperatorFilter
 from inhouse.recommend.filters.own import OwnPostFilter
 from inhouse.recommend.filters.region import RegionFilter
+from inhouse.recommend.filters.reply import ReplyFilter
 from inhouse.recommend.filters.seen import SeenFilter
 from inhouse.recommend.filters.served import ServedFilter
 from inhouse.recommend.filters.verdict import VerdictFilter
@@ -19,6 +20,7 @@ from inhouse.recommend.types import Candidates
 
 FILTERS: Final[tuple[Filter, ...]] = (
     LiveFilter(),
+    ReplyFilter(),
     VerdictFilter(),
     OperatorFilter(),
     BlockedFilter(),

@@ -19,7 +19,7 @@ def run_at_once(
     if moment.orders.blocks:
         _also(codes, named_by(moment.table, moment.orders.blocks, items), OPERATOR)
     if moment.person.muted_words:
-        _also(codes, by_word(moment, items), MUTED_WORD)
+        _also(codes, by_word(moment.table, moment.person.muted_words, items), MUTED_WORD)
     found = sorted({*codes.tolist()} - {0})
     if not found:
         return Filtered(kept=candidates, removed=())

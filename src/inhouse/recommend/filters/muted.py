@@ -1,8 +1,11 @@
 """Muted creators, topics and words."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from inhouse.features.content import all_words, word_hash
+from inhouse.features.items import ItemTable
 from inhouse.features.people import Person
 from inhouse.recommend.filters.base import Reasons, when
 from inhouse.recommend.moment import Moment
@@ -21,7 +24,8 @@ class MutedFilter:
         creator, topic = self._creator(moment, items), self._topic(moment, items)
         codes = when(creator, 1) + when(topic & ~creator, 2)
         if moment.person.muted_words:
-            codes += when(by_word(moment, items) & (codes == 0), 3)
+            hit = by_word(moment.table, moment.person.muted_words, items)
+            codes += when(hit & (codes == 0), 3)
         return codes
 
     def _mutes(self, person: Person) -> bool:
@@ -36,14 +40,14 @@ class MutedFilter:
         return moment.on_topic(items, moment.bars.muted)
 
 
-def by_word(moment: Moment, items: Rows) -> Mask:
+def by_word(table: ItemTable, muted: Collection[str], items: Rows) -> Mask:
     """bool[n]: which of the items hold a muted word, or all words of a muted phrase."""
-    phrases = [sorted(all_words(text)) or [text] for text in moment.person.muted_words]
+    phrases = [sorted(all_words(text)) or [text] for text in muted]
     single = [phrase[0] for phrase in phrases if len(phrase) == 1]
-    hit = moment.table.has_any_word(items, _hashes(single))
+    hit = table.has_any_word(items, _hashes(single))
     for phrase in phrases:
         if len(phrase) > 1:
-            each = [moment.table.has_any_word(items, _hashes([word])) for word in phrase]
+            each = [table.has_any_word(items, _hashes([word])) for word in phrase]
             hit |= np.logical_and.reduce(each)
     return hit
 

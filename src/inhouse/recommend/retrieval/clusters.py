@@ -41,12 +41,13 @@ NONE: Final = np.empty(0, dtype=np.int32)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clusters:
-    """An index over the first `count` vectors. Immutable but for `overwrite`."""
+    """An index over those of the first `count` vectors that are to be found. Immutable but for
+    `overwrite`."""
 
     count: int  # vectors
     index: Index
-    rows: Rows  # [count] of each slot
-    slot_of: Rows  # [count] of each row
+    rows: Rows  # [found] of each slot
+    slot_of: Rows  # [count] of each row, -1 where it is not to be found
 
     def preselect(self, vector: Floats, k: int, reach: float, barred: Rows = NONE) -> Rows:
         """int32[m]: rows of the best by their small integers, somewhat more than k that are not
@@ -55,7 +56,7 @@ class Clusters:
         reach: the highest cosine to reckon with between the vector and what lies between a centre
         and a member; at `EVERYTHING` nothing is missed but for rounding. barred: sorted.
         """
-        most = min(k + k // 8 + _SPARE, self.count)
+        most = min(k + k // 8 + _SPARE, len(self.rows))
         asked = ask(vector, self.index.signs.rotation)
         without = Barred(self.rows, barred, MISSES)
         slots, _, _ = search(self.index, asked, most, reach, without)
@@ -67,6 +68,7 @@ class Clusters:
         which promise as much more as that takes."""
         centres, members, signs = self.index
         slots = self.slot_of[rows]
+        vectors, slots = vectors[slots >= 0], slots[slots >= 0]
         at = np.searchsorted(members.starts, slots, side="right") - 1
         off: Floats = vectors - centres.exact[at]
         members.codes[slots], members.scales[slots] = _small(off)
@@ -78,15 +80,18 @@ class Clusters:
         np.maximum.at(centres.radii, at, far / np.float32(FAR))
 
 
-def cluster(vectors: Floats, seed: int = 0) -> Clusters:
-    """Build an index over float32[count, d]."""
-    parts = partition(vectors, seed)
-    count, dims = vectors.shape
-    rows = np.argsort(parts.nearest, kind="stable").astype(np.int32)
-    slot_of = np.empty(count, dtype=np.int32)
+def cluster(vectors: Floats, posts: Rows | None = None, seed: int = 0) -> Clusters:
+    """Build an index over float32[count, d]. posts: rows of those to be found, ascending; None
+    where all are."""
+    if posts is None:
+        posts = np.arange(len(vectors), dtype=np.int32)
+    parts = partition(vectors, posts, seed)
+    count, dims = len(posts), vectors.shape[1]
+    rows = posts[np.argsort(parts.nearest[posts], kind="stable")]
+    slot_of = np.full(len(vectors), -1, dtype=np.int32)
     slot_of[rows] = np.arange(count, dtype=np.int32)
     rotation = _rotation(dims, seed)
-    codes = np.empty(vectors.shape, dtype=np.int8)
+    codes = np.empty((count, dims), dtype=np.int8)
     words = np.empty((-(-dims // 64), count), dtype=np.uint64)
     scales, gains = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.float32)
     for start in range(0, count, _AT_ONCE):  # at once it would take the vectors' memory four times
@@ -97,9 +102,9 @@ def cluster(vectors: Floats, seed: int = 0) -> Clusters:
     at = parts.nearest[rows]
     steps = np.zeros(len(parts.centres), dtype=np.float32)
     np.maximum.at(steps, at, gains / np.float32(_GAIN))
-    sizes = np.bincount(parts.nearest, minlength=len(parts.centres))
+    sizes = np.bincount(at, minlength=len(parts.centres))
     made = Clusters(
-        count=count,
+        count=len(vectors),
         index=Index(
             Centres(parts.centres, *_small(parts.centres), parts.radii),
             Members(np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)]), codes, scales),

@@ -78,6 +78,7 @@ class Space:
         """patient: wait for an index where one is due, as replays do; a server never waits.
         indexed_beyond: how many items there may be without one."""
         self.vectors: Floats = np.empty((0, 1), dtype=np.float32)
+        self._posts: Rows = NONE
         self._patient = patient
         self._indexed_beyond = indexed_beyond
         self._clusters: Clusters | None = None
@@ -90,16 +91,21 @@ class Space:
         """Of the best hundred the share that is found, of the kind of search that finds less."""
         return min(self._few.recall, self._many.recall)
 
-    def refresh(self, vectors: Floats) -> None:
-        """Hear of the vectors as they are now: [count, d], rows only added since the last call."""
+    def refresh(self, vectors: Floats, posts: Rows | None = None) -> None:
+        """Hear of the vectors as they are now: [count, d], rows only added since the last call.
+
+        posts: rows of those to be found, ascending, None where all are; what an edit has made one
+        is found once the clusters are made anew.
+        """
         self.vectors = vectors
+        self._posts = np.arange(len(vectors), dtype=np.int32) if posts is None else posts
 
     def build(self) -> None:
         """Make the clusters anew from the vectors there are."""
-        vectors = self.vectors
-        if len(vectors) > self._indexed_beyond:
-            self._clusters = cluster(vectors)
-            _LOG.info("clusters_built", items=len(vectors))
+        vectors, posts = self.vectors, self._posts
+        if self._is_large():
+            self._clusters = cluster(vectors, posts)
+            _LOG.info("clusters_built", items=len(posts))
 
     def moved(self, rows: Rows) -> None:
         """Hear that the vectors of known rows changed in place."""
@@ -136,7 +142,7 @@ class Space:
         looked for anew; items added since are compared one by one, each once.
         """
         count, known = len(self.vectors), self._known.get(row)
-        if known is None or len(known.rows) < min(k, count) or self._is_old(known):
+        if known is None or len(known.rows) < min(k, len(self._posts)) or self._is_old(known):
             rows, scores = self.nearest(self.vectors[row], k)
             known = _Near(rows=rows, scores=scores, count=count, searched=count)
             if len(self._known) >= _REMEMBERED:
@@ -144,8 +150,8 @@ class Space:
             self._known[row] = known
         elif known.count < count:
             rows, scores = known.rows, known.scores
-            newer = self.vectors[known.count :] @ self.vectors[row]
-            if newer.max() > scores[-1]:
+            _, newer = self._newer(known.count, self.vectors[row])
+            if len(newer) and newer.max() > scores[-1]:
                 rows, scores = self._with_newer(rows, known.count, self.vectors[row], len(rows))
             known = _Near(rows=rows, scores=scores, count=count, searched=known.searched)
             self._known[row] = known
@@ -163,15 +169,29 @@ class Space:
 
     def _keep_up(self) -> None:
         """Have an index made where one is due: only of what is searched, since it takes seconds."""
-        known = 0 if self._clusters is None else self._clusters.count
-        least = max(_FEWEST_NEW, int(_REBUILT_AFTER * known)) if known else self._indexed_beyond
-        if len(self.vectors) - known <= least:
+        if self._clusters is None:
+            is_due = self._is_large()
+        else:
+            known = len(self._clusters.rows)
+            is_due = len(self._posts) - known > max(_FEWEST_NEW, int(_REBUILT_AFTER * known))
+        if not is_due:
             return
         if self._builder is None or not self._builder.is_alive():
             self._builder = threading.Thread(target=self.build, name="clusters", daemon=True)
             self._builder.start()
         if self._patient:
             self._builder.join()
+
+    def _is_large(self) -> bool:
+        """Whether one product over all costs more than an index; replies are in the product."""
+        return len(self.vectors) > self._indexed_beyond and len(self._posts) > 0
+
+    def _newer(self, count: int, vector: Floats) -> tuple[Rows, Floats]:
+        """int32[m] and float32[m]: those to be found behind the first `count` items, and their dot
+        products."""
+        newer = self._posts[self._posts.searchsorted(count) :]
+        all_of_them = len(newer) == len(self.vectors) - count
+        return newer, (self.vectors[count:] if all_of_them else self.vectors[newer]) @ vector
 
     def _is_old(self, known: _Near) -> bool:
         return len(self.vectors) - known.searched > _ADDED_SINCE
@@ -181,31 +201,44 @@ class Space:
         rows, vectors = found, self.vectors
         scores = products(vectors, rows, vector)
         if count < len(vectors):
-            newer = np.arange(count, len(vectors), dtype=np.int32)
+            newer, newer_scores = self._newer(count, vector)
             rows = np.concatenate([found, newer])
-            scores = np.concatenate([scores, vectors[count:] @ vector])
+            scores = np.concatenate([scores, newer_scores])
         best = top(scores, k)
         return rows[best], scores[best]
 
     def _exact(self, vector: Floats, k: int, barred: Rows) -> tuple[Rows, Floats]:
         scores = self.vectors @ vector
         if not len(barred):
-            rows = top(scores, k)
+            rows = self._best(scores, k)
             return rows, scores[rows]
-        missed = barred[top(scores[barred], MISSES)]
+        missed = self._known_posts(barred)
+        missed = missed[top(scores[missed], MISSES)]
         near = scores[missed]
         scores[barred] = -np.inf
-        rows = top(scores, k)
+        rows = self._best(scores, k)
         both, told = np.concatenate([rows, missed]), np.concatenate([scores[rows], near])
         best = top(told, len(both))
         return both[best], told[best]
+
+    def _best(self, scores: Floats, k: int) -> Rows:
+        """int32[at most k]: of those to be found the best by the scores of all, best first."""
+        if len(self._posts) == len(scores):
+            return top(scores, k)
+        return self._posts[top(scores[self._posts], k)]
+
+    def _known_posts(self, rows: Rows) -> Rows:
+        """Those of sorted rows that are to be found."""
+        if len(self._posts) == len(self.vectors):
+            return rows
+        return rows[among(rows, self._posts)]
 
     def _share_found(self, vector: Floats, rows: Rows, scores: Floats, barred: Rows) -> float:
         """Of the best that are not barred, judged by their scores: of equals any will do."""
         found = scores[~among(rows, barred)][:_CHECKED_AT]
         exact = self.vectors @ vector
         exact[barred] = -np.inf
-        best = exact[top(exact, len(found))]
+        best = exact[self._best(exact, len(found))]
         if not len(best):
             return 1.0
         least = best[-1] - _ROUNDING * abs(best[-1])

@@ -1,11 +1,9 @@
 """The spaces in which a feed looks for neighbours: by content, and by the model in use."""
 
-import numpy as np
-
 from inhouse.features.items import ItemTable
 from inhouse.recommend.ports import TasteModel
 from inhouse.recommend.retrieval.space import EXACT_UP_TO, Space
-from inhouse.recommend.types import Rows
+from inhouse.recommend.types import Floats, Rows
 
 
 class Spaces:
@@ -28,14 +26,14 @@ class Spaces:
         if self._content is None:
             # An edit changes content in place, which an index hears of when it is made anew.
             self._content = Space(patient=self._patient, indexed_beyond=EXACT_UP_TO)
-        self._content.refresh(table.content[: table.count])
+        self._content.refresh(table.content[: table.count], table.posts)
         return self._content
 
     def learned(self, model: TasteModel, table: ItemTable) -> Space:
         """By a model. Raises ValueError where its vectors are not one for each item."""
         if model is not self._model or self._learned is None:
             self._model, self._learned = model, Space(patient=self._patient)
-        self._learned.refresh(_vectors(model, table))
+        self._learned.refresh(*_vectors(model, table))
         return self._learned
 
     def moved(self, rows: Rows) -> None:
@@ -46,7 +44,7 @@ class Spaces:
     def prepare(self, model: TasteModel, table: ItemTable) -> "Prepared":
         """Make ready for a model that is not in use yet; may be called on another thread."""
         space = Space(patient=self._patient)
-        space.vectors = _vectors(model, table)
+        space.refresh(*_vectors(model, table))
         space.build()
         return Prepared(model, space)
 
@@ -63,9 +61,11 @@ class Prepared:
         self.space = space
 
 
-def _vectors(model: TasteModel, table: ItemTable) -> "np.typing.NDArray[np.float32]":
+def _vectors(model: TasteModel, table: ItemTable) -> tuple[Floats, Rows]:
+    """One for each item, and which of them are posts: no more of these than there are vectors."""
+    posts = table.posts
     count = table.count
     vectors = model.item_vectors(table)[:count]
     if vectors.ndim != 2 or len(vectors) != count:
         raise ValueError(f"item vectors are {vectors.shape}; expected ({count}, d)")
-    return vectors
+    return vectors, posts

@@ -47,14 +47,14 @@ def _pool(moment: Moment, random: np.random.Generator, most: int) -> Rows:
 
     Of many items only so many are looked at as it takes to find them, at most ten times `most`.
     """
-    count = moment.table.count
+    posts, count = moment.table.posts, len(moment.table.posts)
     if count <= _FEW * most:
-        pool = _with(moment, _NOBODY, np.arange(count, dtype=np.int32))
+        pool = _with(moment, _NOBODY, posts)
     else:
         pool = _NOBODY
         for _ in range(_ROUNDS):
             drawn = random.integers(0, count, int(_SPARE * most), dtype=np.int32)
-            pool = _with(moment, pool, drawn)
+            pool = _with(moment, pool, posts[drawn] if count < moment.table.count else drawn)
             if len(pool) >= most:
                 break
     return np.sort(random.permutation(pool)[:most])

@@ -64,6 +64,16 @@ items = Table(
     Column("expires_ms", BigInteger),
     Column("hidden", Boolean, nullable=False),
     Column("vectors", LargeBinary),
+    Column("reply_to", String(128)),
+)
+# A thread in the order of time. Posts, which answer nothing, are not in it and pay nothing for it.
+Index(
+    "ix_items_replies",
+    items.c.reply_to,
+    items.c.created_ms,
+    items.c.item_id,
+    sqlite_where=items.c.reply_to.is_not(None),
+    postgresql_where=items.c.reply_to.is_not(None),
 )
 
 users = Table(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -45,11 +45,13 @@ from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.audit import Audit
 from inhouse.moderation.board import DecisionBoard
 from inhouse.moderation.judge import TextJudge
+from inhouse.moderation.media.asked import PictureJudge, within_bounds
 from inhouse.moderation.media.banks import HashBanks
 from inhouse.moderation.media.known import KnownHashes
 from inhouse.moderation.media.reading import FetchingReader, Judging, MediaReading
 from inhouse.moderation.media.rescan import MediaRescan
 from inhouse.moderation.media.stored import StoredMedia
+from inhouse.moderation.past.adoption import latest_adoption
 from inhouse.moderation.past.refresh import Refresher
 from inhouse.moderation.past.rescan import Changed, Rescan
 from inhouse.moderation.policy.types import Policy
@@ -65,9 +67,10 @@ from inhouse.moderation.reviewing.gold import Gold
 from inhouse.moderation.reviewing.reviewers import Reviewers
 from inhouse.moderation.scan import Moderator
 from inhouse.moderation.sealed import SealedItems
+from inhouse.moderation.sealed_calls import Sighting, seal_sighting
 from inhouse.moderation.statements.book import Statements
 from inhouse.moderation.strikes import Strikes
-from inhouse.moderation.tools import Rules, Tools, vault_of
+from inhouse.moderation.tools import Rules, Tools, load_rules, rules_of_before, vault_of
 from inhouse.moderation.types import CHILD_ABUSE, Case, Notice, Report
 from inhouse.moderation.vault import Vault
 from inhouse.moderation.verdicts import Verdicts
@@ -87,6 +90,10 @@ _WORTH_SPREADING: Final = 10_000  # texts: starting the workers takes about two 
 class Services(Parts):
     """All parts of one community in one process, those of `Parts` among them."""
 
+    # Whoever serves goes by earlier rules while the files have a fault; a person at a command
+    # mends the file.
+    starts_anyway = True
+
     def catch_clock_up(self) -> None:
         """Where time follows the log: hear of the latest event and post."""
         if self.settings.app.clock == "log":
@@ -94,8 +101,9 @@ class Services(Parts):
 
     def close(self) -> None:
         """Finish what waits to be written and let go of the database."""
-        if "media" in self.__dict__:
-            self.media.close()
+        for reads_files in ("media", "picture_judge"):
+            if reads_files in self.__dict__:
+                getattr(self, reads_files).close()
         super().close()
 
     # What lies in the store
@@ -125,7 +133,26 @@ class Services(Parts):
 
     @cached_property
     def rules_watch(self) -> RulesWatch:
-        return RulesWatch(self.settings.moderation)
+        return RulesWatch(
+            self.settings.moderation,
+            partial(load_rules, kept=self._made_terms),
+            before=self.rules_of_before if self.starts_anyway else lambda: None,
+        )
+
+    @property
+    def _made_terms(self) -> Path:
+        """Where term banks lie as they were made while their own folder cannot be written."""
+        return self.settings.folder / "terms"
+
+    def rules_of_before(self) -> Rules | None:
+        """Those that were taken up last, for whoever starts while their files have a fault; None
+        where none ever were."""
+        with self.database.read() as connection:
+            latest = latest_adoption(connection)
+        if latest is None:
+            return None
+        settings, kept = self.settings.moderation, self._made_terms
+        return rules_of_before(settings, latest.policy, latest.reader_version, kept)
 
     @cached_property
     def rules(self) -> Rules:
@@ -347,6 +374,23 @@ class Services(Parts):
         scorer = RouteScorer(self.gateway, Manner(durable=False, keep_texts=False))
         return TextJudge(scorer, self.work_tools)
 
+    @cached_property
+    def picture_judge(self) -> PictureJudge:
+        """For pictures from outside that belong to no post."""
+        settings = self.settings.moderation
+        files = FetchingReader(within_bounds(settings))
+        known = self.known_hashes if settings.media != "never" else None
+        return PictureJudge(files, known, self._seal)
+
+    def _seal(self, sightings: Sequence[Sighting]) -> None:
+        now_ms = self.clock.now_ms()
+
+        def write(connection: Connection) -> None:
+            for seen in sightings:
+                seal_sighting(connection, self.vault, seen, now_ms)
+
+        self.database.write(write)
+
     @contextmanager
     def many_readers(self) -> Iterator[None]:
         """While it lasts, the moderator reads on the executor, if enough waits to be worth it."""
@@ -468,6 +512,7 @@ class Services(Parts):
 def open_services(settings: Settings | None = None) -> Iterator[Services]:
     """Services for one command, of the community it was told to be about; closed at its end."""
     services = Services(settings or chosen_settings())
+    services.starts_anyway = False
     try:
         yield services
     finally:

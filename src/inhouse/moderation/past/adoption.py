@@ -42,6 +42,15 @@ def is_in_force(rules: Rules, latest: Adoption | None) -> bool:
     return known == (rules.policy.version, rules.reader.version)
 
 
+def latest_adoption(connection: Connection) -> Adoption | None:
+    """The last one; None where there is none, or one that another version of this program wrote in
+    a way that cannot be read here."""
+    try:
+        return next(iter(adoptions(connection, 1)), None)
+    except msgspec.DecodeError:
+        return None
+
+
 def adopt(connection: Connection, rules: Rules, now_ms: int) -> None:
     """Note that these rules are in force from now on, in the caller's transaction."""
     row = {

@@ -6,6 +6,7 @@ import logging
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +24,7 @@ from inhouse.api.server import create_app
 from inhouse.app.build import Services
 from inhouse.app.keys import SCOPES
 from inhouse.app.settings import load_settings
+from inhouse.models.harvest import Labels
 from inhouse.moderation.audit import AuditFilter
 from inhouse.moderation.audited import check_verdicts
 from inhouse.moderation.media.asked import MOST_WAITING
@@ -38,6 +40,7 @@ from media_worlds import clip_of, file_of, hash_of, picture
 PATH = "/openai/v1/moderations"
 KNOWN, OTHER = picture(1), picture(2)
 HERE = "http://pictures.example"
+PATIENCE_S = 30.0
 
 
 class _Host(BaseHTTPRequestHandler):
@@ -254,6 +257,98 @@ def test_more_pictures_than_can_wait_are_sent_back(
     assert (busy.status_code, busy.headers["retry-after"]) == (429, "1")
     assert failed.status_code == 400
     assert services.picture_judge._waiting == 0
+
+
+class _Vendor(BaseHTTPRequestHandler):
+    """Says of a picture that it is violent, of a text that it is not, and refuses what it cannot
+    fetch."""
+
+    asked: ClassVar[list[Any]] = []
+
+    def do_POST(self) -> None:
+        (given,) = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["input"]
+        self.asked.append(given)
+        kind = "text" if isinstance(given, str) else "image"
+        gone = kind == "image" and given["image_url"]["url"].endswith("none.png")
+        scores = {"violence": 0.8 if kind == "image" else 0.1, "hate": 0.3}
+        types = {"violence": [kind], "hate": ["text"]}
+        result = {"category_scores": scores, "category_applied_input_types": types}
+        body = json.dumps({"results": [result]}).encode()
+        self.send_response(400 if gone else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def vendor(tmp_path: Path) -> Iterator[list[Any]]:
+    """What a rented moderations endpoint that takes pictures was asked."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Vendor)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    _Vendor.asked.clear()
+    (tmp_path / "vendors.toml").write_text(f"""
+[rented]
+dialect = "moderations"
+url = "http://127.0.0.1:{server.server_port}/v1"
+model = "omni"
+host = "openai"
+owner = "openai"
+pictures = true
+""")
+    yield _Vendor.asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_rented_model_that_takes_pictures_is_asked_about_them(
+    vendor: list[Any], client: TestClient, services: Services, web: list[str]
+) -> None:
+    """The address as it was given, nothing fetched here without a bank; the types tell whose words
+    and whose pictures were looked at, and nothing of it becomes a label."""
+    given = [{"type": "text", "text": CALM}, _part(f"{HERE}/any.png")]
+    response = client.post(PATH, json={"input": given})
+    (result,) = response.json()["results"]
+    refused = client.post(PATH, json={"input": [_part(f"{HERE}/none.png")]})
+
+    assert [one for one in vendor if not isinstance(one, str)] == [
+        _part(f"{HERE}/any.png"),
+        _part(f"{HERE}/none.png"),
+    ]
+    assert response.json()["model"] == "openai/omni"
+    assert (result["flagged"], result["category_scores"]["violence"]) == (True, 0.8)
+    assert _applied(result) == {"hate": ["text"], "violence": ["text", "image"]}
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_image")
+    assert web == []
+    until_s = time.monotonic() + PATIENCE_S
+    while not (counts := Labels(services.database).counts("text_harm")):
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+    assert counts == {"openai/openai/omni": 1}
+
+
+@pytest.mark.usefixtures("web")
+def test_no_vendor_hears_of_a_picture_that_is_sealed(
+    vendor: list[Any], client: TestClient, services: Services
+) -> None:
+    """Neither of it nor of the words and the other pictures beside it; of what no bank seals it
+    does, and the higher of both counts."""
+    _bank(services, "partner", CHILD_ABUSE, KNOWN, p=1.0)
+    _bank(services, "war", "violence", OTHER, p=0.9)
+    words = {"type": "text", "text": CALM}
+    known, other = (_part(f"{HERE}/{name}") for name in ("known.jpg", "other.png"))
+    sealed = client.post(PATH, json={"input": [words, other, known]}).json()["results"][0]
+    before = list(vendor)
+    open_ = client.post(PATH, json={"input": [words, other]}).json()["results"][0]
+
+    assert (before, sealed["categories"]["sexual/minors"]) == ([], True)
+    assert sorted(map(str, vendor)) == sorted(map(str, (CALM, other)))
+    assert open_["category_scores"]["violence"] == 0.9
+    assert open_["categories"]["sexual/minors"] is False
 
 
 SECRET = "the zebra words"

@@ -66,6 +66,7 @@ from inhouse.moderation.reviewing.context import CaseContext, ContextReader, Ear
 from inhouse.moderation.reviewing.gold import Gold
 from inhouse.moderation.reviewing.reviewers import Reviewers
 from inhouse.moderation.scan import Moderator
+from inhouse.moderation.scorer import GatewayLooker
 from inhouse.moderation.sealed import SealedItems
 from inhouse.moderation.sealed_calls import Sighting, seal_sighting
 from inhouse.moderation.statements.book import Statements
@@ -380,7 +381,7 @@ class Services(Parts):
         settings = self.settings.moderation
         files = FetchingReader(within_bounds(settings))
         known = self.known_hashes if settings.media != "never" else None
-        return PictureJudge(files, known, self._seal)
+        return PictureJudge(files, known, self._seal, GatewayLooker(self.gateway))
 
     def _seal(self, sightings: Sequence[Sighting]) -> None:
         now_ms = self.clock.now_ms()

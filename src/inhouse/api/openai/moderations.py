@@ -95,9 +95,9 @@ class _Inputs:
     dependencies=[Depends(needs("models"))],
 )
 async def moderate(request: Request) -> Response:
-    """Judge texts, and hold pictures against the banks of known ones. Where nobody looked at the
-    pictures `category_applied_input_types` does not name them; one that cannot be looked at is
-    refused."""
+    """Judge texts, hold pictures against the banks of known ones, and ask rented models about them
+    that take pictures. Where nobody looked at the pictures `category_applied_input_types` does not
+    name them; one that cannot be looked at is refused."""
     key = await admit(request, "models")
     asked = read_body(await request.body(), Asked)
     _check_model(asked.model)
@@ -108,7 +108,7 @@ async def moderate(request: Request) -> Response:
         judged = [] if seen.sealed else await _judged(use, given.texts)
     flag_at = use.settings.models.flag_at
     words = [one.p for one in judged] or [{}]
-    nobody = HASH_BANKS if seen.p else TERM_BANKS
+    nobody = seen.model or (HASH_BANKS if seen.p else TERM_BANKS)
     return answer(
         Moderations(
             id=new_id("modr").replace("_", "-"),

@@ -20,6 +20,7 @@ from inhouse.moderation.media.addresses import MOST_URL_CHARS, fault_of
 from inhouse.moderation.media.forms import file_kind
 from inhouse.moderation.media.known import KnownHashes
 from inhouse.moderation.media.types import MediaHashes, Unread
+from inhouse.moderation.ports import PictureScorer
 from inhouse.moderation.sealed_calls import Sighting
 from inhouse.moderation.settings import ModerationSettings
 from inhouse.moderation.types import Label
@@ -42,6 +43,7 @@ Code = Literal[
     "unsupported_image_media_type",
     "image_parse_error",
     "failed_to_download_image",
+    "invalid_image",
 ]
 
 
@@ -63,9 +65,10 @@ class Caller:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Seen:
-    """What the banks say of a call's pictures, all together."""
+    """What is known of a call's pictures, all together."""
 
-    p: Mapping[str, float]  # of each category that a bank speaks of; 0 where none knows a picture
+    p: Mapping[str, float]  # of each category that a bank or a model looked for, the highest
+    model: str | None = None  # who scored them; None where no model did
     sealed: bool = False  # whether one is sealed: nobody else may be asked about this call
 
 
@@ -93,18 +96,22 @@ class PictureJudge:
         files: PictureFiles,
         known: KnownHashes | None,
         seal: Callable[[Sequence[Sighting]], object],
+        scorer: PictureScorer,
     ) -> None:
-        """known: the banks; None where pictures are never to be fetched. seal: writes."""
+        """known: the banks; None where pictures are never to be fetched. seal: writes. scorer:
+        asked about what no bank seals."""
         self._files, self._known, self._seal = files, known, seal
+        self._scorer = scorer
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="pictures")
         self._gate = threading.Lock()  # what is known of the banks is for one thread at a time
         self._waiting = 0
 
     async def judge(self, pictures: Sequence[AskedPicture], caller: Caller) -> Seen:
-        """What is known of a call's pictures; `NOT_LOOKED_AT` where there is no bank to hold them
-        against.
+        """What is known of a call's pictures: first what banks say, then, where none is sealed,
+        what rented models say that take pictures; `NOT_LOOKED_AT` where there is neither.
 
-        Raises PictureError for the first that cannot be looked at, BusyError where too many wait.
+        Raises PictureError for the first that cannot be looked at, BusyError where too many wait,
+        VendorError where a model is there and did not answer.
         """
         if self._waiting + len(pictures) > MOST_WAITING:
             raise BusyError(
@@ -113,7 +120,8 @@ class PictureJudge:
             )
         self._waiting += len(pictures)
         try:
-            return await self._judge(pictures, caller)
+            held = await self._held_against_banks(pictures, caller)
+            return held if held.sealed else await self._scored(pictures, held)
         finally:
             self._waiting -= len(pictures)
 
@@ -122,7 +130,18 @@ class PictureJudge:
         self._threads.shutdown(cancel_futures=True)
         self._files.close()
 
-    async def _judge(self, pictures: Sequence[AskedPicture], caller: Caller) -> Seen:
+    async def _scored(self, pictures: Sequence[AskedPicture], seen: Seen) -> Seen:
+        p, model = dict(seen.p), seen.model
+        told = await self._scorer.look([one.url for one in pictures])
+        for picture, scores in zip(pictures, told, strict=bool(told)):
+            if scores is None:
+                raise _refused(picture, "invalid_image", "whoever was asked about it refused it")
+            model = scores.model_version
+            for category, value in scores.p.items():
+                p[category] = max(value, p.get(category, 0.0))
+        return Seen(p=p, model=model)
+
+    async def _held_against_banks(self, pictures: Sequence[AskedPicture], caller: Caller) -> Seen:
         known = self._known
         if known is None:
             return NOT_LOOKED_AT

@@ -400,6 +400,23 @@ def test_a_picture_of_a_sealed_bank_seals_what_the_call_held(
     assert report_of(services.database, Period(from_ms=0, until_ms=1 << 52)).sealed == 0
 
 
+@pytest.mark.usefixtures("web")
+def test_a_picture_that_cannot_be_read_hides_no_sealed_one(
+    client: TestClient, services: Services
+) -> None:
+    """Whichever comes first: the call is answered with what is sealed, and it is sealed; without
+    such a one the fault is told."""
+    _bank(services, "partner", CHILD_ABUSE, KNOWN, p=1.0)
+    known, torn = _part(f"{HERE}/known.jpg"), _part(f"{HERE}/torn.png")
+    answers = [client.post(PATH, json={"input": given}) for given in ([known, torn], [torn, known])]
+    alone = client.post(PATH, json={"input": [torn]})
+
+    assert [one.status_code for one in answers] == [200, 200]
+    assert all(one.json()["results"][0]["categories"]["sexual/minors"] for one in answers)
+    assert len(services.sealed.list()) == 1
+    assert (alone.status_code, alone.json()["error"]["code"]) == (400, "image_parse_error")
+
+
 def _everywhere(services: Services, secret: str) -> list[str]:
     """The tables that hold it, in any column."""
     found = []

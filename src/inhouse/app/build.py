@@ -383,14 +383,9 @@ class Services(Parts):
         known = self.known_hashes if settings.media != "never" else None
         return PictureJudge(files, known, self._seal, GatewayLooker(self.gateway))
 
-    def _seal(self, sightings: Sequence[Sighting]) -> None:
-        now_ms = self.clock.now_ms()
-
-        def write(connection: Connection) -> None:
-            for seen in sightings:
-                seal_sighting(connection, self.vault, seen, now_ms)
-
-        self.database.write(write)
+    def _seal(self, seen: Sighting) -> None:
+        vault, now_ms = self.vault, self.clock.now_ms()
+        self.database.write(lambda connection: seal_sighting(connection, vault, seen, now_ms))
 
     @contextmanager
     def many_readers(self) -> Iterator[None]:

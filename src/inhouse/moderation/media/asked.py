@@ -95,7 +95,7 @@ class PictureJudge:
         self,
         files: PictureFiles,
         known: KnownHashes | None,
-        seal: Callable[[Sequence[Sighting]], object],
+        seal: Callable[[Sighting], object],
         scorer: PictureScorer,
     ) -> None:
         """known: the banks; None where pictures are never to be fetched. seal: writes. scorer:
@@ -148,32 +148,33 @@ class PictureJudge:
         against = await asyncio.wrap_future(self._threads.submit(self._against, known))
         if not against:
             return NOT_LOOKED_AT
-        work = [self._threads.submit(self._labels, one, known) for one in pictures]
+        work = [self._threads.submit(self._labels, one, known, caller) for one in pictures]
         found = await asyncio.gather(*map(asyncio.wrap_future, work), return_exceptions=True)
-        seen: list[tuple[MediaHashes, Sequence[Label]]] = []
+        labels = [label for one in found if not isinstance(one, BaseException) for label in one]
+        sealed = any(label.is_seal for label in labels)
         for one in found:
-            if isinstance(one, BaseException):
+            # A picture that cannot be read must not hide another one that is sealed by now.
+            if isinstance(one, BaseException) and not (sealed and isinstance(one, PictureError)):
                 raise one
-            seen.append(one)
         p = dict.fromkeys(sorted(against), 0.0)
-        for label in (label for _, labels in seen for label in labels):
+        for label in labels:
             p[label.category] = max(label.p, p.get(label.category, 0.0))
-        sightings = _sightings(pictures, seen, caller)
-        if sightings:
-            await asyncio.wrap_future(self._threads.submit(self._seal, sightings))
-            _LOG.warning("call_sealed", pictures=len(sightings))
-        return Seen(p=p, sealed=bool(sightings))
+        return Seen(p=p, sealed=sealed)
 
     def _against(self, known: KnownHashes) -> frozenset[str]:
         with self._gate:
             return known.categories() if known.are_there() else frozenset()
 
-    def _labels(
-        self, picture: AskedPicture, known: KnownHashes
-    ) -> tuple[MediaHashes, Sequence[Label]]:
+    def _labels(self, picture: AskedPicture, known: KnownHashes, caller: Caller) -> Sequence[Label]:
         hashes = self._hashes(picture)
         with self._gate:
-            return hashes, known.evidence(hashes).labels
+            labels = known.evidence(hashes).labels
+        match = next((label for label in labels if label.is_seal), None)
+        if match is not None:
+            # On this thread, so that a caller who goes away changes nothing.
+            self._seal(_sighting(match, picture, hashes, caller))
+            _LOG.warning("call_sealed")
+        return labels
 
     def _hashes(self, picture: AskedPicture) -> MediaHashes:
         data = decoded(picture) if _is_data(picture.url) else self._fetched(picture)
@@ -238,25 +239,15 @@ def _check(picture: AskedPicture, data: bytes) -> None:
         raise _refused(picture, "unsupported_image_media_type", f"expected {_FORMS}")
 
 
-def _sightings(
-    pictures: Sequence[AskedPicture],
-    seen: Sequence[tuple[MediaHashes, Sequence[Label]]],
-    caller: Caller,
-) -> list[Sighting]:
-    """What is to be sealed, each file of a call once."""
-    found = {}
-    for picture, (hashes, labels) in zip(pictures, seen, strict=True):
-        match = next((label for label in labels if label.is_seal), None)
-        if match is not None:
-            found[hashes.sha256] = Sighting(
-                source=match.source,
-                key_id=caller.key_id,
-                text=caller.text,
-                address=picture.url,
-                md5=hashes.md5.hex(),
-                sha256=hashes.sha256.hex(),
-            )
-    return list(found.values())
+def _sighting(match: Label, picture: AskedPicture, hashes: MediaHashes, caller: Caller) -> Sighting:
+    return Sighting(
+        source=match.source,
+        key_id=caller.key_id,
+        text=caller.text,
+        address=picture.url,
+        md5=hashes.md5.hex(),
+        sha256=hashes.sha256.hex(),
+    )
 
 
 def _refused(picture: AskedPicture, code: Code, reason: str) -> PictureError:

@@ -87,7 +87,9 @@ class RulesWatch:
             self.trouble = str(error)
             _LOG.warning("rules_refused", policy=self.rules.policy.version, reason=self.trouble)
             return None
-        self.trouble = None
+        if self.trouble is not None:
+            self.trouble = None
+            _LOG.info("rules_mended", policy=fresh.policy.version)
         was, self.rules = self.rules, fresh
         same = _versions(was) == _versions(fresh)
         return None if same else fresh

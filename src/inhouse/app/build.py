@@ -51,7 +51,7 @@ from inhouse.moderation.media.known import KnownHashes
 from inhouse.moderation.media.reading import FetchingReader, Judging, MediaReading
 from inhouse.moderation.media.rescan import MediaRescan
 from inhouse.moderation.media.stored import StoredMedia
-from inhouse.moderation.past.adoption import latest_adoption
+from inhouse.moderation.past.adoption import taken_up_last
 from inhouse.moderation.past.refresh import Refresher
 from inhouse.moderation.past.rescan import Changed, Rescan
 from inhouse.moderation.policy.types import Policy
@@ -68,10 +68,10 @@ from inhouse.moderation.reviewing.reviewers import Reviewers
 from inhouse.moderation.scan import Moderator
 from inhouse.moderation.scorer import GatewayLooker
 from inhouse.moderation.sealed import SealedItems
-from inhouse.moderation.sealed_calls import Sighting, seal_sighting
+from inhouse.moderation.sealed_calls import seal_now
 from inhouse.moderation.statements.book import Statements
 from inhouse.moderation.strikes import Strikes
-from inhouse.moderation.tools import Rules, Tools, load_rules, rules_of_before, vault_of
+from inhouse.moderation.tools import Rules, Tools, load_rules, vault_of
 from inhouse.moderation.types import CHILD_ABUSE, Case, Notice, Report
 from inhouse.moderation.vault import Vault
 from inhouse.moderation.verdicts import Verdicts
@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from inhouse.engagement.metrics import Metrics
 
 CHECKPOINT: Final = "state.bin"
+_MADE_TERMS: Final = "terms"  # folder of compiled term banks whose own cannot be written
 _MADE_OF_POLICY: Final = ("hash_banks", "queues", "gold")  # made anew where another is used
 _WORTH_SPREADING: Final = 10_000  # texts: starting the workers takes about two seconds
 
@@ -91,9 +92,7 @@ _WORTH_SPREADING: Final = 10_000  # texts: starting the workers takes about two 
 class Services(Parts):
     """All parts of one community in one process, those of `Parts` among them."""
 
-    # Whoever serves goes by earlier rules while the files have a fault; a person at a command
-    # mends the file.
-    starts_anyway = True
+    starts_anyway = True  # by the rules of before, where the files have a fault
 
     def catch_clock_up(self) -> None:
         """Where time follows the log: hear of the latest event and post."""
@@ -136,24 +135,14 @@ class Services(Parts):
     def rules_watch(self) -> RulesWatch:
         return RulesWatch(
             self.settings.moderation,
-            partial(load_rules, kept=self._made_terms),
+            partial(load_rules, kept=self.settings.folder / _MADE_TERMS),
             before=self.rules_of_before if self.starts_anyway else lambda: None,
         )
 
-    @property
-    def _made_terms(self) -> Path:
-        """Where term banks lie as they were made while their own folder cannot be written."""
-        return self.settings.folder / "terms"
-
     def rules_of_before(self) -> Rules | None:
-        """Those that were taken up last, for whoever starts while their files have a fault; None
-        where none ever were."""
-        with self.database.read() as connection:
-            latest = latest_adoption(connection)
-        if latest is None:
-            return None
-        settings, kept = self.settings.moderation, self._made_terms
-        return rules_of_before(settings, latest.policy, latest.reader_version, kept)
+        """For whoever starts while the files have a fault; None where none were ever taken up."""
+        kept = self.settings.folder / _MADE_TERMS
+        return taken_up_last(self.database, self.settings.moderation, kept)
 
     @cached_property
     def rules(self) -> Rules:
@@ -381,11 +370,8 @@ class Services(Parts):
         settings = self.settings.moderation
         files = FetchingReader(within_bounds(settings))
         known = self.known_hashes if settings.media != "never" else None
-        return PictureJudge(files, known, self._seal, GatewayLooker(self.gateway))
-
-    def _seal(self, seen: Sighting) -> None:
-        vault, now_ms = self.vault, self.clock.now_ms()
-        self.database.write(lambda connection: seal_sighting(connection, vault, seen, now_ms))
+        seal = partial(seal_now, self.database, self.vault, self.clock)
+        return PictureJudge(files, known, seal, GatewayLooker(self.gateway))
 
     @contextmanager
     def many_readers(self) -> Iterator[None]:
@@ -508,7 +494,7 @@ class Services(Parts):
 def open_services(settings: Settings | None = None) -> Iterator[Services]:
     """Services for one command, of the community it was told to be about; closed at its end."""
     services = Services(settings or chosen_settings())
-    services.starts_anyway = False
+    services.starts_anyway = False  # whoever typed it can mend the file
     try:
         yield services
     finally:

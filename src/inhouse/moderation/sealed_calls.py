@@ -14,8 +14,10 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from inhouse.core.clock import Clock
 from inhouse.moderation.vault import Vault
 from inhouse.store import chain, tables
+from inhouse.store.database import Database
 
 # The ids of what calls brought begin so; ids from outside hold no comma.
 CALL: Final = "call,"
@@ -60,6 +62,12 @@ def seal_sighting(connection: Connection, vault: Vault, seen: Sighting, now_ms: 
     )
     chain.append(connection, [entry])
     return sealed_id
+
+
+def seal_now(database: Database, vault: Vault, clock: Clock, seen: Sighting) -> str:
+    """`seal_sighting` in a transaction of its own."""
+    now_ms = clock.now_ms()
+    return database.write(lambda connection: seal_sighting(connection, vault, seen, now_ms))
 
 
 def is_of_call(column: "sa.ColumnElement[str]") -> "sa.ColumnElement[bool]":

@@ -101,9 +101,8 @@ class Services(Parts):
 
     def close(self) -> None:
         """Finish what waits to be written and let go of the database."""
-        for reads_files in ("media", "picture_judge"):
-            if reads_files in self.__dict__:
-                getattr(self, reads_files).close()
+        for reads_files in {"media", "picture_judge"} & self.__dict__.keys():
+            getattr(self, reads_files).close()
         super().close()
 
     # What lies in the store

@@ -137,7 +137,7 @@ def test_a_listed_term_nearly_all_in_figures_counts(owned: TestClient, text: str
     assert p == result["category_scores"]["harassment"]
 
 
-def test_parts_are_one_post_and_its_pictures_are_not_looked_at(owned: TestClient) -> None:
+def test_parts_are_one_post_and_without_banks_nobody_looks_at_pictures(owned: TestClient) -> None:
     """One result for all parts; a picture, wherever it is, changes nothing and is not fetched."""
     picture = {"type": "image_url", "image_url": {"url": "http://127.0.0.1:9/secret.png"}}
     inline = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
@@ -172,10 +172,15 @@ def test_parts_are_one_post_and_its_pictures_are_not_looked_at(owned: TestClient
             "with its url",
         ),
         (
+            [{"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}] * 11,
+            "input",
+            "input: got 11 pictures, expected at most 10",
+        ),
+        (
             [{"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}],
             "input[0].image_url.url",
             "input[0].image_url.url: got 'file:///etc/passwd', expected an address with http or "
-            "https, or data:image/…",
+            "https, or data:image/…;base64,…",
         ),
     ],
 )
@@ -186,8 +191,9 @@ def test_what_cannot_be_judged_is_refused_in_their_shape(
     response = client.post(PATH, json={"input": given})
 
     assert response.status_code == 400
+    code = "invalid_image_url" if param.endswith("url") else None
     assert response.json() == {
-        "error": {"message": told, "type": "invalid_request_error", "param": param, "code": None}
+        "error": {"message": told, "type": "invalid_request_error", "param": param, "code": code}
     }
 
 

@@ -1,7 +1,8 @@
 """/v1/policy: the past under another policy, and rules that only watch."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,12 @@ from starlette.testclient import TestClient
 
 from inhouse.api.server import create_app
 from inhouse.app.build import Services
+from inhouse.app.keys import SCOPES
+from inhouse.app.settings import Settings
+from inhouse.core.errors import SettingError
 from inhouse.moderation.breaker import BreakerEvent, append_events
 from inhouse.moderation.tools import Tools
+from inhouse.store import tables
 
 OURS = """\
 policy: ours
@@ -205,6 +210,43 @@ def test_a_changed_policy_decides_without_a_restart(judged: TestClient, services
     assert judged.get("/v1/healthz").json()["keeping_rules"] == 0
     assert state() == before
     assert judged.get("/v1/policy").json()["trouble"] is None
+
+
+def test_a_server_starts_on_a_broken_policy_with_the_one_taken_up_last(
+    judged: TestClient, services: Services
+) -> None:
+    """It answers as before and says so everywhere; one that has never had a good one refuses, with
+    the line and the caret."""
+    path = Path(services.settings.moderation.policy)
+    services.rescan.adopt()
+    before = judged.get("/v1/state").json()
+    path.write_text(OURS.replace("actions: limit", "actions: limt"))
+    with _started(services.settings, services.keys.create("again", SCOPES)[1]) as client:
+        now, told = client.get("/v1/state").json(), client.get("/v1/policy").json()
+        action = client.get("/v1/verdicts/a", params={"surface": "feed"}).json()["action"]
+        assert now == {**before, "keeping_rules": True}
+        assert (action, client.get("/v1/healthz").json()["keeping_rules"]) == ("limit", 1)
+        assert "did you mean `limit`?" in told["trouble"]
+        path.write_text(OURS)
+        _wait_for(lambda: not client.get("/v1/state").json()["keeping_rules"])
+        assert client.get("/v1/state").json() == before
+
+    path.write_text(OURS.replace("actions: limit", "actions: limt"))
+    services.database.write(lambda connection: connection.execute(tables.policies.delete()))
+    with pytest.raises(SettingError, match=r"\^"), _started(services.settings, "inh_x"):
+        pass
+
+
+@contextmanager
+def _started(settings: Settings, secret: str) -> Iterator[TestClient]:
+    """Another server of the same community."""
+    services = Services(settings)
+    try:
+        with TestClient(create_app(services), raise_server_exceptions=False) as client:
+            client.headers["authorization"] = f"Bearer {secret}"
+            yield client
+    finally:
+        services.close()
 
 
 def test_every_part_that_decides_takes_up_other_rules(services: Services, ours: None) -> None:

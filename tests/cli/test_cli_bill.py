@@ -1,6 +1,7 @@
 """inhouse bill: the invoice beside the ledger, and dependence, as a person types them."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from inhouse.app.build import open_services
+from inhouse.catalog.types import Item
 from inhouse.cli.main import command_line
 from inhouse.core.errors import InputError
+from inhouse.core.ids import ItemId, UserId
+from inhouse.models.ledger.priced import PriceUsed, in_words
+from inhouse.models.ledger.prices import rates_in
 from inhouse.models.ledger.rows import append_attempts
 from inhouse.models.types import Attempt, Usage
 
@@ -42,7 +47,7 @@ def _call(*words: str, code: int = 0) -> str:
     return result.output
 
 
-def _ask(count: int) -> None:
+def _ask(count: int, **more: Any) -> None:
     """So many calls at 0.000165 dollars."""
     rows = [
         Attempt(
@@ -65,8 +70,51 @@ def _ask(count: int) -> None:
         )
         for n in range(count)
     ]
+    rows = [replace(row, **more) for row in rows]
     with open_services() as services:
         services.database.write(lambda connection: append_attempts(connection, rows))
+
+
+def test_an_old_contract_explains_an_invoice_when_its_file_is_gone(folder: Path) -> None:
+    """The price is kept with every amount: two calls more than the ledger has are told to the last
+    decimal, though vendors.toml names neither the deployment nor the contract any more."""
+    _ask(2, price_version="contract 0.1/0.01/0.4+0", cost_usd=Decimal("0.000102"))
+    (folder / "vendors.toml").write_text("")
+    path = folder / "invoice.csv"
+    path.write_text(f"{INVOICE}2026-01-01,gpt-4o-mini,4,4000,800,200,0.000408\n")
+
+    told: Any = json.loads(_call("bill", "reconcile", str(path), "--host", "openai", "--json"))
+    (line,) = told["lines"]
+    assert [(r["kind"], Decimal(r["amount_usd"])) for r in line["reasons"]] == [
+        ("outside", Decimal("0.000204"))
+    ]
+    assert Decimal(line["unexplained_usd"]) == 0
+
+
+def test_prices_are_told_as_they_were_used(folder: Path) -> None:
+    """A contract by its figures, the list by its version, one that is not known as such; models of
+    one's own have none."""
+    _ask(2, price_version="contract 0.1/0.01/0.4+0.5", cost_usd=Decimal("0.000102"))
+    _ask(1, call_id="d1", at_ms=DAY_MS + 86_400_000)
+    _ask(1, call_id="e1", price_version=None, cost_usd=None)
+    _ask(1, call_id="f1", deployment="owned", host="inhouse", price_version="owned")
+    with open_services() as services:
+        late = Item(item_id=ItemId("i"), creator_id=UserId("c"), created_ms=DAY_MS + 2 * 86_400_000)
+        services.catalog.put_items([late])
+    shown = _call("bill", "prices")
+    told: Any = json.loads(_call("bill", "prices", "--json"))
+
+    assert in_words(PriceUsed(**{**told[1], "rates": rates_in(told[1]["version"])})) == (
+        "contract: a million tokens 0.1 in, 0.01 cached, 0.4 out; 0.5 a request"
+    )
+    assert "contract" in shown
+    assert [(one["version"], one["since"], one["attempts"]) for one in told] == [
+        (None, "2026-01-01", 1),
+        ("contract 0.1/0.01/0.4+0.5", "2026-01-01", 2),
+        ("genai-prices 1 openai/gpt-4o-mini", "2026-01-02", 1),
+    ]
+    assert told[1]["rates"]["out"] == "0.4"
+    assert Decimal(told[1]["spend_usd"]) == Decimal("0.000204")
 
 
 def test_an_invoice_is_explained_line_by_line(folder: Path) -> None:

@@ -17,6 +17,8 @@ from inhouse.core.errors import InputError
 from inhouse.core.ids import EventId, ItemId, PageId, UserId
 from inhouse.events.types import Event, EventKind, PageItem, ServedPage
 from inhouse.learning.causal.serving import read_causal
+from inhouse.models.harvest.conversations import Message
+from inhouse.models.harvest.pairs import Pair, Pairs, add_pairs
 
 
 @pytest.fixture(autouse=True)
@@ -89,6 +91,54 @@ def test_a_key_lets_its_calls_be_kept_and_no_longer() -> None:
     assert (kept["keeps_calls"], after["keeps_calls"]) == (True, False)
     with pytest.raises(InputError, match="no key 'x'"), open_services() as services:
         services.keys.keep_calls("x", keep=True)
+
+
+def test_all_that_hangs_on_a_key_ends_with_it() -> None:
+    """Budget and limits; what was kept of its calls where that is said; of no other key."""
+    ours, theirs = (_json("keys", "create", name, "--scope", "models")["key_id"] for name in "ab")
+    for key_id in (ours, theirs):
+        _call("keys", "keep", key_id)
+        _call("keys", "budget", key_id, "--usd", "5")
+        _call("keys", "limit", key_id, "--requests-a-minute", "6")
+    with open_services() as services:
+        pairs = [_kept_call(key_id) for key_id in (ours, theirs)]
+        services.database.write(lambda connection: add_pairs(connection, pairs))
+    kept = _call("keys", "keep", ours, "--off")
+    gone = _call("keys", "revoke", ours, "--forget")
+    with open_services() as services:
+        left = [pair.key_id for pair in Pairs(services.database).latest("chat", 9)]
+
+    assert "are not kept any more" in " ".join(kept.split())
+    assert "is void, and 1 that were kept are gone" in " ".join(gone.split())
+    assert left == [theirs]
+    assert [b["key_id"] for b in _json("keys", "budgets")] == [theirs]
+    assert [one["key_id"] for one in _json("keys", "limits")] == [theirs]
+    assert "and 1 that were kept are gone" in " ".join(
+        _call("keys", "keep", theirs, "--off", "--forget").split()
+    )
+    for wrong, told in (
+        (("keep", theirs, "--forget"), "--forget goes with --off"),
+        (("revoke", "x", "--forget"), "no key 'x'"),
+        (("keep", "x", "--off"), "no key 'x'"),
+    ):
+        result = CliRunner().invoke(command_line(["keys"]), ["keys", *wrong])
+        assert told in str(result.exception)
+
+
+def _kept_call(key_id: str) -> Pair:
+    return Pair(
+        task="chat",
+        messages=(Message(role="user", content=f"asked with {key_id}"),),
+        answer="yes",
+        person=None,
+        ref=None,
+        call_id="call_1",
+        key_id=key_id,
+        deployment="main",
+        source="openai/openai/gpt-4o-mini",
+        terms="mit",
+        at_ms=1,
+    )
 
 
 def test_a_key_gets_a_rate_limit_and_loses_it() -> None:

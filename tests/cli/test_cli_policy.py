@@ -12,7 +12,9 @@ from inhouse.app.build import open_services
 from inhouse.app.worker import Worker
 from inhouse.catalog.types import Item
 from inhouse.cli.main import command_line
+from inhouse.core.errors import SettingError
 from inhouse.core.ids import ItemId, UserId
+from inhouse.store import tables
 
 PATIENCE_S = 60.0
 LIVE = """\
@@ -144,8 +146,45 @@ def test_the_doctor_tells_of_a_broken_policy_and_what_stays_in_force(folder: Pat
     assert not told["moderation"]["ok"]
     assert "did you mean `limit`?" in detail
     assert detail.endswith(
-        f"servers that run keep policy {version}; one that starts now refuses to"
+        f"servers that run keep policy {version}; one that starts now keeps it too"
     )
+    with open_services() as services:
+        services.database.write(lambda c: c.execute(tables.policies.delete()))
+    told = {f["what"]: f for f in json.loads(call("doctor", "--json", code=1))}
+    assert told["moderation"]["detail"].endswith("; one that starts now refuses to")
+
+
+def test_a_command_does_not_go_by_the_rules_of_before(folder: Path) -> None:
+    """Whoever is at the command line is shown the fault, and can mend the file."""
+    (folder / "policy.yaml").write_text(LIVE.replace("limit", "limt"))
+    result = CliRunner().invoke(command_line(["moderate"]), ["moderate", "run"])
+    assert isinstance(result.exception, SettingError)
+    assert "did you mean `limit`?" in str(result.exception)
+
+
+def test_a_worker_that_starts_on_a_broken_policy_goes_by_the_last_good_one(folder: Path) -> None:
+    """What is posted meanwhile is judged by it, the past is not gone through again, and the mended
+    file is taken up without another start."""
+    (folder / "policy.yaml").write_text(RAISED.replace("review", "reviwe"))
+    with open_services() as services:
+        services.starts_anyway = True
+        items = [Item(item_id=ItemId("d"), creator_id=UserId("by_d"), text="buy followers")]
+        services.catalog.put_items(items)
+        worker = Worker(services)
+        _steps(worker, 1.0)
+        judged = services.verdicts.latest(["d"])[ItemId("d")]
+        trouble, version = services.rules_watch.trouble, services.policy.version
+        assert services.rescan.running() is None
+        assert judged.policy_version == version
+        assert "did you mean `review`?" in (trouble or "")
+        assert [rule.name for rule in services.policy.rules] == ["spam"]
+        (folder / "policy.yaml").write_text(RAISED)
+        until_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until_s and not services.review.queue():
+            _steps(worker, 0.1)
+        worker.close()
+        (case,) = services.review.queue()
+        assert (case.item_id, services.rules_watch.trouble) == ("b", None)
 
 
 def test_the_doctor_says_where_the_worker_has_another_policy(folder: Path) -> None:

@@ -9,6 +9,7 @@ from inhouse.core.errors import SettingError
 from inhouse.models.types import ContractPrice, Deployment
 from inhouse.models.vendors import read_vendors
 
+AN_AMOUNT = 'an amount as a text, such as "0.15", of at most 18 characters'
 _GOOD = """
 [main]
 url = "http://10.0.0.7:8000/v1"
@@ -121,13 +122,13 @@ day_usd = "1"
         "main.key_env: got 'NOT_SET', expected the name of an environment variable that is set",
         "main.speed: got 3, expected no such setting; known are dialect, url, model, host, owner, "
         "key_env, api_version, omit, batch, price_as, contract, labels, serves, stand_ins, "
-        "cache_s, cache_any, moderate, terms, harvest, simulated, keep_calls, retires",
+        "cache_s, cache_any, moderate, terms, harvest, simulated, keep_calls, pictures, retires",
         "main.harvest: got 'yes', expected a value of type bool",
         "main.serves: got ['chat', 'poems'], expected some of scores, chat, embeddings",
         "main.stand_ins: got ['main', 'nobody', 3], expected a list of names",
         "main.contract.cached_usd_per_mtok: got 'nothing', expected an amount such as \"0.15\"",
-        'main.contract.in_usd_per_mtok: got 0.1, expected an amount as a text, such as "0.15"',
-        "main.contract.out_usd_per_mtok: got '-1', expected an amount as a text, such as \"0.15\"",
+        f"main.contract.in_usd_per_mtok: got 0.1, expected {AN_AMOUNT}",
+        f"main.contract.out_usd_per_mtok: got '-1', expected {AN_AMOUNT}",
         "main.contract.day_usd: got '1', expected one of in_usd_per_mtok, cached_usd_per_mtok, "
         "out_usd_per_mtok, request_usd",
         "main.moderate: got 'poems', expected one of text_harm",
@@ -250,4 +251,22 @@ def test_terms_nobody_knows_are_shown_where_they_stand(tmp_path: Path) -> None:
         '  6 | terms = "opanai"\n'
         "    |         ^\n"
         "    = expected a name of `inhouse models terms`: did you mean `openai`?"
+    )
+
+
+@pytest.mark.parametrize("amount", ["1e30", "0.1234567890123456789", "1e-20", "NaN", "-0.1"])
+def test_a_contracts_amount_has_room_in_the_ledger(tmp_path: Path, amount: str) -> None:
+    """Its digits are kept with every amount; one with more than anybody agrees on is refused."""
+    with pytest.raises(SettingError) as caught:
+        _read(tmp_path, _GOOD.replace('"0.15"', f'"{amount}"'))
+    assert f"expected {AN_AMOUNT}" in str(caught.value)
+
+
+def test_only_a_moderations_endpoint_is_asked_about_pictures(tmp_path: Path) -> None:
+    """Another dialect has no way to ask."""
+    with pytest.raises(SettingError) as caught:
+        _read(tmp_path, _GOOD.replace("batch = 4", "pictures = true"))
+    assert [str(fault) for fault in caught.value.faults][-1] == (
+        "spare.pictures: got True, expected nothing: only the dialect moderations is asked about "
+        "pictures"
     )

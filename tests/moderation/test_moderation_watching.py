@@ -1,6 +1,9 @@
 """Hearing of changed rules: when files are read again, and what a fault in them does."""
 
+import dataclasses
 import os
+import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +12,7 @@ import pytest
 
 from inhouse.core.errors import SettingError
 from inhouse.moderation.settings import ModerationSettings
+from inhouse.moderation.tools import load_rules, rules_of_before
 from inhouse.moderation.watching import HEARD_WITHIN_S, LOOK_EVERY_S, RulesWatch, stamp_of
 
 POLICY = """\
@@ -154,3 +158,64 @@ def test_a_file_put_in_the_place_of_another_is_another(watched: Watched, tmp_pat
 def test_rules_of_the_package_are_not_watched() -> None:
     """They change with the package alone."""
     assert stamp_of(ModerationSettings()) == ()
+
+
+def test_who_starts_on_a_fault_begins_with_the_rules_of_before(watched: Watched) -> None:
+    """The fault is told from the start, and the mended file is taken up; where there are no rules
+    of before it is an error."""
+    before, now = watched.watch.rules, [0.0]
+    watched.policy.write_text(POLICY.format(least=1).replace("category: rude", "category: ride"))
+    settings = ModerationSettings(policy=str(watched.policy), banks=str(watched.banks))
+    watch = RulesWatch(settings, now_s=lambda: now[0], before=lambda: before)
+    assert watch.rules is before
+    assert "unknown category `ride`" in (watch.trouble or "")
+    with pytest.raises(SettingError, match="unknown category `ride`"):
+        RulesWatch(settings)
+    watched.policy.write_text(POLICY.format(least=3))
+    found = []
+    for _ in range(3):
+        now[0] += LOOK_EVERY_S
+        found.append(watch.look() is not None)
+    assert (found, watch.trouble) == ([False, True, False], None)
+
+
+def test_a_file_whose_rights_change_is_another(watched: Watched) -> None:
+    """One that could not be read is tried again once it can be."""
+    settings = ModerationSettings(policy=str(watched.policy))
+    before = stamp_of(settings)
+    time.sleep(0.02)
+    watched.policy.chmod(0o640)
+    assert stamp_of(settings) != before
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_banks_of_before_are_there_as_they_were_made(watched: Watched, writable: bool) -> None:
+    """A bank that was broken since is read as it was, whether or not what is made of banks may lie
+    beside them; a broken policy changes nothing about good banks; without what was made there is
+    nothing to begin with."""
+    made, kept = watched.banks / ".compiled", watched.policy.parent / "kept"
+    if not writable:
+        shutil.rmtree(made)
+        made.write_text("in the way")
+    settings = ModerationSettings(policy=str(watched.policy), banks=str(watched.banks))
+    good = load_rules(settings, kept)
+    version = good.reader.version
+    (watched.banks / "rude.txt").write_text("re: (\n")
+    with pytest.raises(SettingError):
+        load_rules(settings, kept)
+    found = rules_of_before(settings, good.policy, version, kept)
+    assert found is not None
+    assert dict(found.reader.read("fiddlesticks").signals) == {"terms.rude": 1}
+    assert (found.reader.version, found.policy, kept.exists()) == (
+        version,
+        good.policy,
+        not writable,
+    )
+    shutil.rmtree(kept if not writable else made)
+    assert rules_of_before(settings, good.policy, version, kept) is None
+    (watched.banks / "rude.txt").write_text(BANK)
+    again = rules_of_before(settings, good.policy, "another", kept)
+    assert again is not None
+    assert again.reader.version == version
+    teaching = dataclasses.replace(settings, teaching_banks="gone")
+    assert rules_of_before(teaching, good.policy, version, kept) is None

@@ -13,6 +13,7 @@ from inhouse.core.errors import (
     InhouseError,
     InputError,
     LimitedError,
+    PictureError,
     SettingError,
     SpentError,
     StoreError,
@@ -44,6 +45,8 @@ def answer_to(path: str, request_id: str | None, error: InhouseError) -> Respons
         status, code = (403, "forbidden") if error.known_key else (401, "no_key")
     else:
         status, code = next((s, c) for kind, s, c in _TABLE if isinstance(error, kind))
+    if isinstance(error, PictureError):
+        code = error.code
     if status >= 500:
         _LOG.error("request_failed", code=code, kind=type(error).__name__, request_id=request_id)
     facts = ErrorFacts(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -45,11 +45,13 @@ from inhouse.moderation.appeals import Appeals
 from inhouse.moderation.audit import Audit
 from inhouse.moderation.board import DecisionBoard
 from inhouse.moderation.judge import TextJudge
+from inhouse.moderation.media.asked import PictureJudge, within_bounds
 from inhouse.moderation.media.banks import HashBanks
 from inhouse.moderation.media.known import KnownHashes
 from inhouse.moderation.media.reading import FetchingReader, Judging, MediaReading
 from inhouse.moderation.media.rescan import MediaRescan
 from inhouse.moderation.media.stored import StoredMedia
+from inhouse.moderation.past.adoption import taken_up_last
 from inhouse.moderation.past.refresh import Refresher
 from inhouse.moderation.past.rescan import Changed, Rescan
 from inhouse.moderation.policy.types import Policy
@@ -64,10 +66,12 @@ from inhouse.moderation.reviewing.context import CaseContext, ContextReader, Ear
 from inhouse.moderation.reviewing.gold import Gold
 from inhouse.moderation.reviewing.reviewers import Reviewers
 from inhouse.moderation.scan import Moderator
+from inhouse.moderation.scorer import GatewayLooker
 from inhouse.moderation.sealed import SealedItems
+from inhouse.moderation.sealed_calls import seal_now
 from inhouse.moderation.statements.book import Statements
 from inhouse.moderation.strikes import Strikes
-from inhouse.moderation.tools import Rules, Tools, vault_of
+from inhouse.moderation.tools import Rules, Tools, load_rules, vault_of
 from inhouse.moderation.types import CHILD_ABUSE, Case, Notice, Report
 from inhouse.moderation.vault import Vault
 from inhouse.moderation.verdicts import Verdicts
@@ -80,12 +84,15 @@ if TYPE_CHECKING:
     from inhouse.engagement.metrics import Metrics
 
 CHECKPOINT: Final = "state.bin"
+_MADE_TERMS: Final = "terms"  # folder of compiled term banks whose own cannot be written
 _MADE_OF_POLICY: Final = ("hash_banks", "queues", "gold")  # made anew where another is used
 _WORTH_SPREADING: Final = 10_000  # texts: starting the workers takes about two seconds
 
 
 class Services(Parts):
     """All parts of one community in one process, those of `Parts` among them."""
+
+    starts_anyway = True  # by the rules of before, where the files have a fault
 
     def catch_clock_up(self) -> None:
         """Where time follows the log: hear of the latest event and post."""
@@ -94,8 +101,8 @@ class Services(Parts):
 
     def close(self) -> None:
         """Finish what waits to be written and let go of the database."""
-        if "media" in self.__dict__:
-            self.media.close()
+        for reads_files in {"media", "picture_judge"} & self.__dict__.keys():
+            getattr(self, reads_files).close()
         super().close()
 
     # What lies in the store
@@ -125,7 +132,16 @@ class Services(Parts):
 
     @cached_property
     def rules_watch(self) -> RulesWatch:
-        return RulesWatch(self.settings.moderation)
+        return RulesWatch(
+            self.settings.moderation,
+            partial(load_rules, kept=self.settings.folder / _MADE_TERMS),
+            before=self.rules_of_before if self.starts_anyway else lambda: None,
+        )
+
+    def rules_of_before(self) -> Rules | None:
+        """For whoever starts while the files have a fault; None where none were ever taken up."""
+        kept = self.settings.folder / _MADE_TERMS
+        return taken_up_last(self.database, self.settings.moderation, kept)
 
     @cached_property
     def rules(self) -> Rules:
@@ -347,6 +363,15 @@ class Services(Parts):
         scorer = RouteScorer(self.gateway, Manner(durable=False, keep_texts=False))
         return TextJudge(scorer, self.work_tools)
 
+    @cached_property
+    def picture_judge(self) -> PictureJudge:
+        """For pictures from outside that belong to no post."""
+        settings = self.settings.moderation
+        files = FetchingReader(within_bounds(settings))
+        known = self.known_hashes if settings.media != "never" else None
+        seal = partial(seal_now, self.database, self.vault, self.clock)
+        return PictureJudge(files, known, seal, GatewayLooker(self.gateway))
+
     @contextmanager
     def many_readers(self) -> Iterator[None]:
         """While it lasts, the moderator reads on the executor, if enough waits to be worth it."""
@@ -468,6 +493,7 @@ class Services(Parts):
 def open_services(settings: Settings | None = None) -> Iterator[Services]:
     """Services for one command, of the community it was told to be about; closed at its end."""
     services = Services(settings or chosen_settings())
+    services.starts_anyway = False  # whoever typed it can mend the file
     try:
         yield services
     finally:

@@ -10,6 +10,7 @@ from inhouse.cli.bill_reconcile import reconcile
 from inhouse.cli.output import Json, console, print_json, show
 from inhouse.core.clock import DAY_MS
 from inhouse.models.ledger.bill import Bill, Line, bill
+from inhouse.models.ledger.priced import in_words, prices_used
 
 _SIDES: Final = ("months", "days", "hosts", "owners", "tasks", "models")
 
@@ -18,6 +19,29 @@ app = typer.Typer(
 )
 app.command("reconcile")(reconcile)
 app.command("dependence")(dependence)
+
+
+@app.command()
+def prices(
+    days: Annotated[int, typer.Option(min=1, max=4_000, help="how far back")] = 30,
+    as_json: Json = False,
+) -> None:
+    """By which prices the amounts were worked out: a contract's own figures, kept with every
+    amount whatever `vendors.toml` says now, or the version of the list."""
+    with open_services() as services:
+        services.catch_clock_up()
+        now_ms = services.clock.now_ms()
+        found = prices_used(services.database, now_ms - days * DAY_MS, now_ms + 1)
+    columns = (
+        ("deployment", lambda one: one.deployment),
+        ("model", lambda one: f"{one.host}/{one.model}"),
+        ("from", lambda one: one.since),
+        ("to", lambda one: one.until),
+        ("requests", lambda one: f"{one.attempts:,}"),
+        ("USD", lambda one: f"{one.spend_usd:,.4f}"),
+        ("price", in_words),
+    )
+    show(found, columns, as_json=as_json)
 
 
 @app.callback(invoke_without_command=True)

@@ -18,7 +18,7 @@ from inhouse.models.dependence.readiness import retirement_in_words, retirements
 from inhouse.moderation.audit import head_of
 from inhouse.moderation.audited import check_verdicts
 from inhouse.moderation.breaker import open_breakers, opening_in_words
-from inhouse.moderation.past.adoption import adoptions, is_in_force
+from inhouse.moderation.past.adoption import is_in_force, latest_adoption
 from inhouse.moderation.sealed import REPORT_DUTY
 from inhouse.store.chain import Head
 
@@ -94,12 +94,14 @@ def _store(services: Services) -> Finding:
 
 def _moderation(services: Services) -> Finding:
     with services.database.read() as connection:
-        latest = next(iter(adoptions(connection, 1)), None)
+        latest = latest_adoption(connection)
     held = f"policy {latest.policy.version}" if latest else "what they started with"
     try:
         rules = services.rules
     except SettingError as error:
-        detail = f"{error}\nservers that run keep {held}; one that starts now refuses to"
+        there = services.rules_of_before() is not None
+        start = "keeps it too" if there else "refuses to"
+        detail = f"{error}\nservers that run keep {held}; one that starts now {start}"
         return Finding(what="moderation", ok=False, detail=detail)
     waiting = sum(count.open for count in services.review.counts())
     detail = f"policy {rules.policy.version}, {waiting:,} cases wait for a person"

@@ -7,6 +7,8 @@ import typer
 
 from inhouse.app.build import open_services
 from inhouse.app.keys import SCOPES
+from inhouse.app.revoking import keep_no_calls
+from inhouse.app.revoking import revoke as revoke_key
 from inhouse.cli.output import Json, console, print_json, show
 from inhouse.core.errors import InputError
 from inhouse.models.bounds.budgets import PERIODS
@@ -135,21 +137,43 @@ def limits(as_json: Json = False) -> None:
 @app.command()
 def keep(
     key_id: Annotated[str, typer.Argument(help="as `inhouse keys list` shows it")],
-    off: Annotated[bool, typer.Option("--off", help="no longer; what was kept stays")] = False,
+    off: Annotated[
+        bool, typer.Option("--off", help="no longer; what was kept stays for its days")
+    ] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="with --off: what was kept goes at once")
+    ] = False,
 ) -> None:
     """Keep what chat calls passed on with a key ask and are answered, to learn from: where
     `keep_calls` of the deployment says so too, without personal data, for `pairs_days`. Asking
     whoever's words these are is up to you."""
+    if forget and not off:
+        raise InputError("--forget goes with --off; calls cannot be kept and forgotten")
     with open_services() as services:
-        services.keys.keep_calls(key_id, keep=not off)
+        if off:
+            gone = keep_no_calls(services, key_id, forget=forget)
+            console.print(f"calls of {key_id} are not kept any more{_forgotten(gone, forget)}")
+            return
+        services.keys.keep_calls(key_id, keep=True)
         days = services.settings.models.pairs_days
-    told = "are not kept any more" if off else f"are kept for {days:,} days"
-    console.print(f"calls of {key_id} {told}, in every process within two seconds")
+    console.print(
+        f"calls of {key_id} are kept for {days:,} days, in every process within two seconds"
+    )
 
 
 @app.command()
-def revoke(key_id: Annotated[str, typer.Argument(help="as `inhouse keys list` shows it")]) -> None:
-    """Make a key void, in every process within two seconds."""
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="as `inhouse keys list` shows it")],
+    forget: Annotated[
+        bool, typer.Option("--forget", help="what was kept of its calls goes at once, too")
+    ] = False,
+) -> None:
+    """Make a key void, in every process within two seconds. Its budget and limits end, and answers
+    kept in memory of its calls are given to nobody any more."""
     with open_services() as services:
-        services.keys.revoke(key_id)
-    console.print(f"{key_id} is void")
+        gone = revoke_key(services, key_id, forget=forget)
+    console.print(f"{key_id} is void{_forgotten(gone, forget)}")
+
+
+def _forgotten(gone: int, forget: bool) -> str:
+    return f", and {gone:,} that were kept are gone" if forget else ""

@@ -92,8 +92,8 @@ def lift(
     second: Annotated[str, typer.Option(help="the second person who says so")],
     reason: Reason,
 ) -> None:
-    """It was a mistake, two people say: the post is what it was and is judged anew."""
+    """It was a mistake, two people say: a post is what it was and is judged anew."""
     with open_services() as services:
         services.catch_clock_up()
         services.sealed.lift(item, (by, second), reason)
-    console.print(f"{item} is no longer sealed; it is judged anew", markup=False)
+    console.print(f"{item} is no longer sealed; a post is judged anew", markup=False)

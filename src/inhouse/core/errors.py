@@ -3,6 +3,7 @@
 InhouseError
 ├── InputError            the caller asked wrongly (HTTP 400, exit code 2)
 │   ├── UnknownError      a named thing does not exist (HTTP 404)
+│   ├── PictureError      a picture of a call cannot be looked at; a code says why (HTTP 400)
 │   ├── ConflictError     it exists already, or is in a state that forbids this (HTTP 409)
 │   └── SettingError      a setting or a policy file is wrong; all faults are listed
 ├── AccessError           no key, a wrong key, or a scope is missing (HTTP 401 or 403)
@@ -36,6 +37,15 @@ class InputError(InhouseError):
 
 class UnknownError(InputError):
     """A named thing does not exist."""
+
+
+class PictureError(InputError):
+    """A picture of a call cannot be looked at."""
+
+    def __init__(self, message: str, *, field: str, code: str) -> None:
+        """code: why, in the words of the format that the picture came in."""
+        super().__init__(message, field=field)
+        self.code = code
 
 
 class ConflictError(InputError):

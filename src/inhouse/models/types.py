@@ -82,6 +82,7 @@ class TaskInput:
 
     ref: str  # what it belongs to, such as an item id; decides the share it falls into
     text: str  # the words themselves; never logged
+    picture: str = ""  # in the place of words: its address, or `data:` with the picture itself
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,6 +142,7 @@ class Deployment:
     harvest: bool = True  # whether its answers are kept as labels
     simulated: bool = False  # a stand-in that charges nobody
     retires: date | None = None  # the last day on which the vendor offers the model
+    pictures: bool = False  # whether it is asked about pictures too; dialect moderations alone
     keep_calls: bool = False  # whether calls passed on may be kept, where their key agrees too
 
 

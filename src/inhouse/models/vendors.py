@@ -15,6 +15,7 @@
     stand_ins = ["other"]          # asked in turn where a call cannot be passed on to this one
     cache_s = 300                  # keep answers so long: embeddings, chats at temperature 0
     cache_any = false              # or those too that depend on chance
+    pictures = true                # dialect moderations: pictures of moderation calls are sent, too
     retires = 2026-12-31           # the vendor's last day for this model, where it is known
 
     [main.contract]                # where you pay something other than the list's price
@@ -45,6 +46,7 @@ from inhouse.core.errors import Fault, SettingError
 from inhouse.core.faults import refuse_toml
 from inhouse.core.ids import ID_RULE, is_valid_id
 from inhouse.models.harvest.terms import SIMULATED, default_terms, full_name, hint
+from inhouse.models.ledger.prices import MOST_PRICE_CHARS, plainly
 from inhouse.models.tasks import TASKS, judging
 from inhouse.models.types import (
     DIALECTS,
@@ -80,19 +82,21 @@ _KINDS: Final[Mapping[str, type]] = {
     "harvest": bool,
     "simulated": bool,
     "keep_calls": bool,
+    "pictures": bool,
     "retires": date,
 }
 _REQUIRED: Final = ("url", "model", "host", "owner")
 _REQUIRED_HERE: Final = ("model", "owner", "labels")  # of a model that this machine runs
 _RENTED: Final = ("url", "host", "key_env", "api_version", "omit", "price_as", "contract", "serves")
 _NOT_HERE: Final = frozenset(
-    (*_RENTED, "stand_ins", "retires", "keep_calls", "cache_s", "cache_any", "moderate")
+    (*_RENTED, "stand_ins", "retires", "keep_calls", "cache_s", "cache_any", "moderate", "pictures")
 )
 _ONLY_ELSEWHERE: Final = {
     True: "the model runs on this machine",
     False: "only the dialect hugging_face maps labels",
 }
 _RATES: Final = ("in_usd_per_mtok", "cached_usd_per_mtok", "out_usd_per_mtok", "request_usd")
+_AN_AMOUNT: Final = f'an amount as a text, such as "0.15", of at most {MOST_PRICE_CHARS} characters'
 _LONGEST: Final = {"host": 64, "owner": 64, "model": 96, "name": 96}
 _MOST_BATCH: Final = 256
 _MOST_CACHE_S: Final = 7 * 86_400
@@ -225,6 +229,9 @@ def _passing_faults(name: str, table: Any, known: Set[str]) -> list[Fault]:
         faults.append(_fault(f"{name}.moderate", given["moderate"], "nothing, or serves with chat"))
     if given.get("dialect") == "moderations" and services not in (None, ["scores"]):
         faults.append(_fault(f"{name}.serves", services, "scores alone: moderations say no more"))
+    if given.get("pictures") is True and given.get("dialect") != "moderations":
+        expected = "nothing: only the dialect moderations is asked about pictures"
+        faults.append(_fault(f"{name}.pictures", True, expected))
     return faults
 
 
@@ -246,7 +253,7 @@ def _contract_faults(name: str, contract: Mapping[str, Any]) -> list[Fault]:
         if rate not in _RATES:
             faults.append(_fault(where, value, "one of " + ", ".join(_RATES)))
         elif _amount(value) is None:
-            faults.append(_fault(where, value, 'an amount as a text, such as "0.15"'))
+            faults.append(_fault(where, value, _AN_AMOUNT))
     return faults
 
 
@@ -258,7 +265,9 @@ def _amount(value: Any) -> Decimal | None:
         amount = Decimal(value)
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and amount >= 0 else None
+    if not amount.is_finite() or amount < 0 or amount.adjusted() > MOST_PRICE_CHARS:
+        return None
+    return amount if len(plainly(amount)) <= MOST_PRICE_CHARS else None
 
 
 def _fault(field: str, value: Any, expected: str) -> Fault:

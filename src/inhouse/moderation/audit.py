@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from inhouse.core.errors import InputError
 from inhouse.models.training.exporting import AUDITED as EXPORT
 from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.sealed_calls import SIGHTING
 from inhouse.store import chain, tables
 from inhouse.store.chain import Checked, Head
 from inhouse.store.database import Database
@@ -32,6 +33,7 @@ KINDS: Final[Mapping[str, str]] = {
     "model": "another way for a task: which model answers",
     EXPORT: "a model's weights taken out, or refused",
     "seal": "a post sealed as child sexual abuse material",
+    SIGHTING: "a call showed a picture that is known as such; what it held is sealed",
     "duty": "a duty about a sealed post fulfilled",
     "break_glass": "somebody opened what is sealed",
     chain.BLANKED: "an erasure blanked what rows told of a person",

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.core.errors import InputError
+from inhouse.moderation.sealed_calls import is_of_call
 from inhouse.moderation.statements.keep import statement_of_row
 from inhouse.moderation.statements.types import Statement
 from inhouse.stats.intervals import wilson
@@ -117,7 +118,7 @@ def report_of(database: Database, period: Period) -> PeriodReport:
             complaints=_complaints(connection, period),
             automated=_automated(connection, period, posts),
             accounts=_count(kind for s in told if _of_account(s) for kind in s.kinds),
-            sealed=_number(connection, tables.sealed, period),
+            sealed=_sealed_posts(connection, period),
         )
 
 
@@ -277,9 +278,11 @@ def _by_rule(statement: Statement) -> bool:
     return statement.decided_by.startswith(_RULE)
 
 
-def _number(connection: Connection, table: sa.Table, period: Period) -> int:
-    query = sa.select(sa.func.count()).select_from(table).where(_within(table.c.at_ms, period))
-    return connection.execute(query).scalar_one()
+def _sealed_posts(connection: Connection, period: Period) -> int:
+    """What calls brought is no post of this platform's."""
+    table = tables.sealed
+    query = sa.select(sa.func.count()).where(_within(table.c.at_ms, period))
+    return connection.execute(query.where(~is_of_call(table.c.item_id))).scalar_one()
 
 
 def _within(column: "sa.ColumnElement[Any]", period: Period) -> "sa.ColumnElement[bool]":

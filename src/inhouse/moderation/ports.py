@@ -25,6 +25,14 @@ class TextScorer(Protocol):
         `refs` name what the texts belong to, each once."""
 
 
+class PictureScorer(Protocol):
+    """Scores pictures; raises VendorError where one of them gets no answer."""
+
+    async def look(self, pictures: Sequence[str]) -> Sequence[Scores | None]:
+        """One answer for each picture, given by address or as `data:`; None for one that was
+        refused. None at all where nobody here scores pictures."""
+
+
 class Reach(Protocol):
     """How many people a post has reached so far."""
 

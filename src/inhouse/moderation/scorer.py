@@ -35,6 +35,22 @@ class GatewayScorer:
         return [_scores(found[ref]) if ref in found else None for ref in refs]
 
 
+class GatewayLooker:
+    """Asks the rented models on a task's route that take pictures."""
+
+    def __init__(self, gateway: Gateway, task: Task = TEXT_HARM) -> None:
+        self._gateway = gateway
+        self._task = task
+
+    async def look(self, pictures: Sequence[str]) -> list[Scores | None]:
+        """See `ports.PictureScorer`."""
+        inputs = [
+            TaskInput(ref=str(place), text="", picture=one) for place, one in enumerate(pictures)
+        ]
+        answers = await self._gateway.look(self._task, inputs)
+        return [None if answer is None else _scores(answer) for answer in answers]
+
+
 class NoModel:
     """For a community that has neither a rented nor an owned model yet: term banks and signals
     decide alone, and verdicts say that no model scored them."""

@@ -65,7 +65,7 @@ class Duty:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SealedItem:
-    """A sealed post, without anything of it."""
+    """A sealed post, or what a call brought (`sealed_calls`), without anything of it."""
 
     item_id: ItemId
     at_ms: int  # since when

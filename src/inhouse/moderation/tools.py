@@ -1,5 +1,6 @@
 """What moderation works with: the rules, the settings, what is known of reach, and the vault."""
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -43,12 +44,46 @@ class Tools:
     vault: Vault = field(default_factory=NoVault)
 
 
-def load_rules(settings: ModerationSettings) -> Rules:
-    """The rules the settings name. Raises SettingError that shows every fault of the file."""
+def load_rules(settings: ModerationSettings, kept: Path | None = None) -> Rules:
+    """The rules the settings name. kept: a folder for what is made of term banks where theirs
+    cannot be written. Raises SettingError that shows every fault of the file."""
     policy = load_policy(Path(settings.policy) if settings.policy else DEFAULT_POLICY)
-    banks = _banks_in(Path(settings.banks)) if settings.banks else shipped_banks()
-    reader = SignalReader(banks)
+    reader = _reader(settings, kept)
     return Rules(policy=policy, reader=reader, teachers=_teachers(settings, reader))
+
+
+def rules_of_before(
+    settings: ModerationSettings, policy: Policy, reader_version: str, kept: Path
+) -> Rules | None:
+    """A policy of before, with the term banks of then where they are still there as they were
+    made; else with those of the files, else as they were last made. None where no bank can be
+    used, or one that is to teach is not among them."""
+    reader = _last_made(settings, kept)
+    if reader is None or reader.version != reader_version:
+        with contextlib.suppress(SettingError):
+            reader = _reader(settings, kept)
+    try:
+        teachers = _teachers(settings, reader) if reader is not None else frozenset()
+    except SettingError:
+        return None
+    return None if reader is None else Rules(policy=policy, reader=reader, teachers=teachers)
+
+
+def _reader(settings: ModerationSettings, kept: Path | None) -> SignalReader:
+    banks = _banks_in(Path(settings.banks), kept) if settings.banks else shipped_banks()
+    return SignalReader(banks)
+
+
+def _last_made(settings: ModerationSettings, kept: Path) -> SignalReader | None:
+    """With the term banks as they were last made, whatever their files are now."""
+    if not settings.banks:
+        return None
+    for place in (Path(settings.banks) / _COMPILED, kept):
+        for folder in sorted(place.glob("[!.]*")):
+            compiled = load_compiled(folder)
+            if compiled is not None:
+                return SignalReader(compiled)
+    return None
 
 
 def _teachers(settings: ModerationSettings, reader: SignalReader) -> frozenset[str]:
@@ -72,7 +107,7 @@ def bank_files(folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob("*") if p.suffix in (".txt", ".csv"))
 
 
-def _banks_in(folder: Path) -> CompiledBanks:
+def _banks_in(folder: Path, kept: Path | None) -> CompiledBanks:
     """The banks of a folder, as they were made from the same files before, or made now and kept."""
     files = bank_files(folder)
     if not files:
@@ -80,11 +115,17 @@ def _banks_in(folder: Path) -> CompiledBanks:
             f"no term banks in {folder}; put .txt or .csv files there or leave the setting empty"
         )
     try:
-        kept = folder / _COMPILED / digest_of(files)
+        digest = digest_of(files)
     except OSError as error:
         raise SettingError(f"cannot read the term banks in {folder}: {error}") from error
-    compiled = load_compiled(kept)
-    if compiled is None:
-        compiled = compile_banks([load_bank(path) for path in files])
-        save_compiled(compiled, kept)
+    places = [place / digest for place in (folder / _COMPILED, kept) if place is not None]
+    for place in places:
+        made = load_compiled(place)
+        if made is not None:
+            return made
+    compiled = compile_banks([load_bank(path) for path in files])
+    for place in places:
+        save_compiled(compiled, place)
+        if place.exists():
+            break
     return compiled

@@ -2,7 +2,8 @@
 
 Whoever runs for long looks now and then. Files that changed are read once they have come to rest,
 all together; where one of them has a fault, the rules of before stay in force and the fault is told
-until it is mended.
+until it is mended. So it is where somebody starts while they have a fault: the rules of before are
+then those that were taken up last.
 """
 
 import threading
@@ -21,7 +22,8 @@ LOOK_EVERY_S: Final = 1.0
 HEARD_WITHIN_S: Final = 5.0
 _LOG = logger("rules")
 
-# Of each file its path, time of change in nanoseconds, size in bytes and number on the disk.
+# Of each file its path, time of change (of its rights, too) in nanoseconds, size in bytes and
+# number on the disk.
 Stamp = tuple[tuple[str, int, int, int], ...]
 
 
@@ -34,16 +36,18 @@ class RulesWatch:
         settings: ModerationSettings,
         read: Callable[[ModerationSettings], Rules] = load_rules,
         now_s: Callable[[], float] = time.monotonic,
+        before: Callable[[], Rules | None] = lambda: None,
     ) -> None:
-        """Reads them. Raises SettingError with every fault."""
+        """Reads them. before: the rules to begin with where the files have a fault, asked for only
+        then. Raises SettingError with every fault where there are none."""
         self._settings = settings
         self._read = read
         self._now_s = now_s
         self._gate = threading.Lock()
         self._known = self._seen = stamp_of(settings)
         self._looked_s = now_s()
-        self.rules = read(settings)  # as they were last read without a fault
         self.trouble: str | None = None  # why the files as they are now cannot be used
+        self.rules = self._begin(before)  # as they were last read without a fault
 
     def look(self) -> Rules | None:
         """Other rules, where the files have changed to good ones; else None. Looks at most once a
@@ -54,6 +58,17 @@ class RulesWatch:
             return self._look()
         finally:
             self._gate.release()
+
+    def _begin(self, before: Callable[[], Rules | None]) -> Rules:
+        try:
+            return self._read(self._settings)
+        except InhouseError as error:
+            kept = before()
+            if kept is None:
+                raise
+            self.trouble = str(error)
+            _LOG.error("rules_of_before_kept", policy=kept.policy.version, reason=self.trouble)
+            return kept
 
     def _look(self) -> Rules | None:
         if self._now_s() - self._looked_s < LOOK_EVERY_S:
@@ -72,7 +87,9 @@ class RulesWatch:
             self.trouble = str(error)
             _LOG.warning("rules_refused", policy=self.rules.policy.version, reason=self.trouble)
             return None
-        self.trouble = None
+        if self.trouble is not None:
+            self.trouble = None
+            _LOG.info("rules_mended", policy=fresh.policy.version)
         was, self.rules = self.rules, fresh
         same = _versions(was) == _versions(fresh)
         return None if same else fresh
@@ -89,7 +106,7 @@ def stamp_of(settings: ModerationSettings) -> Stamp:
             told = file.stat()
         except OSError:
             continue
-        found.append((str(file), told.st_mtime_ns, told.st_size, told.st_ino))
+        found.append((str(file), told.st_ctime_ns, told.st_size, told.st_ino))
     return tuple(found)
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 import structlog
 from tests.models.models_vendor import NOW_MS, chat_reply, deployment
 
+from inhouse.app.keys import Keys
 from inhouse.catalog.catalog import tell
 from inhouse.catalog.erasures import mark_of
 from inhouse.core.clock import FollowingClock
@@ -23,6 +24,7 @@ from inhouse.models.harvest.pairs import (
     add_pairs,
     erase_pairs,
     expire_pairs,
+    forget_pairs_of,
     trim_pairs,
 )
 from inhouse.models.providers.passing import About, Passed, read_call
@@ -30,6 +32,7 @@ from inhouse.models.settings import ModelSettings
 from inhouse.models.types import Deployment
 from inhouse.store import tables
 from inhouse.store.database import Database
+from inhouse.store.statements import insert_new
 
 
 def _pair(question: str, answer: str = "yes", **more: Any) -> Pair:
@@ -104,6 +107,16 @@ def _call(question: str, about: About | None = _NOTHING_MORE) -> Passed:
 
 
 def _harvest(database: Database, redact: Callable[[str], str] | None = None) -> CallHarvest:
+    """Of a community whose key `key_1` lets its calls be kept."""
+    row = {
+        "key_id": "key_1",
+        "secret_hash": "0" * 64,
+        "name": "app",
+        "scopes": "models",
+        "created_ms": 1,
+        "keeps_calls": True,
+    }
+    database.write(lambda connection: insert_new(connection, tables.api_keys, [row]))
     changed = redact or (lambda text: text.replace("ann@example.com", "[email]"))
     return CallHarvest(database, changed, FollowingClock(NOW_MS), ModelSettings())
 
@@ -212,6 +225,29 @@ def test_who_was_erased_in_the_meantime_is_not_kept(database: Database) -> None:
     _hear(harvest, _call("after"), chat_reply("two").body)
     harvest.close()
     assert _left(database) == ["mail after"]
+
+
+def test_calls_under_way_when_their_key_is_told_to_keep_none_are_not_kept(
+    database: Database,
+) -> None:
+    """From that transaction on nothing of them is written, whoever passed them on; what was kept
+    stays until it is forgotten, and other keys' always."""
+    going_on = threading.Event()
+
+    def slow(text: str) -> str:
+        assert going_on.wait(30)
+        return text
+
+    harvest = _harvest(database, slow)
+    theirs = replace(_pair("theirs"), key_id="key_2")
+    database.write(lambda connection: add_pairs(connection, [_pair("early"), theirs]))
+    _hear(harvest, _call("under way"), chat_reply("one").body)
+    Keys(database).keep_calls("key_1", keep=False)
+    going_on.set()
+    harvest.close()
+    assert _left(database) == ["early", "theirs"]
+    assert database.write(lambda connection: forget_pairs_of(connection, "key_1")) == 1
+    assert _left(database) == ["theirs"]
 
 
 def test_a_fault_of_one_call_stops_nobody(database: Database) -> None:

@@ -3,13 +3,22 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
 from genai_prices import Usage as ListUsage
 from genai_prices import calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.models.models_vendor import NOW_MS, deployment
 
-from inhouse.models.ledger.prices import UNPRICED, Price, from_pico, price_of, to_pico
+from inhouse.models.ledger.prices import (
+    UNPRICED,
+    Price,
+    contract_rates,
+    from_pico,
+    price_of,
+    rates_in,
+    to_pico,
+)
 from inhouse.models.types import INHOUSE, ContractPrice, Outcome, ProviderAnswer, Usage
 
 USED = Usage(tokens_in=1_000, tokens_cached=200, tokens_out=50)
@@ -42,8 +51,30 @@ def test_a_contract_beats_the_list() -> None:
     """800 x 0.1 + 200 x 0.01 + 50 x 0.4 per million, and something per request."""
     price = price_of(deployment("http://v", contract=CONTRACT), _answer(), NOW_MS)
     assert Decimal("0.000103") == price.cost_usd
-    assert price.version is not None
-    assert price.version.startswith("contract ")
+    assert price.version == "contract 0.1/0.01/0.4+0.000001"
+    assert rates_in(price.version) == contract_rates(deployment("http://v", contract=CONTRACT))
+
+
+@given(st.lists(st.decimals(0, 9_999_999, places=8), min_size=4, max_size=4))
+def test_a_contracts_price_is_read_back_as_it_was(rates: list[Decimal]) -> None:
+    """Whatever its digits and however they are written, and it has room in the ledger."""
+    contract = ContractPrice(
+        in_usd_per_mtok=rates[0],
+        cached_usd_per_mtok=rates[1],
+        out_usd_per_mtok=rates[2],
+        request_usd=rates[3],
+    )
+    version = price_of(deployment("http://v", contract=contract), _answer(), NOW_MS).version or ""
+    assert len(version) <= 96
+    assert rates_in(version) == contract_rates(deployment("http://v", contract=contract))
+
+
+@pytest.mark.parametrize(
+    "version", [None, "owned", "contract 1a2b3c4d5e6f", "contract 1/2/3", "contract 1/2/-3+0", ""]
+)
+def test_what_is_no_price_of_a_contract_is_none(version: str | None) -> None:
+    """A digest of before among them."""
+    assert rates_in(version) is None
 
 
 def test_spilled_requests_are_charged_by_the_list() -> None:

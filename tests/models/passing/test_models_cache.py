@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from tests.models.models_vendor import QUICK, Reply, Vendor, chat_reply, deployment, error_reply
 
+from inhouse.app.keys import Keys
 from inhouse.catalog.erasures import ERASED, mark_of
 from inhouse.core.clock import FollowingClock
 from inhouse.models.ledger.keeping import Keeper
 from inhouse.models.ledger.rows import Ledger
-from inhouse.models.passing.cache import AnswerCache, cache_key
+from inhouse.models.passing.cache import AnswerCache, KeptAnswer, cache_key
 from inhouse.models.passing.passer import Passer
 from inhouse.models.providers.passing import read_call
 from inhouse.models.settings import ModelSettings
@@ -73,15 +74,41 @@ def test_what_is_kept() -> None:
     assert _key(silent, "embeddings") is not None
 
 
+def _kept(body: bytes, key_id: str = "key_1") -> KeptAnswer:
+    return KeptAnswer(body=body, key_id=key_id, cost_usd=None, until=monotonic() + 60)
+
+
+def test_answers_of_a_void_key_are_given_to_nobody(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were there, and one that was under way meanwhile; other keys' stay."""
+    monkeypatch.setattr("inhouse.models.bounds.known._OLD_S", 0.0)
+    keys = Keys(database)
+    leaving, staying = (keys.create(name, ["models"])[0].key_id for name in ("a", "b"))
+
+    async def play() -> tuple[list[bool], int]:
+        cache = AnswerCache(database, 160_000)
+        for n, key_id in enumerate((leaving, staying)):
+            cache.keep(b"%d" % n, _kept(b"x", key_id))
+        before = [await cache.find(b"%d" % n) is not None for n in range(2)]
+        await asyncio.to_thread(keys.revoke, leaving)
+        after = [await cache.find(b"%d" % n) is not None for n in range(2)]
+        held = len(cache._held)
+        cache.keep(b"late", _kept(b"x", leaving))
+        return [*before, *after, await cache.find(b"late") is not None], held
+
+    assert asyncio.run(play()) == ([True, True, False, True, False], 1)
+
+
 def test_memory_is_bounded(database: Database) -> None:
     """The least used go first, and what is larger than a sixteenth is never kept."""
 
     async def play() -> list[bool]:
         cache = AnswerCache(database, 16_000)
         for n in range(20):
-            cache.keep(b"%d" % n, b"x" * 500, None, 60)
+            cache.keep(b"%d" % n, _kept(b"x" * 500))
             await cache.find(b"0")
-        cache.keep(b"large", b"x" * 1_000, None, 60)
+        cache.keep(b"large", _kept(b"x" * 1_000))
         assert cache._bytes == 900 * len(cache._held) <= 16_000
         return [await cache.find(b"%d" % n) is not None for n in range(20)] + [
             await cache.find(b"large") is not None

@@ -183,6 +183,30 @@ def test_moderations_are_mapped_to_our_categories() -> None:
     )
 
 
+PICTURE = (TaskInput(ref="0", text="", picture="https://a.example/1.png"),)
+
+
+def test_a_picture_is_asked_about_alone_and_read_by_what_was_looked_at() -> None:
+    """A part of its own; only the scores that are of what it shows count, and an answer that says
+    of none is bad."""
+    one = Deployment(name="m", host="h", owner="o", model="omni", dialect="moderations", url="u")
+    request = ModerationsWire().request(one, TEXT_HARM, PICTURE)
+    theirs = {"hate": 0.9, "violence": 0.2, "violence/graphic": 0.7, "sexual": 0.1}
+    types = {"hate": ["text"], "violence": ["image"], "violence/graphic": ["text", "image"]}
+    result = {"category_scores": theirs, "category_applied_input_types": types}
+    read = ModerationsWire().read(TEXT_HARM, PICTURE, _response(200, {"results": [result]}))
+    silent = {"results": [{"category_scores": theirs}]}
+
+    assert json.loads(request.body) == {
+        "model": "omni",
+        "input": [{"type": "image_url", "image_url": {"url": "https://a.example/1.png"}}],
+    }
+    assert read == Reading(outcome="ok", scores=({"violence": 0.7},))
+    assert ModerationsWire().read(TEXT_HARM, PICTURE, _response(200, silent)) == Reading(
+        outcome="bad_answer"
+    )
+
+
 @pytest.mark.parametrize(
     "body",
     [

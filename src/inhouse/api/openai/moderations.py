@@ -1,11 +1,11 @@
-"""/openai/v1/moderations: OpenAI's moderations endpoint, answered by our models and term banks.
+"""/openai/v1/moderations: OpenAI's moderations endpoint, answered by our models and banks.
 
 A client changes its base address and its key.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -14,9 +14,18 @@ from inhouse.api.context import admit, context_of, needs, services_of
 from inhouse.api.lane import Fast
 from inhouse.api.openai.categories import Result, result_of
 from inhouse.api.wire import answer, documented, takes
+from inhouse.app.build import Services
 from inhouse.core.errors import InputError, UnknownError
 from inhouse.core.ids import new_id
 from inhouse.models.tasks import TEXT_HARM
+from inhouse.moderation.judge import Judgement
+from inhouse.moderation.media.asked import (
+    NOT_LOOKED_AT,
+    AskedPicture,
+    Caller,
+    Seen,
+    check_form,
+)
 from inhouse.moderation.signals.read import Text
 
 router = APIRouter(prefix="/openai/v1/moderations", tags=["others' formats"])
@@ -32,7 +41,10 @@ MODELS: Final = (
 )
 MOST_INPUTS: Final = 1_000
 MOST_CHARS: Final = 100_000
-TERM_BANKS: Final = "term-banks"  # the model's name where there is no model
+MOST_PICTURES: Final = 10
+# The model's name where no model spoke.
+TERM_BANKS: Final = "term-banks"
+HASH_BANKS: Final = "hash-banks"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +80,14 @@ class Moderations:
     results: list[Result]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Inputs:
+    """What is asked about."""
+
+    texts: list[str]  # one for each result
+    pictures: list[AskedPicture]  # of the one result that there is then
+
+
 @router.post(
     "",
     responses=documented(Moderations),
@@ -75,21 +95,25 @@ class Moderations:
     dependencies=[Depends(needs("models"))],
 )
 async def moderate(request: Request) -> Response:
-    """Judge texts. A picture is not looked at: what is told of a post with one is told of its
-    words, and `category_applied_input_types` says so."""
-    await admit(request, "models")
+    """Judge texts, hold pictures against the banks of known ones, and ask rented models about them
+    that take pictures. Where nobody looked at the pictures `category_applied_input_types` does not
+    name them; one that cannot be looked at is refused."""
+    key = await admit(request, "models")
     asked = read_body(await request.body(), Asked)
     _check_model(asked.model)
-    texts = _texts(asked.input)
+    given = _inputs(asked.input)
     use = await services_of(request)
     with context_of(request).places.one():
-        judged = await use.judge.judge([Text(text=text, language=None) for text in texts])
+        seen = await _seen(use, given, key.key_id)
+        judged = [] if seen.sealed else await _judged(use, given.texts)
     flag_at = use.settings.models.flag_at
+    words = [one.p for one in judged] or [{}]
+    nobody = seen.model or (HASH_BANKS if seen.p else TERM_BANKS)
     return answer(
         Moderations(
             id=new_id("modr").replace("_", "-"),
-            model=next((one.model for one in judged if one.model), TERM_BANKS),
-            results=[result_of(one.p, flag_at) for one in judged],
+            model=next((one.model for one in judged if one.model), nobody),
+            results=[result_of(p, flag_at, seen.p) for p in words],
         )
     )
 
@@ -105,10 +129,20 @@ def _check_model(name: str) -> None:
         )
 
 
-def _texts(given: str | list[str | Part]) -> list[str]:
-    """One text for each result."""
+async def _seen(use: Services, given: _Inputs, key_id: str) -> Seen:
+    if not given.pictures:
+        return NOT_LOOKED_AT
+    caller = Caller(key_id=key_id, text=given.texts[0])
+    return await use.picture_judge.judge(given.pictures, caller)
+
+
+async def _judged(use: Services, texts: Sequence[str]) -> list[Judgement]:
+    return await use.judge.judge([Text(text=text, language=None) for text in texts])
+
+
+def _inputs(given: str | list[str | Part]) -> _Inputs:
     if isinstance(given, str):
-        return [_checked(given, "input")]
+        return _Inputs(texts=[_checked(given, "input")], pictures=[])
     if not 1 <= len(given) <= MOST_INPUTS:
         raise InputError(
             f"input: got {len(given)} inputs, expected 1 to {MOST_INPUTS}", field="input"
@@ -118,34 +152,32 @@ def _texts(given: str | list[str | Part]) -> list[str]:
     if texts and parts:
         raise InputError("input: got texts among parts, expected either alone", field="input")
     if texts:
-        return [_checked(text, f"input[{place}]") for place, text in enumerate(texts)]
-    words = [_words(part, f"input[{place}]") for place, part in enumerate(parts)]
-    return [_checked("\n\n".join(filter(None, words)), "input")]
+        checked = [_checked(text, f"input[{place}]") for place, text in enumerate(texts)]
+        return _Inputs(texts=checked, pictures=[])
+    return _of_parts(parts)
 
 
-def _words(part: Part, where: str) -> str:
+def _of_parts(parts: Sequence[Part]) -> _Inputs:
+    read = [_word_or_picture(part, f"input[{place}]") for place, part in enumerate(parts)]
+    pictures = [each for each in read if isinstance(each, AskedPicture)]
+    if len(pictures) > MOST_PICTURES:
+        raise InputError(
+            f"input: got {len(pictures)} pictures, expected at most {MOST_PICTURES}", field="input"
+        )
+    words = "\n\n".join(each for each in read if isinstance(each, str) and each)
+    return _Inputs(texts=[_checked(words, "input")], pictures=pictures)
+
+
+def _word_or_picture(part: Part, where: str) -> str | AskedPicture:
     if part.type == "text" and part.text is not None:
         return part.text
     if part.type == "image_url" and part.image_url is not None:
-        _check_picture(part.image_url.url, f"{where}.image_url.url")
-        return ""
+        picture = AskedPicture(url=part.image_url.url, where=f"{where}.image_url.url")
+        check_form(picture)
+        return picture
     raise InputError(
         f"{where}: got a part of type {part.type[:40]!r}, expected `text` with its text or "
         "`image_url` with its url",
-        field=where,
-    )
-
-
-def _check_picture(url: str, where: str) -> None:
-    """Whether it may be a picture; it is never fetched."""
-    try:
-        address = urlsplit(url)
-    except ValueError:
-        address = urlsplit("")
-    if url.startswith("data:image/") or (address.scheme in ("http", "https") and address.netloc):
-        return
-    raise InputError(
-        f"{where}: got {url[:40]!r}, expected an address with http or https, or data:image/…",
         field=where,
     )
 

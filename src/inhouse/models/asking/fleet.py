@@ -42,6 +42,11 @@ class Fleet:
         """Names of the rented deployments, the preferred one first."""
         return tuple(self._rented)
 
+    def takes_pictures(self, name: str) -> bool:
+        """Whether a rented deployment is asked about pictures."""
+        found = self._rented.get(name)
+        return found is not None and found.deployment.pictures
+
     async def provider(self, name: str, route: Route) -> Provider | None:
         """Whoever bears the name on that route; None where it is gone, its files are damaged, or it
         knows nothing of what the task asks."""

@@ -98,6 +98,37 @@ class Gateway:
             switch.hear(_heard(call, inputs, answers, started))
         return _in_order(call, inputs, answers)
 
+    async def look(self, task: Task, pictures: Sequence[TaskInput]) -> list[Answer | None]:
+        """What those rented models on the task's route that take pictures say of each, in order;
+        None for one that they refused. Nothing at all where none of them takes any.
+
+        Nothing is kept to learn from, nobody is asked besides, and no model trained here is: it
+        knows words alone. Raises UnansweredError where of some picture nobody said anything.
+        """
+        route = await self.route(task.name)
+        takers = [name for name in rented_of(route) if self._fleet.takes_pictures(name)]
+        if not takers:
+            return []
+        switch = self._fleet.switch
+        if switch.is_stale():
+            await switch.look()
+        return list(await asyncio.gather(*(self._look(task, takers, one) for one in pictures)))
+
+    async def _look(self, task: Task, takers: Sequence[str], picture: TaskInput) -> Answer | None:
+        question = Question(
+            call_id=new_id("call"),
+            task=task,
+            at_ms=self._clock.now_ms(),
+            texts={picture.ref: ""},
+            manner=Manner(keep_texts=False, durable=False),
+        )
+        call = Call(question, await self.route(task.name), self._stores)
+        answers = await self._asker.first_answer(call, takers, [picture])
+        await call.kept()
+        if answers or any(outcome != "refused" for _, outcome in call.tried):
+            return _in_order(call, [picture], answers)[0]
+        return None
+
     async def _answers(self, call: Call, inputs: Sequence[TaskInput]) -> dict[str, Answer]:
         """By ref, as far as there are any; all rows are kept."""
         route, aside = call.route, call.question.manner.aside

@@ -23,7 +23,7 @@ from inhouse.core.logs import logger
 from inhouse.models.harvest.conversations import Conversation, NotKeptError, read_conversation
 from inhouse.models.harvest.labels import source_of
 from inhouse.models.harvest.near import Recent
-from inhouse.models.harvest.pairs import Pair, add_pairs, trim_pairs
+from inhouse.models.harvest.pairs import Pair, add_pairs, keys_keeping, trim_pairs
 from inhouse.models.providers.passing import About, Passed
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import Deployment
@@ -182,7 +182,8 @@ class CallHarvest:
 
 
 class _Writing:
-    """Writes pairs, but for those of people who were erased while they were on their way."""
+    """Writes pairs, but for those of people who were erased, and of keys that were told to keep
+    none, while they were on their way."""
 
     def __init__(self, database: Database, most_bytes: int) -> None:
         self._database, self._most_bytes = database, most_bytes
@@ -201,7 +202,12 @@ class _Writing:
         now_s = time.monotonic()
         self._marks += [(now_s, mark) for mark in self._news.fresh()]
         self._marks = [(at_s, mark) for at_s, mark in self._marks if now_s - at_s < _MARKED_S]
-        kept = [pair for begun_s, pair in pairs if not self._is_gone(begun_s, pair)]
+        keeping = keys_keeping(connection, {pair.key_id for _, pair in pairs})
+        kept = [
+            pair
+            for begun_s, pair in pairs
+            if pair.key_id in keeping and not self._is_gone(begun_s, pair)
+        ]
         add_pairs(connection, kept)
         self._since_trim_bytes += sum(len(p.answer) + len(p.gist()) for p in kept)
         if self._since_trim_bytes >= self._most_bytes // _TRIMMED_EACH:

@@ -83,6 +83,20 @@ def names_of(user_ids: Iterable[str]) -> list[str]:
     return [name for one in user_ids for name in (one, hashlib.sha256(one.encode()).hexdigest())]
 
 
+def keys_keeping(connection: Connection, key_ids: Iterable[str]) -> frozenset[str]:
+    """Those of the keys whose calls may be kept now."""
+    keys = tables.api_keys.c
+    query = sa.select(keys.key_id).where(keys.key_id.in_(key_ids), keys.keeps_calls)
+    return frozenset(connection.execute(query).scalars())
+
+
+def forget_pairs_of(connection: Connection, key_id: str) -> int:
+    """Remove what was kept of a key's calls, in the caller's transaction; returns how many went.
+    What models learned of them they know."""
+    table = tables.pairs
+    return connection.execute(table.delete().where(table.c.key_id == key_id)).rowcount
+
+
 def expire_pairs(connection: Connection, until_ms: int) -> int:
     """Remove what is older, in the caller's transaction; returns how many went."""
     table = tables.pairs

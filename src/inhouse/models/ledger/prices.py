@@ -1,12 +1,13 @@
 """What a request costs: a contract's price, else the pinned price list, else unknown.
 
 The list is the one inside the installed `genai-prices` package; it is never fetched. Its version
-and the entry used are kept with every amount, so that a bill can be worked out again. An amount is
+and the entry used are kept with every amount, and so are a contract's prices themselves, so that a
+bill can be worked out again when vendors.toml has long been another. An amount is
 rounded to whole millionths of a millionth of a dollar: finer than any price per token, and exact
 to add up in a database.
 """
 
-import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -37,6 +38,10 @@ _UNBILLED: Final[frozenset[Outcome]] = frozenset(
 # Entries of the list without any rate that stand for "free"; others merely lack a rate.
 _FREE: Final[frozenset[str]] = frozenset(("openai/moderation",))
 _LONGEST_VERSION: Final = 96
+# Digits and point of a contract's price, so that four of them have room in a version.
+MOST_PRICE_CHARS: Final = 18
+_PRICE: Final = r"([0-9]+(?:\.[0-9]+)?)"
+_CONTRACT: Final = re.compile(rf"contract {_PRICE}/{_PRICE}/{_PRICE}\+{_PRICE}")
 _MINUTE_S: Final = 60
 
 
@@ -183,9 +188,36 @@ def list_rates(deployment: Deployment, at_ms: int) -> Rates | None:
     return Rates(fresh=fresh, cached=cached, out=out, request=Decimal(0), version=entry.version)
 
 
+def rates_in(version: str | None) -> Rates | None:
+    """The contract's prices that an amount was worked out by, as they were kept with it.
+
+    >>> rates_in("contract 0.15/0.075/0.6+0").out
+    Decimal('0.6')
+    """
+    found = _CONTRACT.fullmatch(version or "")
+    if found is None:
+        return None
+    fresh, cached, out, request = map(Decimal, found.groups())
+    return Rates(fresh=fresh, cached=cached, out=out, request=request, version=found[0])
+
+
 @lru_cache(maxsize=1_024)
 def _contract_version(contract: ContractPrice) -> str:
-    return f"contract {hashlib.sha256(repr(contract).encode()).hexdigest()[:12]}"
+    fresh, cached, out, request = map(
+        plainly,
+        (
+            contract.in_usd_per_mtok,
+            contract.cached_usd_per_mtok,
+            contract.out_usd_per_mtok,
+            contract.request_usd,
+        ),
+    )
+    return f"contract {fresh}/{cached}/{out}+{request}"
+
+
+def plainly(amount: Decimal) -> str:
+    """Its digits and no more: 0.6 for 0.60, 100 for 1E+2."""
+    return f"{amount.normalize():f}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

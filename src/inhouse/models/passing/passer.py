@@ -286,7 +286,13 @@ class Passer:
         if key is None or sent.reading.outcome != "ok" or deployment is not entry.deployments[0]:
             return
         cost_usd = price_of(deployment, sent.reading, self._clock.now_ms()).cost_usd
-        self._cache.keep(key, sent.payload.body, cost_usd, deployment.cache_s)
+        answer = KeptAnswer(
+            body=sent.payload.body,
+            key_id=entry.call.key_id,
+            cost_usd=cost_usd,
+            until=monotonic() + deployment.cache_s,
+        )
+        self._cache.keep(key, answer)
 
     async def _persist(
         self,

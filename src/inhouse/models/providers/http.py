@@ -32,7 +32,9 @@ class HttpProvider:
         return self._deployment
 
     def split(self, inputs: Sequence[TaskInput]) -> list[tuple[TaskInput, ...]]:
-        """Short texts together, long ones alone."""
+        """Short texts together, long ones alone, and each picture."""
+        if any(given.picture for given in inputs):
+            return [(given,) for given in inputs]
         return split_by_size(inputs, self._deployment.batch, self._wire.most_chars)
 
     async def answer(

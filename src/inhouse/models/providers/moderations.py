@@ -10,6 +10,7 @@ Ours are the highest of theirs:
 | violence    | violence, violence/graphic, illicit/violent                     |
 | self_harm   | self-harm, self-harm/intent, self-harm/instructions             |
 
+Of a picture the vendor says for each category whether it looked; else the score is absent.
 `illicit` (advice on wrongdoing without violence) has no counterpart. Nothing of theirs speaks of
 spam: that score is absent, which means unknown.
 """
@@ -46,7 +47,7 @@ class ModerationsWire:
         headers = {"content-type": "application/json"}
         if deployment.key:
             headers["authorization"] = f"Bearer {deployment.key}"
-        body = {"model": deployment.model, "input": [given.text for given in inputs]}
+        body = {"model": deployment.model, "input": [_input(given) for given in inputs]}
         return HttpRequest(
             url=joined(deployment.url, "moderations"),
             headers=headers,
@@ -60,14 +61,32 @@ class ModerationsWire:
         answer = decoded(response.body, _Moderations)
         if answer is None or len(answer.results) != len(inputs):
             return Reading(outcome="bad_answer")
-        scores = tuple(from_openai(task, result.category_scores) for result in answer.results)
+        scores = tuple(
+            from_openai(task, result.of_pictures() if given.picture else result.category_scores)
+            for given, result in zip(inputs, answer.results, strict=True)
+        )
         if not all(scores):
             return Reading(outcome="bad_answer")
         return Reading(outcome="ok", scores=scores)
 
 
+def _input(given: TaskInput) -> object:
+    """A picture is asked about alone: an input of parts has one result, whatever they are."""
+    if not given.picture:
+        return given.text
+    return {"type": "image_url", "image_url": {"url": given.picture}}
+
+
 class _Result(msgspec.Struct):
     category_scores: dict[str, float | None]
+    category_applied_input_types: dict[str, list[str]] | None = None
+
+    def of_pictures(self) -> dict[str, float | None]:
+        """The scores that are of what a picture shows."""
+        types = self.category_applied_input_types or {}
+        return {
+            name: p for name, p in self.category_scores.items() if "image" in types.get(name, ())
+        }
 
 
 class _Moderations(msgspec.Struct):

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from inhouse.core.clock import DAY_MS
-from inhouse.models.ledger.prices import Rates, contract_rates, list_rates
+from inhouse.models.ledger.prices import Rates, contract_rates, list_rates, rates_in
 from inhouse.models.reconcile.books import SLOT_MS
 from inhouse.models.reconcile.types import Entry, Kind, Tokens
 from inhouse.models.types import Deployment, Usage
@@ -32,7 +32,11 @@ class Prices:
         self._now_ms = now_ms
 
     def rates(self, entry: Entry) -> Rates | None:
-        """Those by which the ledger prices such rows; None where they are not known any more."""
+        """Those by which the ledger prices such rows, as they were kept with them where they are a
+        contract's; None where they are not known any more."""
+        kept = rates_in(entry.price_version)
+        if kept is not None:
+            return kept
         deployment = self._by_name.get(entry.deployment)
         if deployment is None:
             return None

@@ -10,7 +10,7 @@ import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import av
 import numpy as np
@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from PIL import Image
 
+from inhouse.moderation.media.forms import FileKind, file_kind
 from inhouse.moderation.media.pdq import luminance, pdq_of
 from inhouse.moderation.media.types import Frame, MediaHashes, Unread
 
@@ -26,8 +27,6 @@ ENOUGH_SIDE: Final = 512  # pixels; what is twice as large or more is made small
 _PICTURES: Final = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "AVIF")
 _STILL_MS: Final = 1_000  # between frames of something that moves: at most one a second
 _MOST_TURNS: Final = 2_000  # frames of an animated picture that are looked through
-
-FileKind = Literal["picture", "mp4", "matroska"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,18 +55,6 @@ def hash_file(data: bytes, limits: ReadLimits) -> MediaHashes | Unread:
         sha256=hashlib.sha256(data).digest(),
         frames=frames,
     )
-
-
-def file_kind(data: bytes) -> FileKind | None:
-    """What a file is by its first bytes; None for anything that is not on the list."""
-    head = data[:16]
-    if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM")):
-        return "picture"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "picture"
-    if head[4:8] == b"ftyp":
-        return "picture" if head[8:12] in (b"avif", b"avis") else "mp4"
-    return "matroska" if head.startswith(b"\x1aE\xdf\xa3") else None
 
 
 def _frame(place: int, pixels: NDArray[np.uint8]) -> Frame:

@@ -38,6 +38,11 @@ class KnownHashes:
         self.refresh()
         return any(bank.spec.active for bank in self._banks.values())
 
+    def categories(self) -> frozenset[str]:
+        """What banks that count speak of, as of the last look."""
+        counting = (bank.spec for bank in self._banks.values() if bank.spec.active)
+        return frozenset(spec.category for spec in counting if spec.category and spec.share)
+
     def evidence(self, media: MediaHashes) -> MediaEvidence:
         """What the banks say of a file. Raises StoreError."""
         self.refresh()

@@ -74,9 +74,15 @@ class FetchingReader:
 
     def read(self, url: str) -> MediaHashes | Unread:
         """See `Reader.read`."""
-        data = self._fetcher.fetch(url)
-        if isinstance(data, Unread):
-            return data
+        data = self.fetch(url)
+        return data if isinstance(data, Unread) else self.hashes(data)
+
+    def fetch(self, url: str) -> bytes | Unread:
+        """What it names, or why that was not got."""
+        return self._fetcher.fetch(url)
+
+    def hashes(self, data: bytes) -> MediaHashes | Unread:
+        """Of a file that is here, its hashes, or why there are none."""
         with self._decoder() as decoder:
             return decoder.hashes(data)
 

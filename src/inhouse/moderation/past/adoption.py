@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -9,8 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.moderation.policy.types import Policy
-from inhouse.moderation.tools import Rules
+from inhouse.moderation.settings import ModerationSettings
+from inhouse.moderation.tools import Rules, rules_of_before
 from inhouse.store import tables
+from inhouse.store.database import Database
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +43,25 @@ def is_in_force(rules: Rules, latest: Adoption | None) -> bool:
         return False
     known = latest.policy.version, latest.reader_version
     return known == (rules.policy.version, rules.reader.version)
+
+
+def latest_adoption(connection: Connection) -> Adoption | None:
+    """The last one; None where there is none, or one that another version of this program wrote in
+    a way that cannot be read here."""
+    try:
+        return next(iter(adoptions(connection, 1)), None)
+    except msgspec.DecodeError:
+        return None
+
+
+def taken_up_last(database: Database, settings: ModerationSettings, kept: Path) -> Rules | None:
+    """The rules of the last adoption, whatever the policy's file is now; None where there is none,
+    or no term bank can be used. kept: see `load_rules`."""
+    with database.read() as connection:
+        latest = latest_adoption(connection)
+    if latest is None:
+        return None
+    return rules_of_before(settings, latest.policy, latest.reader_version, kept)
 
 
 def adopt(connection: Connection, rules: Rules, now_ms: int) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.common import Report, arguments, console, quantiles_ms
-from benchmarks.gateway_load import BODY, STREAM, calls, request_of, stalls
+from benchmarks.gateway_load import BODY, STREAM, calls, request_of, streams_of
 from benchmarks.gateway_peers import (
     Contender,
     Running,
@@ -32,7 +32,8 @@ from benchmarks.server import free_port
 _STREAMS: Final = 64
 _COLUMNS: Final = (
     "what", "callers", "calls_per_s", "of_bare", "cpu_us", "p50_ms", "p99_ms", "added_p50_ms",
-    "added_p99_ms", "memory_mb", "ready_s", "stalled",
+    "added_p99_ms", "memory_mb", "ready_s", "stalled", "first_word_ms", "last_first_ms",
+    "words_at_once",
 )  # fmt: skip
 
 
@@ -57,8 +58,17 @@ def measure(contender: Contender, alive: Running, seconds: float) -> list[dict[s
                 **quantiles_ms(took),
             }
         )
-    stalled = stalls(contender.port, request_of(contender.path, headers, STREAM), _STREAMS)
-    rows.append({"what": contender.name, "callers": _STREAMS, "stalled": stalled})
+    found = streams_of(contender.port, request_of(contender.path, headers, STREAM), _STREAMS)
+    rows.append(
+        {
+            "what": contender.name,
+            "callers": _STREAMS,
+            "stalled": sum(one.stalled for one in found),
+            "first_word_ms": statistics.median(one.first_s for one in found) * 1_000,
+            "last_first_ms": max(one.first_s for one in found) * 1_000,
+            "words_at_once": max(one.at_once for one in found),
+        }
+    )
     for row in rows:
         row["memory_mb"] = alive.memory_mb()
     return rows

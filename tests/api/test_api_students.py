@@ -22,9 +22,13 @@ from tests.models.models_vendor import Vendor, chat_reply
 
 from inhouse.api.students.server import create_students
 from inhouse.app.build import Services
+from inhouse.app.dependence import Rates, dependence
 from inhouse.app.student_door import door_of, has_students, key_in
 from inhouse.app.students import use_version
+from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import StoreError
+from inhouse.models.bill import bill
+from inhouse.models.dependence import LEVELS
 from inhouse.models.ledger import Ledger
 from inhouse.models.owned.encoder import load_vectors
 from inhouse.models.owned.registry import ModelVersion
@@ -179,6 +183,54 @@ def test_an_app_changes_nothing_when_a_task_moves(services: Services, tmp_path: 
     assert rows[1] == ("names", "inhouse", "owned", "ok")
     assert [row[3] for row in rows[2:]] == ["unreachable"] * (len(rows) - 3) + ["ok"]
     assert rows[-1][0] == "main"
+
+
+def test_the_bill_knows_which_task_a_call_was_for(services: Services, tmp_path: Path) -> None:
+    """By its name, whoever answered; by a version's; by what a caller whose calls are kept says it
+    is for, where that is declared. All else is of the service it was made for. The bill and the
+    report on dependence tell each task's share."""
+    version = _taught(services, tmp_path)
+
+    async def play(client: Any, vendor: Vendor) -> None:
+        (key,) = services.keys.list()
+        services.keys.keep_calls(key.key_id, keep=True)
+
+        async def ask(model: str, **headers: str) -> None:
+            await client.chat.completions.create(
+                model=model, messages=SAY_RED, temperature=0, extra_headers=headers
+            )
+
+        await ask("names")
+        await ask("main")
+        await ask("main", **{"x-inhouse-task": "names"})
+        await ask("main", **{"x-inhouse-task": "anything"})
+        with _students(services):
+            _in_use(services, version)
+            await _soon(services)
+            await ask("names")
+            await ask(version.version)
+
+    _play(services, play, *[chat_reply("hi")] * 4)
+    rows = [row for _, row in Ledger(services.database).read()]
+    assert [(row.task, row.host) for row in rows] == [
+        ("names", "openai"),
+        ("chat", "openai"),
+        ("names", "openai"),
+        ("chat", "openai"),
+        ("names", "inhouse"),
+        ("names", "inhouse"),
+    ]
+    tomorrow_ms = max(row.at_ms for row in rows) + DAY_MS
+    told = dependence(services, tomorrow_ms, 2, Rates())
+    calls = {line.key: line.calls for line in bill(services.database, 0, tomorrow_ms).tasks}
+    assert calls == {"names": 4, "chat": 2}
+    ready = {one.task: (one.level, one.name) for one in told.readiness}
+    assert ready["names"] == (4, LEVELS[4])
+    assert (ready["places"][0], ready["chat"][0]) == (0, 0)
+    assert [(one.task, one.days[0].rented, one.days[0].owned) for one in told.traffic] == [
+        ("chat", 2, 0),
+        ("names", 2, 2),
+    ]
 
 
 def test_a_model_of_ones_own_stands_in_for_a_vendor(services: Services, tmp_path: Path) -> None:

@@ -140,11 +140,17 @@ class Stream:
 
     asked_s: float  # when it was asked for
     words: Sequence[tuple[float, int]]  # when some came, and how many there were by then
+    status: int = 200  # of the answer
+
+    @property
+    def whole(self) -> bool:
+        """Whether it was answered, with all words."""
+        return self.status == 200 and bool(self.words) and self.words[-1][1] >= PIECES
 
     @property
     def first_s(self) -> float:
-        """Until the first word, from the question on."""
-        return self.words[0][0] - self.asked_s if self.words else float("inf")
+        """Until the first word of a whole one, from the question on."""
+        return self.words[0][0] - self.asked_s
 
     @property
     def at_once(self) -> int:
@@ -155,10 +161,8 @@ class Stream:
     @property
     def stalled(self) -> bool:
         """Whether a wait between words was far longer than the vendor takes for those that came at
-        its end, or words were lost. What came before the first word is no stall: it is told apart.
+        its end. The wait for the first word is told apart, and so are streams that are not whole.
         """
-        if not self.words or self.words[-1][1] < PIECES:
-            return True
         waits = pairwise(self.words)
         return any(late - early - (b - a) * PAUSE_S > LATE_S for (early, a), (late, b) in waits)
 
@@ -191,7 +195,9 @@ class _Listener(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if not self.done.done():
-            self.done.set_result(Stream(asked_s=self._asked_s, words=self._words))
+            status = self._parser.get_status_code()
+            stream = Stream(asked_s=self._asked_s, words=self._words, status=status)
+            self.done.set_result(stream)
         self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:

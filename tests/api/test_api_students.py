@@ -26,7 +26,7 @@ from inhouse.app.dependence import Rates, dependence
 from inhouse.app.student_door import door_of, has_students, key_in
 from inhouse.app.students import use_version
 from inhouse.core.clock import DAY_MS
-from inhouse.core.errors import StoreError
+from inhouse.core.errors import BusyError, StoreError
 from inhouse.models.bill import bill
 from inhouse.models.dependence import LEVELS
 from inhouse.models.ledger import Ledger
@@ -37,6 +37,7 @@ from inhouse.models.students.course import Course
 from inhouse.models.students.placing import Placed, train_vectors
 from inhouse.models.students.text import train_text
 from inhouse.models.students.workplace import Base, Workplace
+from inhouse.models.students.writer_torch import Writer
 
 _TASKS = """
 [names]
@@ -287,6 +288,77 @@ def test_a_stream_comes_in_pieces_and_can_be_left(services: Services, tmp_path: 
     with _students(services):
         _play(services, play)
     assert {row[3] for row in _rows(services)} <= {"ok", "aborted"}
+
+
+def test_many_ask_at_once_and_no_more_than_may(services: Services, tmp_path: Path) -> None:
+    """Twelve streams and answers together, each as it would be alone, its usage counted; with no
+    room in the line the next is told when to come again, by the role and by the gateway. What is
+    longer than the model reads is refused in OpenAI's words."""
+    version = _taught(services, tmp_path).version
+    models = replace(services.settings.models, students_at_once=6, students_waiting=6)
+    services.settings = replace(services.settings, models=models)
+    wild: list[Any] = [{"temperature": 1.5, "seed": n, "max_tokens": 3 + n} for n in range(12)]
+
+    async def play(client: Any, _: Vendor) -> None:
+        async def said(how: dict[str, Any]) -> tuple[str, int, int]:
+            if how["seed"] % 2:
+                whole = await client.chat.completions.create(model=version, messages=SAY_RED, **how)
+                told, usage = whole.choices[0].message.content, whole.usage
+            else:
+                stream = await client.chat.completions.create(
+                    model=version,
+                    messages=SAY_RED,
+                    stream=True,
+                    stream_options={"include_usage": True},
+                    **how,
+                )
+                chunks = [chunk async for chunk in stream]
+                told = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+                usage = chunks[-1].usage
+            return told, usage.prompt_tokens, usage.completion_tokens
+
+        alone = [await said(how) for how in wild]
+        assert await asyncio.gather(*map(said, wild)) == alone
+        assert {one[1] for one in alone} == {12}
+        long: Any = [{"role": "user", "content": "say " * 99}]
+        with pytest.raises(openai.BadRequestError) as refused:
+            await client.chat.completions.create(model=version, messages=long)
+        assert (refused.value.code, refused.value.param) == ("context_length_exceeded", "messages")
+
+    with _students(services):
+        _play(services, play)
+        rows = [row for _, row in Ledger(services.database).read()]
+        assert {(row.task, row.outcome) for row in rows} == {("names", "ok"), ("names", "refused")}
+        assert all(row.usage is not None and row.usage.tokens_in == 12 for row in rows[:24])
+
+
+def test_a_full_line_says_when_to_come_again(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a 429 and `retry-after`, which the gateway passes on where nobody stands in."""
+    version = _taught(services, tmp_path).version
+
+    def full(*_: object) -> None:
+        raise BusyError("16 answers are written at once and 64 wait; ask again soon")
+
+    monkeypatch.setattr(Writer, "write", full)
+
+    async def play(client: Any, _: Vendor) -> None:
+        for stream in (False, True):
+            with pytest.raises(openai.RateLimitError) as busy:
+                await client.chat.completions.create(model=version, messages=SAY_RED, stream=stream)
+            assert int(busy.value.response.headers["retry-after"]) >= 1
+
+    with _students(services):
+        with TestClient(create_students(services.settings)) as client:
+            found = client.post(
+                "/default/v1/chat/completions",
+                json={"model": version, "messages": SAY_RED},
+                headers={"authorization": f"Bearer {key_in(services.settings.folder)}"},
+            )
+        _play(services, play)
+    assert (found.status_code, found.headers["retry-after"]) == (429, "1")
+    assert {row[3] for row in _rows(services)} == {"rate_limited"}
 
 
 def test_vectors_come_from_here_too(services: Services, tmp_path: Path) -> None:

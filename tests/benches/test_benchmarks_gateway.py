@@ -32,12 +32,14 @@ def test_gathering_words_is_no_stall(gathered: int) -> None:
     assert not _stream(gathered, stall_s=0.1).stalled
 
 
-def test_lost_words_are_a_stall() -> None:
-    """Some at the end, or all."""
+def test_what_is_refused_or_loses_words_has_failed() -> None:
+    """Which is no stall; some words at the end, or all."""
     whole = _stream(1)
 
-    assert Stream(asked_s=0.0, words=whole.words[:-1]).stalled
-    assert Stream(asked_s=0.0, words=[]).stalled
+    assert whole.whole
+    assert not Stream(asked_s=0.0, words=whole.words[:-1]).whole
+    assert not Stream(asked_s=0.0, words=[]).whole
+    assert not Stream(asked_s=0.0, words=whole.words, status=500).whole
     assert whole.first_s == pytest.approx(0.1 + PAUSE_S)
 
 

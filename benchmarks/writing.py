@@ -1,6 +1,6 @@
 """Tokens a second that a model trained here writes, by how many ask at once.
 
-A language model of some 40 million weights is made here (what it says is noise, what it costs is
+A language model of some 33 million weights is made here (what it says is noise, what it costs is
 not) and asked by 1, 4 and 16 at once: by the writer of the role `students`, which reads a token of
 every answer in one pass over the weights, and in turn, a token of each in a pass of its own, as it
 was done before. Everything is measured in turn in one run; `of_turns` is what to compare.

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.common import Report, arguments, console, quantiles_ms
-from benchmarks.gateway_load import BODY, STREAM, calls, request_of, stalls
+from benchmarks.gateway_load import BODY, STREAM, calls, request_of, streams_of
 from benchmarks.gateway_peers import (
     Contender,
     Running,
@@ -32,7 +32,8 @@ from benchmarks.server import free_port
 _STREAMS: Final = 64
 _COLUMNS: Final = (
     "what", "callers", "calls_per_s", "of_bare", "cpu_us", "p50_ms", "p99_ms", "added_p50_ms",
-    "added_p99_ms", "memory_mb", "ready_s", "stalled",
+    "added_p99_ms", "memory_mb", "ready_s", "failed", "stalled", "first_word_ms", "last_first_ms",
+    "words_at_once",
 )  # fmt: skip
 
 
@@ -57,8 +58,19 @@ def measure(contender: Contender, alive: Running, seconds: float) -> list[dict[s
                 **quantiles_ms(took),
             }
         )
-    stalled = stalls(contender.port, request_of(contender.path, headers, STREAM), _STREAMS)
-    rows.append({"what": contender.name, "callers": _STREAMS, "stalled": stalled})
+    found = streams_of(contender.port, request_of(contender.path, headers, STREAM), _STREAMS)
+    whole = [one for one in found if one.whole]
+    streamed: dict[str, Any] = {
+        "what": contender.name,
+        "callers": _STREAMS,
+        "failed": len(found) - len(whole),
+        "stalled": sum(one.stalled for one in whole),
+    }
+    if whole:
+        streamed["first_word_ms"] = statistics.median(one.first_s for one in whole) * 1_000
+        streamed["last_first_ms"] = max(one.first_s for one in whole) * 1_000
+        streamed["words_at_once"] = max(one.at_once for one in whole)
+    rows.append(streamed)
     for row in rows:
         row["memory_mb"] = alive.memory_mb()
     return rows
@@ -68,7 +80,9 @@ def _medians(repeats: list[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
     """Row by row, over the repeats."""
     for same in zip(*repeats, strict=True):
         yield {
-            name: statistics.median(row[name] for row in same) if name != "what" else value
+            name: statistics.median(row[name] for row in same if name in row)
+            if name != "what"
+            else value
             for name, value in same[0].items()
         }
 

@@ -6,7 +6,9 @@ Both are bare protocols, so that two of them on one core are not what is measure
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import httptools
@@ -39,8 +41,9 @@ _END: Final = (
     b"data: [DONE]\n\n"
 )
 PIECES: Final = 40
-_PAUSE_S: Final = 0.05
-STALL_S: Final = 0.25  # a wait of five pieces
+PAUSE_S: Final = 0.05
+_WORD: Final = b'"word "'
+LATE_S: Final = 0.2  # four words' time: a stream that is so far behind its vendor has stalled
 
 
 class _Vendor(asyncio.Protocol):
@@ -77,7 +80,7 @@ class _Vendor(asyncio.Protocol):
         self._transport.write(_BEGIN)
         for _ in range(PIECES):
             self._transport.write(_chunk(_PIECE))
-            await asyncio.sleep(_PAUSE_S)
+            await asyncio.sleep(PAUSE_S)
         self._transport.write(_chunk(_END) + b"0\r\n\r\n")
 
 
@@ -131,31 +134,70 @@ class _Caller(asyncio.Protocol):
         self._transport.write(self._request)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """One stream as it came."""
+
+    asked_s: float  # when it was asked for
+    words: Sequence[tuple[float, int]]  # when some came, and how many there were by then
+    status: int = 200  # of the answer
+
+    @property
+    def whole(self) -> bool:
+        """Whether it was answered, with all words."""
+        return self.status == 200 and bool(self.words) and self.words[-1][1] >= PIECES
+
+    @property
+    def first_s(self) -> float:
+        """Until the first word of a whole one, from the question on."""
+        return self.words[0][0] - self.asked_s
+
+    @property
+    def at_once(self) -> int:
+        """The most words that came together: more than one where the way through gathers them."""
+        before = [0, *(count for _, count in self.words)]
+        return max((b - a for a, b in pairwise(before)), default=0)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether a wait between words was far longer than the vendor takes for those that came at
+        its end. The wait for the first word is told apart, and so are streams that are not whole.
+        """
+        waits = pairwise(self.words)
+        return any(late - early - (b - a) * PAUSE_S > LATE_S for (early, a), (late, b) in waits)
+
+
 class _Listener(asyncio.Protocol):
-    """One stream; the longest wait for a piece of it."""
+    """One stream, and when each of its words came."""
 
     def __init__(self, request: bytes) -> None:
         self._request = request
-        self.done: asyncio.Future[tuple[float, int]] = asyncio.get_running_loop().create_future()
+        self.done: asyncio.Future[Stream] = asyncio.get_running_loop().create_future()
         self._parser = httptools.HttpResponseParser(self)
-        self._longest, self._pieces = 0.0, 0
+        self._words: list[tuple[float, int]] = []
+        self._rest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
-        self._last = time.perf_counter()
+        self._asked_s = time.perf_counter()
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        now = time.perf_counter()
-        self._longest, self._last = max(self._longest, now - self._last), now
         self._parser.feed_data(data)
 
     def on_body(self, body: bytes) -> None:
-        self._pieces += body.count(b"data: ")
+        self._rest += body
+        fresh = self._rest.count(_WORD)
+        if fresh:
+            had = self._words[-1][1] if self._words else 0
+            self._words.append((time.perf_counter(), had + fresh))
+            self._rest = self._rest[self._rest.rindex(_WORD) + len(_WORD) :]
 
     def on_message_complete(self) -> None:
         if not self.done.done():
-            self.done.set_result((self._longest, self._pieces))
+            status = self._parser.get_status_code()
+            stream = Stream(asked_s=self._asked_s, words=self._words, status=status)
+            self.done.set_result(stream)
         self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -190,18 +232,16 @@ def calls(port: int, request: bytes, count: int, callers: int) -> list[float]:
     return uvloop.run(run())
 
 
-def stalls(port: int, request: bytes, streams: int) -> int:
-    """So many streams at once; how many waited longer than five pieces take, or did not come
-    whole."""
+def streams_of(port: int, request: bytes, streams: int) -> list[Stream]:
+    """So many streams at once."""
 
-    async def run() -> int:
+    async def run() -> list[Stream]:
         loop = asyncio.get_running_loop()
         made = [
             (await loop.create_connection(lambda: _Listener(request), "127.0.0.1", port))[1]
             for _ in range(streams)
         ]
-        found = await asyncio.gather(*(listener.done for listener in made))
-        return sum(longest > STALL_S or pieces < PIECES for longest, pieces in found)
+        return await asyncio.gather(*(listener.done for listener in made))
 
     return uvloop.run(run())
 

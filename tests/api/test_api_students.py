@@ -22,10 +22,14 @@ from tests.models.models_vendor import Vendor, chat_reply
 
 from inhouse.api.students.server import create_students
 from inhouse.app.build import Services
+from inhouse.app.dependence import Rates, dependence
 from inhouse.app.student_door import door_of, has_students, key_in
 from inhouse.app.students import use_version
-from inhouse.core.errors import StoreError
+from inhouse.core.clock import DAY_MS
+from inhouse.core.errors import BusyError, StoreError
 from inhouse.models.cutover.routes import Acceptance
+from inhouse.models.dependence.readiness import LEVELS
+from inhouse.models.ledger.bill import bill
 from inhouse.models.ledger.rows import Ledger
 from inhouse.models.owned.encoder import load_vectors
 from inhouse.models.owned.registry import ModelVersion
@@ -33,6 +37,7 @@ from inhouse.models.students.course import Course
 from inhouse.models.students.placing import Placed, train_vectors
 from inhouse.models.students.text import train_text
 from inhouse.models.students.workplace import Base, Workplace
+from inhouse.models.students.writer_torch import Writer
 
 _TASKS = """
 [names]
@@ -181,6 +186,54 @@ def test_an_app_changes_nothing_when_a_task_moves(services: Services, tmp_path: 
     assert rows[-1][0] == "main"
 
 
+def test_the_bill_knows_which_task_a_call_was_for(services: Services, tmp_path: Path) -> None:
+    """By its name, whoever answered; by a version's; by what a caller whose calls are kept says it
+    is for, where that is declared. All else is of the service it was made for. The bill and the
+    report on dependence tell each task's share."""
+    version = _taught(services, tmp_path)
+
+    async def play(client: Any, vendor: Vendor) -> None:
+        (key,) = services.keys.list()
+        services.keys.keep_calls(key.key_id, keep=True)
+
+        async def ask(model: str, **headers: str) -> None:
+            await client.chat.completions.create(
+                model=model, messages=SAY_RED, temperature=0, extra_headers=headers
+            )
+
+        await ask("names")
+        await ask("main")
+        await ask("main", **{"x-inhouse-task": "names"})
+        await ask("main", **{"x-inhouse-task": "anything"})
+        with _students(services):
+            _in_use(services, version)
+            await _soon(services)
+            await ask("names")
+            await ask(version.version)
+
+    _play(services, play, *[chat_reply("hi")] * 4)
+    rows = [row for _, row in Ledger(services.database).read()]
+    assert [(row.task, row.host) for row in rows] == [
+        ("names", "openai"),
+        ("chat", "openai"),
+        ("names", "openai"),
+        ("chat", "openai"),
+        ("names", "inhouse"),
+        ("names", "inhouse"),
+    ]
+    tomorrow_ms = max(row.at_ms for row in rows) + DAY_MS
+    told = dependence(services, tomorrow_ms, 2, Rates())
+    calls = {line.key: line.calls for line in bill(services.database, 0, tomorrow_ms).tasks}
+    assert calls == {"names": 4, "chat": 2}
+    ready = {one.task: (one.level, one.name) for one in told.readiness}
+    assert ready["names"] == (4, LEVELS[4])
+    assert (ready["places"][0], ready["chat"][0]) == (0, 0)
+    assert [(one.task, one.days[0].rented, one.days[0].owned) for one in told.traffic] == [
+        ("chat", 2, 0),
+        ("names", 2, 2),
+    ]
+
+
 def test_a_model_of_ones_own_stands_in_for_a_vendor(services: Services, tmp_path: Path) -> None:
     """A call to the vendor's deployment is answered here where the vendor does not."""
     version = _taught(services, tmp_path)
@@ -235,6 +288,77 @@ def test_a_stream_comes_in_pieces_and_can_be_left(services: Services, tmp_path: 
     with _students(services):
         _play(services, play)
     assert {row[3] for row in _rows(services)} <= {"ok", "aborted"}
+
+
+def test_many_ask_at_once_and_no_more_than_may(services: Services, tmp_path: Path) -> None:
+    """Twelve streams and answers together, each as it would be alone, its usage counted; with no
+    room in the line the next is told when to come again, by the role and by the gateway. What is
+    longer than the model reads is refused in OpenAI's words."""
+    version = _taught(services, tmp_path).version
+    models = replace(services.settings.models, students_at_once=6, students_waiting=6)
+    services.settings = replace(services.settings, models=models)
+    wild: list[Any] = [{"temperature": 1.5, "seed": n, "max_tokens": 3 + n} for n in range(12)]
+
+    async def play(client: Any, _: Vendor) -> None:
+        async def said(how: dict[str, Any]) -> tuple[str, int, int]:
+            if how["seed"] % 2:
+                whole = await client.chat.completions.create(model=version, messages=SAY_RED, **how)
+                told, usage = whole.choices[0].message.content, whole.usage
+            else:
+                stream = await client.chat.completions.create(
+                    model=version,
+                    messages=SAY_RED,
+                    stream=True,
+                    stream_options={"include_usage": True},
+                    **how,
+                )
+                chunks = [chunk async for chunk in stream]
+                told = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+                usage = chunks[-1].usage
+            return told, usage.prompt_tokens, usage.completion_tokens
+
+        alone = [await said(how) for how in wild]
+        assert await asyncio.gather(*map(said, wild)) == alone
+        assert {one[1] for one in alone} == {12}
+        long: Any = [{"role": "user", "content": "say " * 99}]
+        with pytest.raises(openai.BadRequestError) as refused:
+            await client.chat.completions.create(model=version, messages=long)
+        assert (refused.value.code, refused.value.param) == ("context_length_exceeded", "messages")
+
+    with _students(services):
+        _play(services, play)
+        rows = [row for _, row in Ledger(services.database).read()]
+        assert {(row.task, row.outcome) for row in rows} == {("names", "ok"), ("names", "refused")}
+        assert all(row.usage is not None and row.usage.tokens_in == 12 for row in rows[:24])
+
+
+def test_a_full_line_says_when_to_come_again(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a 429 and `retry-after`, which the gateway passes on where nobody stands in."""
+    version = _taught(services, tmp_path).version
+
+    def full(*_: object) -> None:
+        raise BusyError("16 answers are written at once and 64 wait; ask again soon")
+
+    monkeypatch.setattr(Writer, "write", full)
+
+    async def play(client: Any, _: Vendor) -> None:
+        for stream in (False, True):
+            with pytest.raises(openai.RateLimitError) as busy:
+                await client.chat.completions.create(model=version, messages=SAY_RED, stream=stream)
+            assert int(busy.value.response.headers["retry-after"]) >= 1
+
+    with _students(services):
+        with TestClient(create_students(services.settings)) as client:
+            found = client.post(
+                "/default/v1/chat/completions",
+                json={"model": version, "messages": SAY_RED},
+                headers={"authorization": f"Bearer {key_in(services.settings.folder)}"},
+            )
+        _play(services, play)
+    assert (found.status_code, found.headers["retry-after"]) == (429, "1")
+    assert {row[3] for row in _rows(services)} == {"rate_limited"}
 
 
 def test_vectors_come_from_here_too(services: Services, tmp_path: Path) -> None:

@@ -180,6 +180,8 @@ def test_every_shared_setting_is_refused_and_every_other_can_be_set(home: Settin
         "store.folder",
         "models.students_port",
         "models.students_at_once",
+        "models.students_waiting",
+        "models.students_kept_mb",
         "app.log_level",
         "app.follow_ms",
         "app.worker_pause_ms",

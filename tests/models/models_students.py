@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
     BertConfig,
     BertModel,
     LlamaConfig,
@@ -68,6 +70,27 @@ def make_causal(folder: Path, *, template: str | None = TEMPLATE, licence: str =
     )
     LlamaForCausalLM(config).save_pretrained(folder)
     (folder / "README.md").write_text(f"---\nlanguage: en\nlicense: {licence}\n---\n# It\n")
+    return folder
+
+
+def make_causal_of(folder: Path, kind: str, **more: object) -> Path:
+    """The same words with another architecture: `mistral`, `gpt2`, `mamba`."""
+    make_causal(folder)
+    torch.manual_seed(3)
+    config = AutoConfig.for_model(
+        kind,
+        vocab_size=len(_TALK) + len(NAMES),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=64,
+        bos_token_id=2,
+        eos_token_id=3,
+        pad_token_id=0,
+        initializer_range=0.3,
+        **more,
+    )
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     return folder
 
 

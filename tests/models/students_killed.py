@@ -10,7 +10,11 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from models_students import Kept, talk, workplace
+from tests.models.models_students import (
+    Kept,
+    talk,
+    workplace,
+)
 
 from inhouse.models.students.course import Course
 from inhouse.models.students.text import train_text

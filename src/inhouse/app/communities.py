@@ -35,6 +35,8 @@ _SHARED: Final = frozenset(
         "app.learn_every_s",
         "models.students_port",
         "models.students_at_once",
+        "models.students_waiting",
+        "models.students_kept_mb",
     )
 )
 _SHARED_PACKAGE: Final = "api"

@@ -28,9 +28,11 @@ from inhouse.models.drill.book import last_drills
 from inhouse.models.drill.book import readiness as readiness_in_drills
 from inhouse.models.drill.results import DrillResult
 from inhouse.models.harvest.labels import Labels
+from inhouse.models.harvest.pairs import Pairs
 from inhouse.models.ledger.bill import Bill, bill
 from inhouse.models.ledger.owning import BreakEven, Machine, Offer, Traffic, break_even, speed
 from inhouse.models.ledger.traffic import owners_of, read_traffic, weekly_usd
+from inhouse.models.owned.registry import ModelVersion
 from inhouse.models.parity.gate import Parity
 from inhouse.models.tasks import judging
 from inhouse.models.types import Route
@@ -110,8 +112,10 @@ def dependence(services: Services, now_ms: int, days: int, rates: Rates) -> Depe
 
 
 def _exits(services: Services, told: Bill) -> list[ExitFacts]:
-    """Of every task that texts are judged by, and of whatever else was asked for."""
+    """Of every task that texts are judged by, of those that are answered with words or vectors, and
+    of whatever else was asked for."""
     ours = [task.name for task in judging(services.tasks)]
+    ours += [task.name for task in services.tasks.values() if not task.judges]
     others = sorted({line.key for line in told.tasks} - set(ours))
     drilled = readiness_in_drills(services.database)
     passed = {name: found.passed_ms for name, found in drilled.items()}
@@ -128,13 +132,22 @@ def _exits(services: Services, told: Bill) -> list[ExitFacts]:
     ]
 
 
+def _learned_from(services: Services, name: str, newest: ModelVersion | None) -> int:
+    """Labels or pairs that are kept; what was taught from a file, or not taught at all, counts by
+    the version that came of it."""
+    if services.tasks[name].judges:
+        return sum(Labels(services.database).counts(name).values())
+    kept = Pairs(services.database).counts().get(name, 0)
+    return kept or (0 if newest is None else max(1, newest.card.trained_on))
+
+
 def _exit(services: Services, name: str, drilled_ms: int | None) -> ExitFacts:
     newest = next(iter(services.registry.versions(name)), None)
     report = newest.parity if newest else None
     route: Route = services.routes.current(name)
     return ExitFacts(
         task=name,
-        labels=sum(Labels(services.database).counts(name).values()),
+        labels=_learned_from(services, name, newest),
         trained=newest is not None,
         parity=msgspec.json.decode(report, type=Parity).verdict if report else None,
         stage=route.stage,

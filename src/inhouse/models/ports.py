@@ -51,8 +51,9 @@ class Chat:
     """A call that is judged."""
 
     call_id: str
+    task: str  # that it is for, as the ledger names it
     key_id: str  # whose call it is
-    deployment: Deployment  # that is asked; names the task
+    deployment: Deployment  # that is asked; names the task that it is judged by
 
 
 class Watchful(Protocol):

@@ -88,7 +88,17 @@ class ModelSettings:
         most=65_535,
     )
     students_at_once: int = setting(
-        8, unit="answers", help="a model writes at once; more are told 429", least=1, most=256
+        16, unit="answers", help="a model writes together; more wait in line", least=1, most=256
+    )
+    students_waiting: int = setting(
+        64, unit="answers", help="wait in line for a model; more are told 429", least=0, most=10_000
+    )
+    students_kept_mb: int = setting(
+        2_048,
+        unit="MB",
+        help="a model that writes may keep of the texts it reads; bounds how long they can be",
+        least=1,
+        most=1_000_000,
     )
     flag_at: float = setting(
         0.5,

@@ -368,6 +368,7 @@ def test_an_answer_nobody_waits_for_is_paid_and_not_asked_again(database: Databa
             passage = Passage(
                 call_id="c",
                 call=gone,
+                task="chat",
                 deployment=deployment(bench.vendor.url),
                 role="primary",
                 started=0.0,

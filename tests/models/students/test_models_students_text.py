@@ -8,9 +8,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
-from tests.models.models_students import NOW_MS, Kept, make_causal, talk, workplace, write_lines
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from tests.models.models_students import (
+    NOW_MS,
+    Kept,
+    make_causal,
+    talk,
+    workplace,
+    write_lines,
+)
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from inhouse.core.errors import InputError, SettingError
 from inhouse.models.harvest.conversations import Message
@@ -23,6 +31,7 @@ from inhouse.models.students.course import Course, parts_of, steps_of
 from inhouse.models.students.pairs import FilePairs, Pair, read_pairs
 from inhouse.models.students.text import split_of, train_text
 from inhouse.models.students.workplace import Base
+from inhouse.models.training.exporting import Wanted, export_model
 from inhouse.models.types import HeldOut, Task
 from inhouse.stats.types import NotEnough
 from inhouse.store.database import Database
@@ -298,3 +307,54 @@ def test_what_runs_code_or_is_not_there_is_refused(tmp_path: Path) -> None:
         load_causal(str(folder))
     with pytest.raises(SettingError, match="cannot load "):
         load_tokens(str(tmp_path / "none"))
+
+
+# peft asks the library by a name that its next version drops.
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+@pytest.mark.parametrize("full", [False, True])
+def test_what_is_taken_out_any_server_reads(database: Database, tmp_path: Path, full: bool) -> None:
+    """Without anything of ours: a whole model under the base's own names, no adapter beside it, its
+    template, and the tokens that end an answer. The base had no template, so it got ours."""
+    base = Base(name=str(make_causal(tmp_path / "base", template=None)), terms="mit", full=full)
+    place = workplace(database, tmp_path / "models")
+    version = train_text(place, NAMES, base, Kept(talk(120, terms="mit")), QUICK)
+    assert isinstance(version, ModelVersion)
+    out = tmp_path / "out"
+    wanted = Wanted(version=version.version, folder=out, purpose="own use", by="ann", at_ms=NOW_MS)
+
+    names = export_model(database, place.registry, wanted)
+
+    assert set(names) >= {
+        "chat_template.jinja",
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
+    assert not [name for name in names if name.startswith(("adapter", "pytorch_model"))]
+    config = AutoConfig.from_pretrained(out)
+    assert (config.architectures, config.max_position_embeddings) == (["LlamaForCausalLM"], 64)
+    was, taught = load_file(f"{base.name}/model.safetensors"), load_file(out / "model.safetensors")
+    assert {n: (t.shape, t.dtype) for n, t in taught.items()} == {
+        n: (t.shape, t.dtype) for n, t in was.items()
+    }
+    tokens = AutoTokenizer.from_pretrained(out)
+    asked = [{"role": "user", "content": "say red"}]
+    assert tokens.apply_chat_template(asked, tokenize=False, add_generation_prompt=True) == (
+        "user:\nsay red\n\nassistant:\n"
+    )
+    model = AutoModelForCausalLM.from_pretrained(out)
+    assert (model.generation_config.eos_token_id, tokens.eos_token) == (3, "</s>")
+    adapter = LoraConfig(
+        target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False
+    )
+    again = get_peft_model(model, adapter)
+    again.save_pretrained(tmp_path / "adapter")
+    on_top = PeftModel.from_pretrained(
+        AutoModelForCausalLM.from_pretrained(out), tmp_path / "adapter"
+    )
+    again.eval(), on_top.eval()
+    with torch.inference_mode():
+        ids = torch.tensor([[4, 7, 9]])
+        assert torch.equal(on_top(input_ids=ids).logits, again(input_ids=ids).logits)

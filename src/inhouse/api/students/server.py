@@ -8,7 +8,7 @@ alone. Nobody calls it but the gateway, which keeps the ledger, the budgets and 
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -50,7 +50,12 @@ _STATUS: Final[tuple[tuple[type[InhouseError], int], ...]] = (
     (InputError, 400),
 )
 _GONE: Final = 499  # nobody reads it
+_TOO_LONG: Final = "context_length_exceeded"  # as OpenAI calls it
 _LOG = logger("students")
+
+
+class _TooLongError(InputError):
+    """More tokens than the model reads."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +72,7 @@ class _Begun:
 def create_students(home: Settings) -> Starlette:
     """The app for all communities of an installation."""
     shelf = Shelf(home)
-    doors = _Doors(shelf, home.models.students_at_once)
+    doors = _Doors(shelf)
 
     @contextlib.asynccontextmanager
     async def living(_: Starlette) -> AsyncIterator[None]:
@@ -86,8 +91,8 @@ def create_students(home: Settings) -> Starlette:
 
 
 class _Doors:
-    def __init__(self, shelf: Shelf, at_once: int) -> None:
-        self._shelf, self._at_once = shelf, at_once
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
 
     async def health(self, _: Request) -> Response:
         return Response(content=b'{"status":"ok"}', media_type=_JSON)
@@ -104,7 +109,8 @@ class _Doors:
         community = self._admitted(request)
         asked = read_chat(await request.body())
         writer = await self._shelf.writer(community, asked.model)
-        begun = self._begin(writer, asked)
+        ids = await asyncio.to_thread(writer.prompt, asked.messages)
+        begun = _begun(writer, asked, ids)
         if asked.stream:
             return StreamingResponse(_events(begun), media_type="text/event-stream")
         try:
@@ -124,34 +130,34 @@ class _Doors:
             raise AccessError("a wrong key; the gateway asks for you under /openai/v1")
         return community
 
-    def _begin(self, writer: Writer, asked: Asked) -> _Begun:
-        if writer.busy >= self._at_once:
-            raise BusyError(f"{asked.model} writes {writer.busy} answers; ask again soon")
-        ids = writer.prompt(asked.messages)
-        room = writer.most_tokens - len(ids)
-        if room < 1 or (asked.most_tokens or 0) > room:
-            raise InputError(
-                f"messages: {len(ids):,} tokens and an answer of {asked.most_tokens or 1:,} are "
-                f"more than the {writer.most_tokens:,} that {asked.model} reads",
-                field="messages",
-            )
-        pieces: asyncio.Queue[Piece] = asyncio.Queue()
-        wanted = Wanted(
-            ids=ids,
-            most_tokens=asked.most_tokens or min(DEFAULT_TOKENS, room),
-            temperature=asked.temperature,
-            top_p=asked.top_p,
-            stop=asked.stop,
-            seed=asked.seed,
+
+def _begun(writer: Writer, asked: Asked, ids: Sequence[int]) -> _Begun:
+    """An answer that is put in line. Raises BusyError where the line is full, InputError where the
+    model does not read as much."""
+    room = writer.most_tokens - len(ids)
+    if room < 1 or (asked.most_tokens or 0) > room:
+        raise _TooLongError(
+            f"messages: {len(ids):,} tokens and an answer of {asked.most_tokens or 1:,} are "
+            f"more than the {writer.most_tokens:,} that {asked.model} reads",
+            field="messages",
         )
-        writing = writer.write(wanted, _heard_by(asyncio.get_running_loop(), pieces))
-        return _Begun(
-            asked=asked,
-            writing=writing,
-            pieces=pieces,
-            tokens_in=len(ids),
-            words=Answering(new_id("chatcmpl"), asked.model),
-        )
+    pieces: asyncio.Queue[Piece] = asyncio.Queue()
+    wanted = Wanted(
+        ids=ids,
+        most_tokens=asked.most_tokens or min(DEFAULT_TOKENS, room),
+        temperature=asked.temperature,
+        top_p=asked.top_p,
+        stop=asked.stop,
+        seed=asked.seed,
+    )
+    writing = writer.write(wanted, _heard_by(asyncio.get_running_loop(), pieces))
+    return _Begun(
+        asked=asked,
+        writing=writing,
+        pieces=pieces,
+        tokens_in=len(ids),
+        words=Answering(new_id("chatcmpl"), asked.model),
+    )
 
 
 def _heard_by(
@@ -172,7 +178,7 @@ async def _whole(begun: _Begun) -> Response:
         piece = await begun.pieces.get()
         texts.append(piece.text)
         if piece.ending == "failed":
-            return _error(500, "the answer could not be written", "server_error")
+            return _error(500, _told("the answer could not be written", "server_error"))
         if piece.ending is not None:
             usage = usage_of(begun.tokens_in, piece.tokens)
             body = begun.words.whole("".join(texts), piece.ending, usage)
@@ -225,13 +231,17 @@ async def _refused(_: Request, error: Exception) -> Response:
         _LOG.error("student_unusable", kind=type(error).__name__, reason=str(error))
     kind = "invalid_request_error" if status < 500 else "server_error"
     field = error.field if isinstance(error, InputError) else None
-    return _error(status, str(error), kind, field)
+    code = _TOO_LONG if isinstance(error, _TooLongError) else None
+    refusal = _error(status, _told(str(error), kind, field, code))
+    if isinstance(error, BusyError):
+        refusal.headers["retry-after"] = str(error.retry_after_s)
+    return refusal
 
 
-def _error(status: int, message: str, kind: str, field: str | None = None) -> Response:
-    return Response(content=_told(message, kind, field), status_code=status, media_type=_JSON)
+def _error(status: int, told: bytes) -> Response:
+    return Response(content=told, status_code=status, media_type=_JSON)
 
 
-def _told(message: str, kind: str, field: str | None = None) -> bytes:
-    told = {"message": message, "type": kind, "param": field, "code": None}
+def _told(message: str, kind: str, field: str | None = None, code: str | None = None) -> bytes:
+    told = {"message": message, "type": kind, "param": field, "code": code}
     return msgspec.json.encode({"error": told})

@@ -11,7 +11,8 @@ from inhouse.app.settings import Settings
 from inhouse.core.errors import UnknownError
 from inhouse.models.owned.encoder import TextVectors, load_vectors
 from inhouse.models.owned.files import load_card
-from inhouse.models.students.writer_torch import Writer
+from inhouse.models.passing.cache import MB
+from inhouse.models.students.writer_torch import Room, Writer
 
 M = TypeVar("M", Writer, TextVectors)
 _MOST_LOADED: Final = 2
@@ -23,6 +24,12 @@ class Shelf:
 
     def __init__(self, home: Settings) -> None:
         self._home = home
+        models = home.models
+        self._room = Room(
+            at_once=models.students_at_once,
+            waiting=models.students_waiting,
+            kept_bytes=models.students_kept_mb * MB,
+        )
         self._held: dict[Path, Writer | TextVectors] = {}
         self._gate = asyncio.Lock()
 
@@ -37,7 +44,8 @@ class Shelf:
     async def writer(self, community: str, version: str) -> Writer:
         """A language model. Raises UnknownError where the version is none, SnapshotError where its
         files are not whole."""
-        return await self._get(self._path(community, version, "causal"), Writer)
+        path = self._path(community, version, "causal")
+        return await self._get(path, Writer, lambda folder: Writer(folder, self._room))
 
     async def vectors(self, community: str, version: str) -> TextVectors:
         """The same for what gives vectors."""
@@ -58,11 +66,11 @@ class Shelf:
             raise UnknownError(f"{version} answers other calls than this one", field="model")
         return path
 
-    async def _get(self, path: Path, kind: type[M], load: Callable[[Path], M] | None = None) -> M:
+    async def _get(self, path: Path, kind: type[M], load: Callable[[Path], M]) -> M:
         async with self._gate:  # a model is loaded once, however many ask for it
             found = self._held.pop(path, None)
             if not isinstance(found, kind):
-                found = await asyncio.to_thread(load or kind, path)
+                found = await asyncio.to_thread(load, path)
             self._held[path] = found
             while len(self._held) > _MOST_LOADED:
                 _let_go(self._held.pop(next(iter(self._held))))

@@ -142,7 +142,7 @@ def _blocked(chat: Chat, now_ms: int) -> Attempt:
     return Attempt(
         call_id=chat.call_id,
         at_ms=now_ms,
-        task="chat",
+        task=chat.task,
         role="primary",
         deployment=chat.deployment.name,
         host=INHOUSE,

@@ -27,6 +27,7 @@ class Entry:
 
     call_id: str
     call: Passed
+    task: str  # that the call is for; its service where it is for none of the community's tasks
     deployments: Sequence[Deployment]  # who is asked in turn
     lease: Lease | None  # what it counts against the key's rate limit; None without one
 
@@ -37,6 +38,7 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
 
     call_id: str
     call: Passed
+    task: str  # that the call is for; its service where it is for none of the community's tasks
     deployment: Deployment
     role: Role
     started: float  # on the monotonic clock, in seconds
@@ -72,7 +74,12 @@ def is_judged(passage: Passage) -> bool:
 
 
 def chat_of(passage: Passage) -> Chat:
-    return Chat(call_id=passage.call_id, key_id=passage.call.key_id, deployment=passage.deployment)
+    return Chat(
+        call_id=passage.call_id,
+        task=passage.task,
+        key_id=passage.call.key_id,
+        deployment=passage.deployment,
+    )
 
 
 def body_of(passage: Passage, response: HttpResponse) -> Body:
@@ -92,7 +99,7 @@ def row_of(passage: Passage, reading: Reading, now_ms: int, pieces: int = 0) -> 
     return Attempt(
         call_id=passage.call_id,
         at_ms=now_ms,
-        task=passage.call.service,
+        task=passage.task,
         role=passage.role,
         deployment=deployment.name,
         host=deployment.host,

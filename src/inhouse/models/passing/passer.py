@@ -158,18 +158,18 @@ class Passer:
     def tell(self, passage: Passage, *, answered: bool) -> None:
         """A call came to its end with that attempt: tell whoever listens."""
         tried = (*passage.failed, passage.deployment)
-        self._tell(passage.call, passage.failed if answered else tried, tried, passage.since)
+        self._tell(passage.task, passage.failed if answered else tried, tried, passage.since)
 
     def _tell(
         self,
-        call: Passed,
+        task: str,
         failed: tuple[Deployment, ...],
         tried: tuple[Deployment, ...],
         since: float,
     ) -> None:
         if self._switch.listens:
             heard = Heard(
-                task=call.service,
+                task=task,
                 inputs=(),
                 answers={},
                 asked=1,
@@ -217,7 +217,23 @@ class Passer:
             except LimitedError:
                 self.tally.limited += 1
                 raise
-        return Entry(call_id=new_id("call"), call=call, deployments=deployments, lease=lease)
+        return Entry(
+            call_id=new_id("call"),
+            call=call,
+            task=self._task_of(call),
+            deployments=deployments,
+            lease=lease,
+        )
+
+    def _task_of(self, call: Passed) -> str:
+        """What a call is for: the task it names as its model, else the one that a caller whose
+        calls may be kept says it is for, where the community has declared that; else its service.
+        """
+        if self._students is None:
+            return call.service
+        said = call.about.task if call.about is not None else ""
+        named = (self._students.task_of(name, call.service) for name in (call.model, said) if name)
+        return next((task for task in named if task is not None), call.service)
 
     async def _in_turn(
         self, entry: Entry, send: Callable[[Passage], Awaitable[Sent[P]]]
@@ -234,6 +250,7 @@ class Passer:
             first = Passage(
                 call_id=entry.call_id,
                 call=call,
+                task=entry.task,
                 deployment=deployment,
                 role="primary" if place == 0 else "fallback",
                 started=monotonic(),
@@ -247,7 +264,7 @@ class Passer:
                 return sent
             if sent is not None:
                 last, failed = sent.reading, (*failed, deployment)
-        self._tell(call, failed, failed, since)
+        self._tell(entry.task, failed, failed, since)
         raise nobody(call, deployments, last)
 
     def _cache_key(self, entry: Entry) -> bytes | None:
@@ -260,6 +277,7 @@ class Passer:
         passage = Passage(
             call_id=entry.call_id,
             call=entry.call,
+            task=entry.task,
             deployment=deployment,
             role="primary",
             started=monotonic(),

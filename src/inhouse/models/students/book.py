@@ -56,6 +56,14 @@ class StudentBook:
         self._registry, self._routes, self._door = registry, routes, door
         self._looked_s = float("-inf")
         self.deployments: Mapping[str, Deployment] = {}  # by task in use, and by version
+        self._by_version: Mapping[str, str] = {}  # each version's task
+
+    def task_of(self, name: str, service: Service) -> str | None:
+        """The task that calls by that name are for: its own, or one of its versions'. None where
+        the name is no task's."""
+        task = self._by_version.get(name, name)
+        known = any(one.name == task and SERVICE_OF[one.kind] == service for one in self._tasks)
+        return task if known else None
 
     def stand_ins(self, name: str, service: Service) -> tuple[str, ...]:
         """Who answers for a task while no version of it is in use."""
@@ -67,18 +75,19 @@ class StudentBook:
     async def look(self) -> None:
         """Hear of what was trained and put into use."""
         if self._tasks and monotonic() - self._looked_s > _AGE_S:
-            self.deployments = await asyncio.to_thread(self._read)
+            self.deployments, self._by_version = await asyncio.to_thread(self._read)
             self._looked_s = monotonic()
 
-    def _read(self) -> dict[str, Deployment]:
-        found = {}
+    def _read(self) -> tuple[dict[str, Deployment], dict[str, str]]:
+        found, tasks = {}, {}
         for task in self._tasks:
             for version in self._registry.versions(task.name):
                 found[version.version] = self._deployment(version.version, version.version, task)
+                tasks[version.version] = task.name
             owned = self._routes.current(task.name).owned
             if owned is not None:
                 found[task.name] = self._deployment(task.name, owned, task)
-        return found
+        return found, tasks
 
     def _deployment(self, name: str, version: str, task: Task) -> Deployment:
         return Deployment(

@@ -2,7 +2,7 @@
 
 All weights, or with LoRA (Hu et al. 2022, ICLR) a pair of thin matrices beside every linear layer,
 which are added to the weights in the end: what is saved is a whole model in the hub's own format,
-which this program serves, and vLLM, SGLang, llama.cpp and others do too.
+which this program serves, and vLLM and SGLang do too.
 """
 
 import warnings

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from arrange_plainly import fill_plainly
 
+from inhouse.features.machine import plain
 from inhouse.recommend.arrange.kernels import (
     Creators,
     Filled,
@@ -11,6 +12,7 @@ from inhouse.recommend.arrange.kernels import (
     Merit,
     Newcomers,
     fill,
+    handed,
     numbered,
 )
 from inhouse.recommend.types import Rows
@@ -61,7 +63,7 @@ def test_a_page_is_filled_as_the_plain_definition_fills_it(seed: int) -> None:
     )
     gifts = _gifts(dice, merit.items, length)
     places, held, left = fill_plainly(length, creators, merit, gifts)
-    filled = Filled(*fill(length, creators, merit, gifts))
+    filled = Filled(*fill(length, plain(creators), plain(merit), handed(gifts)))
     columns = (filled.rows, filled.how, filled.told, filled.propensities)
     assert list(zip(*(column.tolist() for column in columns), strict=True)) == places
     assert filled.held.tolist() == held.tolist()

@@ -77,3 +77,32 @@ def test_stacking_nothing_gives_an_empty_table() -> None:
     """No parts and empty parts are the same."""
     assert len(stack([], 4)) == 0
     assert len(stack([empty_histories(0, 4), empty_histories(2, 4)], 4)) == 2
+
+
+@given(
+    ages_ms=st.lists(st.integers(-5, 2**47), min_size=1, max_size=9),
+    values=st.lists(st.integers(0, 2**24), min_size=9, max_size=9),
+    length=st.integers(1, 12),
+    leave_out=st.integers(-1, 4),
+)
+def test_a_history_is_encoded_as_its_columns_are(
+    ages_ms: list[int], values: list[int], length: int, leave_out: int
+) -> None:
+    """The compiled step gives what the codes of whole columns give, newest last, padded on the
+    left."""
+    count = len(ages_ms)
+    items = np.arange(count, dtype=np.int32) % 5 - 1
+    history = HistoryArrays(
+        items=items,
+        kinds=np.arange(count, dtype=np.int8),
+        ages_ms=np.array(ages_ms, dtype=np.int64),
+        values=np.array(values[:count], dtype=np.float32),
+        count=count,
+    )
+    kept = np.flatnonzero((items >= 0) & (items != leave_out))[-length:]
+    encoded = encode_history(history, length, leave_out)
+    padding = [0] * (length - len(kept))
+    assert encoded.items[0].tolist() == [-1] * len(padding) + items[kept].tolist()
+    assert encoded.kinds[0].tolist() == padding + history.kinds[kept].tolist()
+    assert encoded.ages[0].tolist() == padding + age_codes(history.ages_ms[kept]).tolist()
+    assert encoded.dwells[0].tolist() == padding + dwell_codes(history.values[kept]).tolist()

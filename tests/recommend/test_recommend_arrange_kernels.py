@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from arrange_plainly import fill_plainly
 
-from inhouse.recommend.arrange.kernels import Creators, Gifts, Merit, Newcomers, fill, numbered
+from inhouse.features.machine import plain
+from inhouse.recommend.arrange.kernels import (
+    Creators,
+    Filled,
+    Gifts,
+    Merit,
+    Newcomers,
+    fill,
+    handed,
+    numbered,
+)
 from inhouse.recommend.types import Rows
 
 
@@ -53,7 +63,7 @@ def test_a_page_is_filled_as_the_plain_definition_fills_it(seed: int) -> None:
     )
     gifts = _gifts(dice, merit.items, length)
     places, held, left = fill_plainly(length, creators, merit, gifts)
-    filled = fill(length, creators, merit, gifts)
+    filled = Filled(*fill(length, plain(creators), plain(merit), handed(gifts)))
     columns = (filled.rows, filled.how, filled.told, filled.propensities)
     assert list(zip(*(column.tolist() for column in columns), strict=True)) == places
     assert filled.held.tolist() == held.tolist()

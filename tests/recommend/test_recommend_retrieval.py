@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inhouse.core.random import stream
+from inhouse.features.candidate_kernels import products
 from inhouse.recommend.best import top
 from inhouse.recommend.retrieval import space as module
 from inhouse.recommend.retrieval.clusters import EVERYTHING, _signs, cluster
@@ -19,7 +20,6 @@ from inhouse.recommend.retrieval.kernels import (
     ask,
     distances,
     means,
-    products,
     search,
 )
 from inhouse.recommend.retrieval.partition import partition

@@ -10,7 +10,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from inhouse.core.clock import DAY_MS
 from inhouse.features.machine import fetch_ahead
+from inhouse.features.outcomes import KIND_CODES, STRENGTH
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.float64]
@@ -18,6 +20,9 @@ Rows = NDArray[np.int32]
 Codes = NDArray[np.int16]
 Times = NDArray[np.int64]
 
+_STRENGTHS: Final = np.array([STRENGTH.get(kind, 0.0) for kind in KIND_CODES], dtype=np.float32)
+_TASTE_HALF_LIFE_MS: Final = 14 * DAY_MS
+_NOBODY: Final = -2  # no creator's code
 PRIOR_IMPRESSIONS: Final = 20.0
 _PRIOR_CLICKS, _PRIOR_LIKES, _PRIOR_HIDES, _PRIOR_DWELL_MS = 0.1, 0.03, 0.01, 4_000.0
 _HOUR_MS, _FRESH_HOURS = 3_600_000, 24
@@ -64,8 +69,16 @@ class Facts(NamedTuple):
     heat_ms: Times
 
 
+class Did(NamedTuple):
+    """What the person did last."""
+
+    items: Rows  # [k]
+    kinds: NDArray[np.int8]  # [k] codes of `outcomes`
+    at_ms: Times  # [k]
+
+
 class Lean(NamedTuple):
-    """What the person's recent actions lean towards; see `candidates.Leaning`."""
+    """What the person's recent actions lean towards; see `candidates.leaning`."""
 
     topics: Floats  # [topics]
     creators: Rows  # sorted
@@ -78,9 +91,10 @@ class Asks(NamedTuple):
 
     now_ms: int
     half_lives_ms: tuple[float, float]  # of heat, and of slow heat
+    topic_count: int  # of the catalogue
     chosen: Codes  # topics
     follows: Rows  # sorted: creators
-    served: Rows  # sorted: creators of the items on the last pages, as often as they stood there
+    served: Rows  # items on the last pages
     language: int  # that no item's is equal to where it is not known
     region: int  # likewise
     actions: int  # how many are remembered
@@ -95,8 +109,16 @@ class Known(NamedTuple):
 
 
 @njit(cache=True)
-def lean(rows: Rows, weights: Floats, topic_count: int, facts: Facts) -> Lean:
-    """What weighted actions lean towards. rows: [k] their items; weights: [k], signed."""
+def lean(
+    did: Did, now_ms: int, topic_count: int, facts: Facts
+) -> tuple[Floats, Rows, Floats, Floats]:
+    """What actions lean towards, as `Lean`, each weighed by its strength and halved for every 14
+    days of age. Tuples may come without their names, and go so."""
+    facts, did = Facts(*facts), Did(*did)
+    rows, weights = did.items, np.empty(len(did.items), dtype=np.float32)
+    for i in range(len(rows)):
+        age_ms = max(now_ms - did.at_ms[i], 0)
+        weights[i] = _STRENGTHS[did.kinds[i]] * 2.0 ** (-age_ms / _TASTE_HALF_LIFE_MS)
     total = np.float32(1e-9)
     for weight in weights:
         total += abs(weight)
@@ -117,22 +139,24 @@ def lean(rows: Rows, weights: Floats, topic_count: int, facts: Facts) -> Lean:
     creator_weights = np.zeros(len(creators), dtype=np.float32)
     for i in range(len(rows)):
         creator_weights[np.searchsorted(creators, by[i])] += weights[i] / total
-    return Lean(topics, creators, creator_weights, content / length)
+    return topics, creators, creator_weights, content / length
 
 
 @njit(cache=True)
-def look(
-    rows: Rows, facts: Facts, leaning: Lean, asks: Asks, known: Known
-) -> tuple[Floats, Numbers]:
-    """float32[n, F] but for the logs, and float64[logs, n], x of each log(1 + x)."""
+def look(rows: Rows, facts: Facts, did: Did, asks: Asks, known: Known) -> tuple[Floats, Numbers]:
+    """float32[n, F] but for the logs, and float64[logs, n], x of each log(1 + x). Tuples may come
+    without their names."""
+    facts, asks, known = Facts(*facts), Asks(*asks), Known(*known)
+    leaning = Lean(*lean(did, asks.now_ms, asks.topic_count, facts))
     out = np.zeros((len(rows), POSITION_LOG + 1), dtype=np.float32)
     raw = np.zeros((len(LOGS), len(rows)))
     _match(out, rows, facts, leaning, asks)
     _record(out, raw, rows, facts, asks)
+    codes, often = _counted(asks.served, facts.creator)
     for i in range(len(rows)):
         out[i, TASTE], out[i, SIMILAR] = known.taste[i], known.similar[i]
         raw[6, i] = asks.actions
-        raw[7, i] = _count(asks.served, facts.creator[rows[i]])
+        raw[7, i] = often[_place(codes, facts.creator[rows[i]])]
         if len(known.positions):
             raw[8, i] = known.positions[i]
     return out, raw
@@ -163,6 +187,19 @@ def nearest_of(rows: Rows, anchors: Rows, content: Floats) -> Floats:
             if k == 0 or cosine > nearest[i]:
                 nearest[i] = cosine
     return nearest
+
+
+@njit(cache=True, fastmath={"reassoc", "contract"})
+def products(vectors: Floats, rows: Rows, query: Floats) -> Floats:
+    """float32[n]: the dot product of each of these rows with the query, without copying them."""
+    scores = np.empty(len(rows), dtype=np.float32)
+    for i in range(len(rows)):
+        fetch_ahead(vectors, rows, i)
+        total = np.float32(0)
+        for j in range(len(query)):
+            total += vectors[rows[i], j] * query[j]
+        scores[i] = total
+    return scores
 
 
 @njit(cache=True)
@@ -215,6 +252,30 @@ def _record(out: Floats, raw: Numbers, rows: Rows, facts: Facts, asks: Asks) -> 
 def _rate(hits: float, impressions: float, prior: float) -> float:
     """Smoothed with imagined impressions at the rate of the prior."""
     return (hits + prior * PRIOR_IMPRESSIONS) / (impressions + PRIOR_IMPRESSIONS)
+
+
+@njit(cache=True)
+def _counted(served: Rows, creator: Rows) -> tuple[Rows, Rows]:
+    """How often each creator stood on the last pages, by open addressing: the creator at each
+    place, and how often."""
+    size = 16
+    while size < 2 * len(served):
+        size *= 2
+    codes, often = np.full(size, _NOBODY, dtype=np.int32), np.zeros(size, dtype=np.int32)
+    for row in served:
+        place = _place(codes, creator[row])
+        codes[place] = creator[row]
+        often[place] += 1
+    return codes, often
+
+
+@njit(cache=True)
+def _place(codes: Rows, code: int) -> int:
+    """Where a creator stands, or the empty place where they would."""
+    place = (code * 40_503) & (len(codes) - 1)
+    while codes[place] != _NOBODY and codes[place] != code:
+        place = (place + 1) & (len(codes) - 1)
+    return place
 
 
 @njit(cache=True)

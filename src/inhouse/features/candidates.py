@@ -4,16 +4,15 @@ Rates are smoothed towards the community's own rate with twenty imagined impress
 so that a post shown once is neither a hit nor a failure.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from inhouse.core.clock import DAY_MS
-from inhouse.features.candidate_kernels import Asks, Facts, Known, Lean, finish, lean, look
+from inhouse.features.candidate_kernels import Asks, Did, Facts, Known, Lean, finish, lean, look
 from inhouse.features.items import HEAT_HALF_LIFE_MS, SLOW_HALF_LIFE_MS, ItemTable
-from inhouse.features.outcomes import KIND_CODES, STRENGTH
+from inhouse.features.machine import plain
 from inhouse.features.people import Person
 from inhouse.features.state import LiveState
 
@@ -43,10 +42,6 @@ FEATURE_NAMES: Final = (
     "creator_served",
     "position_log",
 )
-_TASTE_HALF_LIFE_MS: Final = 14 * DAY_MS
-_STRENGTH_BY_CODE: Final = np.array(
-    [STRENGTH.get(kind, 0.0) for kind in KIND_CODES], dtype=np.float32
-)
 _NOWHERE: Final = np.empty(0, dtype=np.int32)
 
 
@@ -55,15 +50,11 @@ def leaning(items: ItemTable, person: Person, now_ms: int) -> Lean:
 
     Absolute weights sum to at most 1; content has unit length or is zero.
     """
-    recent = person.recent.latest()
-    ages = np.maximum(now_ms - recent.at_ms, 0)
-    weights = _STRENGTH_BY_CODE[recent.kinds] * np.exp2(-ages / _TASTE_HALF_LIFE_MS)
     topics = len(items.topic_names)
-    return lean(recent.items, weights.astype(np.float32), topics, facts_of(items))
+    return Lean(*lean(plain(_did(person)), now_ms, topics, plain(facts_of(items))))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scores:
+class Scores(msgspec.Struct, frozen=True, kw_only=True):
     """What retrieval already knows of the candidates."""
 
     taste: NDArray[np.float32]  # [n] dot product of taste vector and item vector, 0 without a model
@@ -79,10 +70,10 @@ def candidate_features(
     positions = _NOWHERE if scores.positions is None else scores.positions
     out, logs = look(
         items,
-        facts_of(table),
-        leaning(table, person, now_ms),
-        _asks(table, person, now_ms),
-        Known(scores.taste, scores.similar, positions),
+        plain(facts_of(table)),
+        plain(_did(person)),
+        plain(_asks(table, person, now_ms)),
+        plain(Known(scores.taste, scores.similar, positions)),
     )
     finish(out, np.log1p(logs, out=logs))
     return out
@@ -111,13 +102,19 @@ def facts_of(table: ItemTable) -> Facts:
     )
 
 
+def _did(person: Person) -> Did:
+    recent = person.recent.latest()
+    return Did(recent.items, recent.kinds, recent.at_ms)
+
+
 def _asks(table: ItemTable, person: Person, now_ms: int) -> Asks:
     return Asks(
         now_ms=now_ms,
         half_lives_ms=(HEAT_HALF_LIFE_MS, SLOW_HALF_LIFE_MS),
+        topic_count=len(table.topic_names),
         chosen=np.array(person.topics, dtype=np.int16),
         follows=np.array(sorted(person.follows), dtype=np.int32),
-        served=np.sort(table.creator[person.served.rows()]),
+        served=person.served.rows(),
         language=_code_or_none(table.languages.find(person.language)),
         region=_code_or_none(table.regions.find(person.region)),
         actions=len(person.recent),

@@ -1,7 +1,7 @@
-"""Two things that processors do and the compiler has no word for."""
+"""What processors do and the compiler has no word for, and how it is handed a tuple."""
 
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 from llvmlite import ir
@@ -10,6 +10,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+T = TypeVar("T", bound=tuple[object, ...])
 _READ, _INTO_L2, _DATA = 0, 2, 1
 _LINE: Final = 16  # of float32 in what is fetched at once
 AHEAD: Final = 8  # rows: so far ahead of where it is read a row is fetched
@@ -42,6 +43,12 @@ def _prefetch(context: Any, array: Any, place: Any) -> Any:
 popcount = cast("Callable[[np.uint64], int]", intrinsic(_popcount))
 # Have `array[place]` fetched from memory, and go on; of a row, the line it begins in.
 prefetch = cast("Callable[[NDArray[Any], int], None]", intrinsic(_prefetch))
+
+
+def plain(named: T) -> T:
+    """A tuple without its names, for handing over: of each that has names numba asks Python what
+    it is, which costs as much again. The compiled step names it anew, which costs nothing."""
+    return cast("T", tuple(named))
 
 
 @njit(cache=True)

@@ -67,10 +67,10 @@ class History:
         """The last `most` actions, as arrays of their own."""
         start = max(0, len(self._items) - min(most, HISTORY_KEPT))
         return Actions(
-            items=np.array(self._items[start:], dtype=np.int32),
-            kinds=np.array(self._kinds[start:], dtype=np.int8),
-            at_ms=np.array(self._at_ms[start:], dtype=np.int64),
-            values=np.array(self._values[start:], dtype=np.float32),
+            items=np.frombuffer(self._items[start:], dtype=np.int32),
+            kinds=np.frombuffer(self._kinds[start:], dtype=np.int8),
+            at_ms=np.frombuffer(self._at_ms[start:], dtype=np.int64),
+            values=np.frombuffer(self._values[start:], dtype=np.float32),
         )
 
     def take_back(self, item: int) -> int | None:
@@ -89,7 +89,7 @@ class History:
         mine, theirs = self.latest(), other.latest()
         both = {
             name: np.concatenate([getattr(mine, name), getattr(theirs, name)])
-            for name in Actions.__slots__
+            for name in Actions.__struct_fields__
         }
         order = np.argsort(both["at_ms"], kind="stable")[-HISTORY_KEPT:]
         joined = History(Actions(**{name: part[order] for name, part in both.items()}))
@@ -109,7 +109,8 @@ class History:
             return False
         mine, theirs = self.latest(), other.latest()
         return all(
-            np.array_equal(getattr(mine, name), getattr(theirs, name)) for name in Actions.__slots__
+            np.array_equal(getattr(mine, name), getattr(theirs, name))
+            for name in Actions.__struct_fields__
         )
 
     __hash__ = None  # type: ignore[assignment]

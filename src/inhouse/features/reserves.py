@@ -1,9 +1,9 @@
 """What the last pages left over, for pages that must cost little."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from inhouse.core.ids import ItemId, PageId, UserId
@@ -16,8 +16,7 @@ _SURFACE: Final = "for_you"  # the one page that no list shared by all could sta
 _MOST_LEVEL: Final = 1  # a page made of an earlier reserve leaves none of its own
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reserve:
+class Reserve(msgspec.Struct, frozen=True, kw_only=True):
     """What one page ranked and did not show."""
 
     page_id: PageId  # which page

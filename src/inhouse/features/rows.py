@@ -3,9 +3,9 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -109,7 +109,7 @@ class Latest:
     def rows(self, most: int | None = None) -> Rows:
         """int32[k]: the last `most` of them, oldest first."""
         kept = self._most if most is None else min(most, self._most)
-        return np.array(self._rows[-kept:] if kept else self._rows[:0], dtype=np.int32)
+        return np.frombuffer(self._rows[-kept:] if kept else self._rows[:0], dtype=np.int32)
 
     def __len__(self) -> int:
         return min(len(self._rows), self._most)
@@ -180,8 +180,7 @@ def longer(old: NDArray[N], least: int, fill: float) -> NDArray[N]:
     return grown
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Actions:
+class Actions(msgspec.Struct, frozen=True, kw_only=True):
     """Actions in columns, oldest first."""
 
     items: Rows  # [k] row in the item table

@@ -1,14 +1,20 @@
 """A history as small codes: what the taste model reads, in training and in serving alike."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from inhouse.features.history import HistoryArrays
 
+Rows = NDArray[np.int32]
+Times = NDArray[np.int64]
+Floats = NDArray[np.float32]
+Codes = NDArray[np.uint8]
 AGE_CODES: Final = 28  # floor(log2(seconds + 1)): 0 for under a second, 27 for over 4 years
 DWELL_CODES: Final = 14  # 0 for none, then 1 + floor(log2(seconds + 1))
 
@@ -41,16 +47,43 @@ def encode_history(history: HistoryArrays, length: int, leave_out: int = -1) -> 
     leave_out: an item that is treated as if the person had never touched it; in training the
     answer itself, whose first weak signs (a short look) may precede the one that makes it wanted.
     """
-    keep = (history.items >= 0) & (history.items != leave_out)
-    taken = np.flatnonzero(keep)[-length:]
-    count = len(taken)
-    out = empty_histories(1, length)
-    if count:
-        out.items[0, -count:] = history.items[taken]
-        out.kinds[0, -count:] = history.kinds[taken]
-        out.ages[0, -count:] = age_codes(history.ages_ms[taken])
-        out.dwells[0, -count:] = dwell_codes(history.values[taken])
-    return out
+    items, kinds, ages, dwells = _encoded(
+        history.items, history.kinds, history.ages_ms, history.values, length, leave_out
+    )
+    return Histories(items=items, kinds=kinds, ages=ages, dwells=dwells)
+
+
+@njit(cache=True)
+def _encoded(
+    items: Rows,
+    kinds: NDArray[np.int8],
+    ages_ms: Times,
+    values: Floats,
+    length: int,
+    leave_out: int,
+) -> tuple[Rows, Codes, Codes, Codes]:
+    """The columns of one person's `Histories`; see `encode_history`."""
+    out, did = np.full((1, length), -1, dtype=np.int32), np.zeros((1, length), dtype=np.uint8)
+    ages, dwells = np.zeros((1, length), dtype=np.uint8), np.zeros((1, length), dtype=np.uint8)
+    place = length
+    for i in range(len(items) - 1, -1, -1):
+        if place == 0:
+            break
+        if items[i] < 0 or items[i] == leave_out:
+            continue
+        place -= 1
+        out[0, place], did[0, place] = items[i], kinds[i]
+        ages[0, place] = min(_power(max(ages_ms[i], 0) / 1_000 + 1), AGE_CODES - 1)
+        if values[i] > 0:
+            long = _power(values[i] / np.float32(1_000) + np.float32(1))
+            dwells[0, place] = min(1 + long, DWELL_CODES - 1)
+    return out, did, ages, dwells
+
+
+@njit(cache=True)
+def _power(number: float) -> int:
+    """floor(log2(number)), exactly."""
+    return math.frexp(number)[1] - 1
 
 
 def age_codes(ages_ms: NDArray[np.int64]) -> NDArray[np.uint8]:

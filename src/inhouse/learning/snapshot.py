@@ -19,6 +19,7 @@ from inhouse.core.files import sha256_of, sync_folder, write_atomically
 from inhouse.core.ids import CausalId, ItemId, SnapshotId, new_id
 from inhouse.core.logs import logger
 from inhouse.core.tensors import tensor_bytes
+from inhouse.features.candidate_kernels import products
 from inhouse.features.history import HistoryArrays
 from inhouse.features.items import ItemTable
 from inhouse.learning.causal.beside import Beside
@@ -223,8 +224,7 @@ class TasteSnapshot:
         vectors = self.item_vectors(items)
         if history.count == 0:
             return np.zeros(len(rows), dtype=np.float32)
-        dots: Floats = vectors[rows] @ self.user_vector(history)
-        return dots
+        return products(vectors, rows, self.user_vector(history))
 
     def predict(self, features: Floats) -> Predictions:
         """For float32[n, F] in the order of FEATURE_NAMES. Raises SnapshotError without a head."""

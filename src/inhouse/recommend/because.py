@@ -29,21 +29,50 @@ def reasons_for(moment: Moment, items: Rows, causes: Rows) -> list[tuple[int, ..
     model). Cosines below 0.2 explain nothing.
     """
     recent = moment.person.recent.latest(_LOOKED_AT)
-    wanted = _STRENGTH[recent.kinds] > 0
-    if not wanted.any() or not len(items):
-        return [() if cause < 0 else (int(cause),) for cause in causes]
-    ages = np.maximum(moment.query.now_ms - recent.at_ms[wanted], 0)
-    weight = _STRENGTH[recent.kinds[wanted]] * np.exp2(-ages / _HALF_LIFE_MS)  # [k]
-    told = _heaviest(items, recent.items[wanted], weight, moment.space.vectors)
+    told = _first(
+        items,
+        causes,
+        (recent.items, recent.kinds, recent.at_ms),
+        moment.query.now_ms,
+        moment.space.vectors,
+    )
     return [
-        _first([cause, *others])
-        for cause, others in zip(causes.tolist(), told.tolist(), strict=True)
+        (first, second) if second != _NONE else (first,) if first != _NONE else ()
+        for first, second in told.tolist()
     ]
 
 
-def _first(rows: list[int]) -> tuple[int, ...]:
-    """The first two different ones of those that are rows."""
-    return tuple(row for row in dict.fromkeys(rows) if row != _NONE)[:_MOST]
+@njit(cache=True)
+def _first(
+    items: Rows,
+    causes: Rows,
+    recent: tuple[Rows, NDArray[np.int8], NDArray[np.int64]],
+    now_ms: int,
+    vectors: Floats,
+) -> Rows:
+    """int32[n, 2]: of the cause of each item and the recent ones that weigh most the first two
+    different ones; -1 beyond. recent: items, kinds and times of actions."""
+    told = np.full((len(items), _MOST), _NONE, dtype=np.int32)
+    told[:, 0] = causes
+    recents, kinds, at_ms = recent
+    rows, weight = np.empty(len(recents), dtype=np.int32), np.empty(len(recents))
+    count = 0
+    for k in range(len(recents)):
+        if _STRENGTH[kinds[k]] > 0:
+            age_ms = max(now_ms - at_ms[k], 0)
+            rows[count] = recents[k]
+            weight[count] = _STRENGTH[kinds[k]] * 2.0 ** (-age_ms / _HALF_LIFE_MS)
+            count += 1
+    if count == 0:
+        return told
+    heaviest = _heaviest(items, rows[:count], weight[:count], vectors)
+    for i in range(len(items)):
+        place = 0 if causes[i] == _NONE else 1
+        for row in heaviest[i]:
+            if place < _MOST and row != _NONE and (place == 0 or row != told[i, 0]):
+                told[i, place] = row
+                place += 1
+    return told
 
 
 @njit(cache=True, fastmath={"reassoc", "contract"})

@@ -4,14 +4,17 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from inhouse.core.errors import InhouseError, UnknownError
 from inhouse.core.logs import logger
+from inhouse.features.candidate_kernels import products
 from inhouse.features.candidates import leaning
 from inhouse.features.history import history_arrays
 from inhouse.features.items import ItemTable
+from inhouse.features.machine import plain
 from inhouse.features.nearness import ANCHORS, latest_positives
 from inhouse.features.people import Person
 from inhouse.features.reserves import Reserve
@@ -50,8 +53,7 @@ _INTERESTS_FROM: Final = 12  # latest positives whose topics count as interests
 _LOG = logger("feed")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Taste:
+class Taste(msgspec.Struct, frozen=True, kw_only=True):
     """Where the person and every item lie, so that a dot product says how well they fit."""
 
     person: Floats  # [d]
@@ -60,8 +62,7 @@ class Taste:
 
     def of(self, rows: Rows) -> Floats:
         """float32[n]: how well these items fit the person."""
-        fit: Floats = self.space.vectors[rows] @ self.person
-        return fit
+        return products(self.space.vectors, rows, self.person)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,8 +76,7 @@ class World:
     trending: SharedTrending = field(default_factory=SharedTrending)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """One request's view. What is asked of items is answered for the rows given, no more."""
 
     query: FeedQuery
@@ -97,6 +97,7 @@ class Moment:
     served_rows: Rows  # sorted: on one of the last pages
     excluded_rows: Rows  # sorted: named by the request; for `similar` also the item asked about
     bars: Bars  # what speaks against an item
+    handed: Bars  # the same for compiled steps, see `machine.plain`
     reserve: Reserve | None  # of the person's page before, where the plan may use it
     trending: SharedTrending
 
@@ -129,11 +130,11 @@ class Moment:
 
     def against(self, rows: Rows) -> NDArray[np.uint8]:
         """uint8[n]: why each item is not shown, as far as that is cheap to know; see `worth`."""
-        return against(rows, self.actions(rows), self.bars)
+        return against(rows, self.actions(rows), self.handed)
 
     def worthwhile(self, rows: Rows) -> Mask:
         """bool[n]: worth a place in a source's quota: nothing cheap to know speaks against it."""
-        good: Mask = against(rows, self.verdicts(rows), self.bars) == 0
+        good: Mask = against(rows, self.verdicts(rows), self.handed) == 0
         return good
 
     def verdicts(self, rows: Rows) -> NDArray[np.uint8]:
@@ -182,6 +183,7 @@ def read_moment(world: World, query: FeedQuery, tuning: Tuning) -> Moment:
     served, excluded = np.sort(person.served.rows()), _excluded(table, query)
     seen = _NOBODYS if plan.repeats else person.seen.rows()
     shown = _NOBODYS if plan.repeats else served
+    bars = _bars(table, query, plan, person, (excluded, seen, shown))
     return Moment(
         query=query,
         plan=plan,
@@ -199,7 +201,8 @@ def read_moment(world: World, query: FeedQuery, tuning: Tuning) -> Moment:
         orders=orders_for(table, query, person.region if plan.regional else None),
         served_rows=served,
         excluded_rows=excluded,
-        bars=_bars(table, query, plan, person, (excluded, seen, shown)),
+        bars=bars,
+        handed=plain(bars),
         reserve=reserve,
         trending=world.trending,
     )

@@ -1,7 +1,6 @@
 """Writing down what was served, so that it can be explained and learned from."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from functools import cache
 from typing import Final
 
@@ -17,7 +16,7 @@ from inhouse.recommend.moment import Moment
 from inhouse.recommend.types import SOURCE_NAMES, Candidates, Predictions, Removal
 
 _RESERVE_LOGGED = 60
-_PREDICTED: Final = tuple(field.name for field in fields(Predictions))
+_PREDICTED: Final = Predictions.__struct_fields__
 
 
 def written(

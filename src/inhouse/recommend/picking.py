@@ -32,7 +32,7 @@ def look_through(
     k = looked_at(quota, met)
     while True:
         rows, scores = ordered(k)
-        kept, good = picked(rows, moment.verdicts(rows), moment.bars, quota, misses)
+        kept, good = picked(rows, moment.verdicts(rows), moment.handed, quota, misses)
         if len(rows) < k or good >= enough(quota):
             return rows, scores, kept
         k = max(2 * k, looked_at(quota, 2 * (len(rows) - good)))

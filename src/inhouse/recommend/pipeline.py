@@ -3,8 +3,8 @@
 import dataclasses
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from inhouse.core.ids import ItemId
@@ -31,8 +31,7 @@ from inhouse.recommend.types import Candidates, FeedQuery, Offer, Rows
 _LOG = logger("feed")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Trace:
+class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """A page with what each stage handed to the next, for tests and for whoever looks closer."""
 
     page: ServedPage

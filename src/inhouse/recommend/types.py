@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, get_args
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,8 +70,7 @@ class FeedQuery:
         return self if level == self.level else replace(self, level=level)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """What one source brings."""
 
     items: Rows  # [k] each at most once
@@ -78,8 +78,7 @@ class Offer:
     causes: Rows | None = None  # [k] the recent item that led to each, -1 where none did
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Predictions:
+class Predictions(msgspec.Struct, frozen=True, kw_only=True):
     """What the person is expected to do with each candidate."""
 
     p_click: Floats  # [n] opens it
@@ -99,8 +98,7 @@ class Predictions:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Candidates:
+class Candidates(msgspec.Struct, frozen=True, kw_only=True):
     """Struct of arrays: row r of each array speaks of the same item."""
 
     items: Rows  # [n] each once
@@ -128,15 +126,14 @@ class Candidates:
 
     def with_predictions(self, features: Floats, predictions: Predictions) -> "Candidates":
         """The same candidates and what is expected of them."""
-        return replace(self, features=features, predictions=predictions)
+        return msgspec.structs.replace(self, features=features, predictions=predictions)
 
     def with_value(self, value: NDArray[np.float64]) -> "Candidates":
         """The same candidates and what they are worth."""
-        return replace(self, value=value)
+        return msgspec.structs.replace(self, value=value)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Removal:
+class Removal(msgspec.Struct, frozen=True, kw_only=True):
     """Candidates that one stage took out for one reason."""
 
     stage: str  # the filter's or arranger's class name

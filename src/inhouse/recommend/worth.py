@@ -1,7 +1,8 @@
 """Compiled: what is cheap to know of an item that speaks against showing it.
 
 Whatever walks through items by the hundred and has to know which may be shown stands here, in one
-compiled step each: a call for every question would cost more than the answers.
+compiled step each: a call for every question would cost more than the answers. Tuples are handed
+over without their names (`machine.plain`) and named again inside.
 """
 
 from typing import Final, NamedTuple
@@ -96,6 +97,7 @@ def against(rows: Rows, actions: Bytes, bars: Bars) -> Bytes:
     it, whose creator is not silenced, with no muted topic, of no region or of the person's, not
     barred, and not on a page before.
     """
+    bars = Bars(*bars)
     codes = np.zeros(len(rows), dtype=np.uint8)
     regional, mutes = bars.my_region != ANY_REGION, len(bars.muted) > 0
     # Taken out of the tuple once: in a loop that costs as much as the look itself.
@@ -248,7 +250,7 @@ def each_once(rows: Rows) -> Rows:
 def first_on_topic(rows: Rows, actions: Bytes, bars: Bars, wanted: Mask, most: int) -> Rows:
     """int32[at most `most`]: the first worthwhile ones that have a wanted topic. wanted: by topic,
     the last stands for -1, none."""
-    on = np.flatnonzero(on_topic(rows, bars.topics, wanted))
+    on = np.flatnonzero(on_topic(rows, Bars(*bars).topics, wanted))
     fine = on[against(rows[on], actions[on], bars) == 0]
     found: Rows = rows[fine[:most]]
     return found
@@ -261,6 +263,7 @@ def trending_shares(
     """Of rows in order of heat first a third of the quota by topic and one by region, then the
     hottest of the others, and the hottest `misses` that are not worthwhile, all in the order of
     the catalogue; and whether every part found its share."""
+    bars, parts = Bars(*bars), Parts(*parts)
     codes = against(rows, actions, bars)
     for i in range(len(rows)):
         if parts.heat_ms[rows[i]] <= parts.since_ms:

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from collections.abc import Sequence
 from typing import Annotated, Final, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -27,6 +28,8 @@ Use = Annotated[Services, Depends(services_of)]
 MOST_ITEMS = 100
 MOST_EXCLUDED = 1_000
 PAGES_SEARCHED = 200
+_PROMOTED: Final = ("pinned", "boosted")
+_NOTHING: Final[dict[str, str]] = {}
 _YES_OR_NO: Final[dict[str | None, bool]] = {None: False, "true": True, "false": False}
 
 
@@ -192,10 +195,10 @@ def _answer(page: ServedPage, use: Services, *, detail: bool) -> FeedAnswer:
             position=shown.position,
             source=shown.source,
             label=notes.get("label"),
-            promoted=next((name for name in ("pinned", "boosted") if name in notes), None),
+            promoted=next((name for name in _PROMOTED if name in notes), None) if notes else None,
         )
         for shown in page.items
-        for notes in [dict(note.partition(":")[::2] for note in shown.notes)]
+        for notes in [_told(shown.notes) if shown.notes else _NOTHING]
     ]
     return FeedAnswer(
         page_id=page.page_id,
@@ -208,6 +211,10 @@ def _answer(page: ServedPage, use: Services, *, detail: bool) -> FeedAnswer:
         level=page.level,
         next=_next(page, use),
     )
+
+
+def _told(notes: Sequence[str]) -> dict[str, str]:
+    return dict(note.partition(":")[::2] for note in notes)
 
 
 def _next(page: ServedPage, use: Services) -> str | None:

@@ -1,9 +1,11 @@
 """Arranging: from the best candidates to the best page."""
 
 import math
+from typing import Final
 
 import numpy as np
 
+from inhouse.features.machine import plain
 from inhouse.moderation.types import CODES
 from inhouse.recommend.arrange.base import HELD, Arranged, Choice, Placed
 from inhouse.recommend.arrange.chance import lottery_of
@@ -17,6 +19,7 @@ from inhouse.recommend.arrange.kernels import (
     Filled,
     Gifts,
     fill,
+    handed,
 )
 from inhouse.recommend.arrange.likeness import merit_of
 from inhouse.recommend.arrange.newcomers import newcomers_of
@@ -25,6 +28,7 @@ from inhouse.recommend.moment import Moment
 from inhouse.recommend.rules.orders import is_about
 from inhouse.recommend.types import Candidates, Mask, Removal, Rows
 
+_NONE: Final = np.empty(0, dtype=np.int64)
 _LABELS = {CODES["warn"]: "label:warn", CODES["age_gate"]: "label:age_gate"}
 
 
@@ -36,11 +40,13 @@ def arrange(moment: Moment, ranked: Candidates) -> Arranged:
     length = min(moment.query.n, len(ranked))
     arranged = moment.plan.arranged
     pins = pins_of(moment, ranked, length)
-    filled = fill(
-        length,
-        creators_of(moment, ranked) if arranged else each_its_own(len(ranked)),
-        merit_of(moment, ranked),
-        _gifts(moment, ranked, pins),
+    filled = Filled(
+        *fill(
+            length,
+            plain(creators_of(moment, ranked) if arranged else each_its_own(len(ranked))),
+            plain(merit_of(moment, ranked)),
+            handed(_gifts(moment, ranked, pins)),
+        )
     )
     if not arranged:
         filled.held[:] = 0
@@ -70,8 +76,8 @@ def as_ranked(moment: Moment, ranked: Candidates) -> Arranged:
 def _gifts(moment: Moment, ranked: Candidates, pins: list[Pin]) -> Gifts:
     lottery = lottery_of(moment, ranked)
     return Gifts(
-        pin_places=np.array([place for place, _, _ in pins], dtype=np.int64),
-        pin_rows=np.array([row for _, row, _ in pins], dtype=np.int64),
+        pin_places=np.array([place for place, _, _ in pins], dtype=np.int64) if pins else _NONE,
+        pin_rows=np.array([row for _, row, _ in pins], dtype=np.int64) if pins else _NONE,
         pool=lottery.pool,
         draws=lottery.draws,
         by_chance=lottery.by_chance,
@@ -91,14 +97,14 @@ def _places(
         zip(*(column.tolist() for column in (*columns, actions)), strict=True)
     ):
         notes = (
-            how_note := _how(how, told, pins),
+            how_note := _how(how, told, pins) if how else "",
             f"value_rank:{row + 1}" if row != place else "",
             f"held:{HELD[held]}" if held else "",
             _boost_note(moment, ranked.items[row : row + 1]) if moment.orders.boosts else "",
             _LABELS.get(action, ""),
         )
         choice = Choice(row=row, propensity=propensity, explored=how == EXPLORED, note=how_note)
-        placed.append(Placed(choice=choice, notes=tuple(note for note in notes if note)))
+        placed.append(Placed(choice=choice, notes=tuple(filter(None, notes))))
     return tuple(placed)
 
 

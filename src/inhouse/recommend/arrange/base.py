@@ -1,6 +1,5 @@
 """The nouns of arranging. A row is a candidate's rank by value, 0 the best."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -27,8 +26,7 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]  # see docs/packages/recommend.md
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Arranged:
+class Arranged(msgspec.Struct, frozen=True, kw_only=True):
     """The page, what is left for later, and what was taken out; together all candidates."""
 
     places: tuple[Placed, ...]  # in order

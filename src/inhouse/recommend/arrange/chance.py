@@ -1,8 +1,8 @@
 """Exploration: places given by chance, with the exact probability on record."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
 import numpy as np
 
 from inhouse.recommend.arrange.kernels import UNIFORM_SHARE, Numbers, Places, pool_of
@@ -17,8 +17,7 @@ DRAWS = 16
 _MOST_IN_POOL = 64
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lottery:
+class Lottery(msgspec.Struct, frozen=True, kw_only=True):
     """Who may be drawn for which places, and everything random about it."""
 
     pool: Places  # [pool] rows

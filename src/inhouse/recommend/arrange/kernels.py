@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from inhouse.features.machine import plain
 from inhouse.recommend.types import SOURCE_BIT, Floats, Mask, Rows
 
 BY_VALUE, PINNED, EXPLORED, NEWCOMER = 0, 1, 2, 3  # how a place was filled
@@ -22,6 +23,7 @@ _UNCAPPED, _BORDER, _APART, _ANYBODY = 1, 2, 3, 4  # how the creator rule gives 
 
 Numbers = NDArray[np.float64]
 Places = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
 
 
 class Creators(NamedTuple):
@@ -69,10 +71,10 @@ class Filled(NamedTuple):
     """Who stands where, and who does not."""
 
     rows: Places  # [length]
-    how: NDArray[np.uint8]  # [length] BY_VALUE, PINNED, EXPLORED or NEWCOMER
+    how: Bytes  # [length] BY_VALUE, PINNED, EXPLORED or NEWCOMER
     told: Places  # [length] PINNED: which pin; EXPLORED: among how many
     propensities: Numbers  # [length] of each choice, given the places above
-    held: NDArray[np.uint8]  # [n] why a row was passed over first, 0 where it was not
+    held: Bytes  # [n] why a row was passed over first, 0 where it was not
     left: Mask  # [n] has no place
 
 
@@ -137,9 +139,15 @@ def _place(known: Places, first: Rows, code: int) -> int:
 
 
 @njit(cache=True)
-def fill(length: int, creators: Creators, merit: Merit, gifts: Gifts) -> Filled:
-    """Fill the first `length` places; `remaining` and `crowd` of the creators are used up."""
+def fill(
+    length: int, creators: Creators, merit: Merit, gifts: Gifts
+) -> tuple[Places, Bytes, Places, Numbers, Bytes, Mask]:
+    """Fill the first `length` places; `remaining` and `crowd` of the creators are used up.
+
+    Tuples may come without their names, and go so: `Filled(*fill(...))`.
+    """
     who, remaining, crowd, previous, cap = creators
+    merit, gifts = Merit(*merit), _named(gifts)
     n = len(who)
     left, mask = np.ones(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
     held, waiting = np.zeros(n, dtype=np.uint8), np.zeros(n, dtype=np.bool_)
@@ -178,7 +186,18 @@ def fill(length: int, creators: Creators, merit: Merit, gifts: Gifts) -> Filled:
         previous = who[row]
         remaining[previous] -= 1
         crowd[previous] += 1
-    return Filled(rows, how, told, propensities, held, left)
+    return rows, how, told, propensities, held, left
+
+
+def handed(gifts: Gifts) -> Gifts:
+    """The gifts without names, for handing over; see `machine.plain`."""
+    return plain(gifts._replace(newcomers=plain(gifts.newcomers)))
+
+
+@njit(cache=True, inline="always")
+def _named(gifts: Gifts) -> Gifts:
+    places, rows, pool, draws, by_chance, uniforms, newcomers = gifts
+    return Gifts(places, rows, pool, draws, by_chance, uniforms, Newcomers(*newcomers))
 
 
 @njit(cache=True)

@@ -1,9 +1,9 @@
 """What a filter is, and how a list of them is run."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +24,7 @@ class Filter(Protocol):
         """A code for each item."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Filtered:
+class Filtered(msgspec.Struct, frozen=True, kw_only=True):
     """What a run of filters left and took: `kept` and `removed` add up to what went in."""
 
     kept: Candidates

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inhouse.core.random import stream
+from inhouse.features.candidate_kernels import products
+from inhouse.features.machine import plain
 from inhouse.recommend.retrieval.kernels import (
     FAR,
     Barred,
@@ -24,9 +26,8 @@ from inhouse.recommend.retrieval.kernels import (
     Index,
     Members,
     Signs,
-    ask,
-    products,
-    search,
+    found_rows,
+    handed,
 )
 from inhouse.recommend.retrieval.partition import partition
 from inhouse.recommend.types import Floats, Rows
@@ -57,11 +58,8 @@ class Clusters:
         and a member; at `EVERYTHING` nothing is missed but for rounding. barred: sorted.
         """
         most = min(k + k // 8 + _SPARE, len(self.rows))
-        asked = ask(vector, self.index.signs.rotation)
-        without = Barred(self.rows, barred, MISSES)
-        slots, _, _ = search(self.index, asked, most, reach, without)
-        found: Rows = self.rows[slots]
-        return found
+        without = plain(Barred(self.rows, barred, MISSES))
+        return found_rows(handed(self.index), vector, most, reach, without)
 
     def overwrite(self, rows: Rows, vectors: Floats) -> None:
         """Take over new vectors of known rows. They stay in their clusters until the next build,

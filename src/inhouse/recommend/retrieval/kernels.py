@@ -11,7 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from inhouse.features.machine import fetch_ahead, popcount, prefetch
+from inhouse.features.candidate_kernels import products
+from inhouse.features.machine import plain, popcount, prefetch
 from inhouse.recommend.retrieval.heaps import make_heap, place, select, sink
 from inhouse.recommend.types import Floats, Rows
 
@@ -116,6 +117,22 @@ def ask(vector: Floats, rotation: Floats) -> Query:
             planes[bit, j // 64] |= np.uint64((level >> bit) & 1) << np.uint64(j % 64)
     shift = np.float32(_DOUBT * _ERROR) * np.sqrt(length) - total
     return Query(vector, wide, step, planes, -far, fine, shift)
+
+
+@njit(cache=True)
+def found_rows(index: Index, vector: Floats, k: int, reach: float, without: Barred) -> Rows:
+    """int32[at most k + misses]: the rows that `search` finds for float32[d]. Everything comes
+    without names, as `handed` and `plain` give it."""
+    whole = Index(Centres(*index[0]), Members(*index[1]), Signs(*index[2]))
+    barred = Barred(*without)
+    slots, _, _ = search(whole, ask(vector, whole.signs.rotation), k, reach, barred)
+    return barred.rows[slots]
+
+
+def handed(index: Index) -> Index:
+    """The index without names, for handing over."""
+    centres, members, signs = index
+    return plain(Index(plain(centres), plain(members), plain(signs)))
 
 
 @njit(cache=True)
@@ -381,19 +398,6 @@ def _first_order(promises: Floats) -> tuple[Rows, Rows]:
             order[behind] = c
     make_heap(promises, order, ahead)
     return order[:ahead], order[ahead:]
-
-
-@njit(cache=True, fastmath={"reassoc", "contract"})
-def products(vectors: Floats, rows: Rows, query: Floats) -> Floats:
-    """float32[n]: the dot product of each of these rows with the query, without copying them."""
-    scores = np.empty(len(rows), dtype=np.float32)
-    for i in range(len(rows)):
-        fetch_ahead(vectors, rows, i)
-        total = np.float32(0)
-        for j in range(len(query)):
-            total += vectors[rows[i], j] * query[j]
-        scores[i] = total
-    return scores
 
 
 @njit(nogil=True, cache=True)

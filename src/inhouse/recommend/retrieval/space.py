@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 
 from inhouse.core.logs import logger
+from inhouse.features.candidate_kernels import products
 from inhouse.recommend.best import top
 from inhouse.recommend.retrieval.clusters import EVERYTHING, MISSES, NONE, Clusters, cluster
-from inhouse.recommend.retrieval.kernels import products
 from inhouse.recommend.types import Floats, Rows
 from inhouse.recommend.worth import among
 

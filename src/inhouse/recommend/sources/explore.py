@@ -64,4 +64,4 @@ def _with(moment: Moment, pool: Rows, rows: Rows) -> Rows:
     """int32[k], sorted, each once: the pool, and of these rows those that few have seen and nothing
     speaks against."""
     seldom = (moment.table.impressions, FEW_IMPRESSIONS)
-    return seldom_shown(pool, rows, moment.verdicts(rows), moment.bars, seldom)
+    return seldom_shown(pool, rows, moment.verdicts(rows), moment.handed, seldom)

@@ -42,7 +42,7 @@ def _on_topic(moment: Moment, wanted: int, most: int) -> Rows:
     left, at_once = wanted, _AT_ONCE * max(1, wanted)
     for start in range(0, len(newest), at_once):
         part = newest[start : start + at_once]
-        found = first_on_topic(part, moment.verdicts(part), moment.bars, moment.interests, left)
+        found = first_on_topic(part, moment.verdicts(part), moment.handed, moment.interests, left)
         parts.append(found)
         left -= len(found)
         if left <= 0:

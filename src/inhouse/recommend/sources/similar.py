@@ -76,7 +76,7 @@ def _nearest(moment: Moment, each: int) -> Rows:
     near = [moment.space.neighbours(anchor, k)[0] for anchor in moment.anchors.tolist()]
     together = np.concatenate(near)
     ends = np.cumsum([len(found) for found in near])
-    found, counts = first_of_each(together, moment.verdicts(together), moment.bars, ends, each)
+    found, counts = first_of_each(together, moment.verdicts(together), moment.handed, ends, each)
     for anchor, those, count in zip(moment.anchors.tolist(), near, counts.tolist(), strict=True):
         if count < enough(each) and len(those) == k:  # there may be more behind them
             neighbours = partial(moment.space.neighbours, anchor)

@@ -1,6 +1,7 @@
 """What many want right now: everywhere, on the person's topics, and in their region."""
 
 from inhouse.core.clock import DAY_MS
+from inhouse.features.machine import plain
 from inhouse.recommend.moment import Moment
 from inhouse.recommend.picking import NEAR_MISSES, pick
 from inhouse.recommend.types import Offer, Rows
@@ -43,5 +44,5 @@ class TrendingSource:
             since_ms=moment.query.now_ms - _WANTED_WITHIN_MS,
             quota=quota,
         )
-        chosen, full = trending_shares(hottest, verdicts, moment.bars, parts, NEAR_MISSES)
+        chosen, full = trending_shares(hottest, verdicts, moment.handed, plain(parts), NEAR_MISSES)
         return chosen, full or len(hottest) < looked_at

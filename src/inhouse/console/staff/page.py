@@ -27,7 +27,7 @@ NOBODY: Final = tag(
         "name they type. So two people who must agree may be one, and the audit says what was "
         "typed.",
     ),
-    tag("p", link("/login", "Be the first of the staff, an operator", class_="plain-button")),
+    tag("p", link("/login", "Be the first of the staff, an operator", class_="first")),
 )
 ERASE_WORDS: Final = (
     "Their password, sessions and settings go, for good. Their name stays with what they decided: "

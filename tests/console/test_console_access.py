@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from inhouse.app.build import Services
-from inhouse.app.staff.types import Member, Role, Standing, State
+from inhouse.app.staff.types import ROLES, Member, Role, Standing, State
 from inhouse.console.access import Door, Tries, Visit, is_loopback
 from inhouse.console.private import KEY_NAME, feed_key, write_private
+from inhouse.console.rights import PLACES
 from inhouse.core.errors import StoreError
 
 HERE = Visit(
@@ -109,6 +110,30 @@ def test_with_staff_everybody_goes_where_their_role_reaches(
     """By name, from anywhere; what is on no list is for operators; a page is written to by the
     session that opened it alone."""
     assert _door().rule(dataclasses.replace(HERE, **change), standing) == ruling
+
+
+def test_what_each_role_opens_is_what_the_guide_says() -> None:
+    """The whole list once more, by role: a page that moves to another role is meant to."""
+    found = {
+        role: {place for place, least in PLACES.items() if least == role and "nicegui" not in place}
+        for role in ROLES
+    }
+    moderation = ("bulk", "queues", "policy", "banks", "sealed")
+
+    assert found == {
+        "viewer": {"/", "/not-yours", "/password", "/logout", "/session"},
+        "moderator": {
+            "/moderation",
+            "/moderation/appeals",
+            "/moderation/figures",
+            "/moderation/media/*",
+        },
+        "lead": {f"/moderation/{page}" for page in moderation},
+        "operator": {
+            *("/feed", "/feed/people", "/person", "/person/*", "/person-export/*", "/staff"),
+            *("/bill", "/bill/dependence", "/bill/parity/*"),
+        },
+    }
 
 
 def test_only_the_right_password_makes_the_first() -> None:

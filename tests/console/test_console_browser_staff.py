@@ -69,8 +69,9 @@ def test_from_nobody_to_a_moderator_who_is_switched_off(served: Server, watched:
     page.wait_for_selector("text=This case")
     assert page.locator("nav .place").all_inner_texts() == ["Overview", "Moderation"]
     assert page.locator("text=Deciding as").count() == 0
-    page.wait_for_timeout(500)
-    page.keyboard.press("a")
+    page.wait_for_selector(".post")
+    page.wait_for_timeout(500)  # a case that nobody can have read is not decided
+    page.click("button.act-a")
     page.wait_for_selector(".status:has-text('shown')")
     query = sa.select(tables.review_decisions.c.reviewer)
     with served.database.read() as connection:

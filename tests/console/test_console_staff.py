@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import itertools
 import re
 import time
@@ -23,8 +24,13 @@ from inhouse.console.access import COOKIE, VISITOR, Door, Visitor
 from inhouse.console.gate import gate_messages
 from inhouse.console.guard import LOOK_EVERY_S, Guard
 from inhouse.console.login import login_router
+from inhouse.console.moderation.figures_page import Figures, of_one
 from inhouse.console.rights import PLACES, least_role
 from inhouse.core.errors import StoreError
+from inhouse.moderation.agreement import agreement
+from inhouse.moderation.quality import Accuracy, Quality, ReviewerAgreement
+from inhouse.moderation.reviewing.statistics import Statistics
+from inhouse.stats.types import NotEnough
 from inhouse.store import tables
 
 OWN = "four words nobody says"
@@ -130,6 +136,29 @@ def test_moderation_shows_the_ways_that_are_open(whole: Whole) -> None:
     assert [way in found["moderator"] for way in ways] == [True, True, False, False]
     assert [way in found["lead"] for way in ways] == [True] * 4
     assert "Deciding as" not in found["moderator"]
+
+
+def test_a_moderator_sees_their_own_figures() -> None:
+    """Of people, that is; how the queues are is for everybody who works on them."""
+    unknown, looks = NotEnough(reason="few"), agreement([])
+    people = [
+        Accuracy(name=name, answers=4, right=3, too_strict=1, too_mild=0, share=unknown)
+        for name in ("Ada", "Ben")
+    ]
+    quality = Quality(
+        since_ms=0,
+        known=people,
+        known_by_queue=people[:1],
+        pairs=[],
+        second_looks=looks,
+        by_reviewer=[ReviewerAgreement(reviewer=one.name, looks=looks) for one in people],
+    )
+    statistics = Statistics(since_ms=0, queues=[], days=[], waiting={})
+    own = of_one(Figures(now_ms=1, statistics=statistics, quality=quality), "Ben")
+
+    assert own.quality == dataclasses.replace(
+        quality, known=people[1:], by_reviewer=quality.by_reviewer[1:]
+    )
 
 
 def test_signing_in_leads_to_the_page_that_was_asked_for(anybody: TestClient, whole: Whole) -> None:

@@ -13,6 +13,12 @@ __all__ = ["any_database", "migrated_template", "postgres_cluster", "store_setti
 
 
 @pytest.fixture
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords of staff are hashed in no time: not for tests of how slow that is."""
+    monkeypatch.setattr("inhouse.app.staff.passwords._COST", (4, 8, 1))
+
+
+@pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """A migrated SQLite database of its own."""
     opened = open_database(StoreSettings(folder=str(tmp_path / "data")))

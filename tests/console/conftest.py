@@ -7,13 +7,14 @@ from pathlib import Path
 import console_community
 import pytest
 from console_browser import browser, server, watched
+from console_whole import whole
 
 from inhouse.app.build import Services
 from inhouse.app.settings import load_settings
 from inhouse.store.database import StoreSettings, open_database
 from inhouse.store.migrate import migrate
 
-__all__ = ["browser", "server", "watched"]  # fixtures
+__all__ = ["browser", "server", "watched", "whole"]  # fixtures
 
 
 @pytest.fixture(scope="session")

@@ -367,7 +367,8 @@ def test_logs_are_quiet(server: Server) -> None:
 def test_a_password_keeps_the_pages_and_their_sockets(
     tmp_path: Path, browser: "playwright.Browser"
 ) -> None:
-    """With a password the login page is all there is; behind it the pages live."""
+    """With a password the page of the first of the staff is all there is; behind it the pages
+    live."""
     database = open_database(StoreSettings(folder=str(tmp_path / "data")))
     migrate(database)
     database.close()
@@ -375,12 +376,13 @@ def test_a_password_keeps_the_pages_and_their_sockets(
         context = browser.new_context()
         page = context.new_page()
         page.goto(f"{running.console}/bill")
-        page.fill("input[type=password]", "wrong")
-        page.click("button")
-        page.wait_for_selector("text=That is not the password.")
-        page.fill("input[type=password]", "a long secret")
-        page.click("button")
-        page.wait_for_selector("text=No model was asked yet")
+        for given, then in (("wrong", "That is not the password"), ("a long secret", "Ada")):
+            page.fill("#console", given)
+            page.fill("#name", "Ada")
+            page.fill("#new", "four words nobody says")
+            page.fill("#again", "four words nobody says")
+            page.click("button:has-text('Begin')")
+            page.wait_for_selector(f"text={then}")
         for path, words in (
             ("/", "Nobody has come by yet"),
             ("/person", "Nobody has done anything yet"),

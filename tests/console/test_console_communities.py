@@ -16,10 +16,11 @@ from inhouse.app import communities
 from inhouse.app.build import Services
 from inhouse.app.settings import Settings, load_settings
 from inhouse.catalog.types import Item
-from inhouse.console.access import COOKIE, Door, Guard, Sessions, cookie_of
+from inhouse.console.access import COOKIE, Door, cookie_of
+from inhouse.console.guard import Guard
 from inhouse.console.login import login_router
 from inhouse.console.overview.health import gather_health
-from inhouse.console.private import feed_key, session_key
+from inhouse.console.private import feed_key
 from inhouse.core.ids import ItemId, UserId
 
 
@@ -77,31 +78,28 @@ def test_each_console_tells_of_its_own_api_state(both: dict[str, Services]) -> N
     assert {name: health and health.items for name, health in found.items()} == {"": 1, "tea": 2}
 
 
-def _browser(services: Services, password: str) -> TestClient:
-    settings = services.settings
-    door = Door(
-        password=password,
-        cookie=cookie_of(settings.community),
-        listens_on=settings.console.host,
-        sessions=Sessions(session_key(settings.folder), password, time.time),
-    )
+def _browser(services: Services) -> TestClient:
+    door = Door(password="", cookie=cookie_of(services.settings.community), listens_on="console")
     app = FastAPI()
-    app.include_router(login_router(door, time.monotonic))
+    app.include_router(login_router(door, services.staff, services.staff_sessions, time.monotonic))
     app.add_api_route("/", lambda: "in")
-    app.add_middleware(Guard, door=door, headers={})
+    app.add_middleware(Guard, door=door, book=services.staff_sessions, headers={})
     return TestClient(app, follow_redirects=False)
 
 
+@pytest.mark.usefixtures("quick_hashes")
 def test_a_login_is_good_in_one_console_alone(both: dict[str, Services]) -> None:
     """Browsers send a machine's cookies to all of its ports: the other console's neither opens nor
-    is overwritten, even where two communities chose the same password."""
-    ours, theirs = (_browser(services, "same") for services in both.values())
-    ours.post("/login", content="password=same&to=/")
+    is overwritten, even where the same person chose the same password in both."""
+    for services in both.values():
+        services.staff.begin("Ada", "the same long words")
+    ours, theirs = (_browser(services) for services in both.values())
+    ours.post("/login", content="name=Ada&password=the+same+long+words&to=/")
     theirs.cookies.update(ours.cookies)
     before = (ours.get("/").status_code, theirs.get("/").status_code)
     forged = {"cookie": f"{COOKIE}_tea={ours.cookies[COOKIE]}"}
     tried = theirs.get("/", headers=forged).status_code
-    theirs.post("/login", content="password=same&to=/")
+    theirs.post("/login", content="name=Ada&password=the+same+long+words&to=/")
 
     assert before == (200, 303)
     assert tried == 303

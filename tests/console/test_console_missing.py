@@ -1,34 +1,26 @@
 """Where no page is, and where one fails, the console says so in its own words."""
 
-from collections.abc import Iterator
-
 import pytest
+from console_whole import Whole
 from fastapi.testclient import TestClient
 from nicegui import ui
 
-from inhouse.app.build import Services
-from inhouse.app.settings import load_settings
-from inhouse.console.serve import create_console
-
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """Of an empty community without a password, with one page that fails."""
-    folder = tmp_path_factory.mktemp("console")
-    services = Services(load_settings({"INHOUSE_STORE_FOLDER": str(folder)}, folder / "none.toml"))
+def browser(whole: Whole) -> TestClient:
+    """Of an empty community without staff, with one page that fails."""
 
     @ui.page("/failing")
     def failing() -> None:
         raise ValueError("what only the log may tell")
 
     # Not entered: at its start the framework looks at every object of the process for a server.
-    yield TestClient(
-        create_console(services),
+    return TestClient(
+        whole.app,
         base_url="http://127.0.0.1:8701",
         client=("127.0.0.1", 50_000),
         raise_server_exceptions=False,
     )
-    services.close()
 
 
 def test_a_mistyped_address_leads_back(browser: TestClient) -> None:

@@ -42,6 +42,19 @@ def test_queues_are_counted_by_category(services: Services) -> None:
     ]
 
 
+def test_a_queue_for_others_is_not_offered(services: Services) -> None:
+    """Whoever may not take its cases is not shown how many wait there."""
+    services.queues.put(QueueSettings(name="spam", reviewers=("Ben", "Cyd")))
+    desks = {name: Desk(services, name) for name in ("Ada", "Ben")}
+    for one in desks.values():
+        one.look()
+    offered = {name: {queue.queue for queue in one.queues} for name, one in desks.items()}
+    for one in desks.values():
+        one.put_back()
+
+    assert offered == {"Ada": {"harassment", "hate"}, "Ben": {"harassment", "hate", "spam"}}
+
+
 def test_the_most_harmful_case_comes_first_with_all_about_it(desk: Desk) -> None:
     """A reported post comes before others; its reports, creator and rules are at hand."""
     facts = desk.facts

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from inhouse.app.keys import Keys
 from inhouse.app.settings import Settings
-from inhouse.core.clock import SystemClock, clock_named
+from inhouse.app.staff.book import Staff
+from inhouse.app.staff.sessions import SessionLimits, StaffSessions
+from inhouse.core.clock import HOUR_MS, MINUTE_MS, SystemClock, clock_named
 from inhouse.models.bounds.budgets import Budgets
 from inhouse.models.bounds.limits import Limits
 from inhouse.models.declared import check_stand_ins, read_tasks
@@ -66,6 +68,18 @@ class Parts:
     @cached_property
     def keys(self) -> Keys:
         return Keys(self.database, self.settings.community)
+
+    @cached_property
+    def staff(self) -> Staff:
+        return Staff(self.database)
+
+    @cached_property
+    def staff_sessions(self) -> StaffSessions:
+        console = self.settings.console
+        limits = SessionLimits(
+            whole_ms=console.session_hours * HOUR_MS, idle_ms=console.idle_minutes * MINUTE_MS
+        )
+        return StaffSessions(self.database, limits)
 
     @cached_property
     def tasks(self) -> dict[str, Task]:

@@ -99,7 +99,20 @@ class ConsoleSettings:
     host: str = setting("127.0.0.1", unit="address", help="where the console listens")
     port: int = setting(8701, unit="port", help="where the console listens", least=0, most=65_535)
     password: str = setting(
-        "", unit="text", help="asked of staff at the door; empty lets in only this machine"
+        "",
+        unit="text",
+        help="asked once, of whoever makes themselves the first of the staff from elsewhere; "
+        "empty lets only this machine do so",
+    )
+    session_hours: int = setting(
+        12, unit="hours", help="after which staff sign in again", least=1, most=720
+    )
+    idle_minutes: int = setting(
+        60,
+        unit="minutes",
+        help="without anything being done, after which staff sign in again",
+        least=5,
+        most=1_440,
     )
 
 

@@ -19,10 +19,12 @@ from inhouse.moderation.audit import head_of
 from inhouse.moderation.audited import check_verdicts
 from inhouse.moderation.breaker import open_breakers, opening_in_words
 from inhouse.moderation.past.adoption import is_in_force, latest_adoption
+from inhouse.moderation.queues import GRAVEST
 from inhouse.moderation.sealed import REPORT_DUTY
 from inhouse.store.chain import Head
 
 _LEAST_FREE_BYTES = 1_000_000_000
+_MAY_COME_IN = ("active", "invited")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +70,7 @@ def _findings(noted: Head | None) -> Iterator[Finding]:
             "store": _store,
             "moderation": _moderation,
             "circuit breaker": _breaker,
+            "staff": _staff,
             "sealed": _sealed,
             "audit": lambda services: _audit(services, noted),
             "verdicts": _verdicts,
@@ -118,6 +121,25 @@ def _breaker(services: Services) -> Finding:
     advice = "look at what was removed, then `inhouse moderate breaker reset`"
     detail = f"open: {words}; {advice}" if standing else "closed"
     return Finding(what="circuit breaker", ok=not standing, detail=detail)
+
+
+def _staff(services: Services) -> Finding:
+    names = {queue.name: queue.asks_two for queue in services.queues.list()}
+    by_itself = {name: True for name in services.policy.categories if name in GRAVEST}
+    two = sorted(name for name, asks in {**by_itself, **names}.items() if asks)
+    members = [member for member in services.staff.list() if member.state in _MAY_COME_IN]
+    if members:
+        detail = f"{len(members):,} with names"
+        if services.settings.console.password:
+            detail += "; INHOUSE_CONSOLE_PASSWORD opens nothing any more, take it out"
+        return Finding(what="staff", ok=True, detail=detail)
+    detail = "no names: whoever uses this machine decides under any name they type"
+    if two:
+        detail += (
+            f", and in {', '.join(two)} two people must agree, who may be one; "
+            "add staff with `inhouse staff add NAME --role operator`"
+        )
+    return Finding(what="staff", ok=not two, detail=detail)
 
 
 def _sealed(services: Services) -> Finding:

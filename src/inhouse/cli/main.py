@@ -44,6 +44,7 @@ COMMANDS: Final = {
     "rules": Entry(module="rules", name="app", help="pin, boost and block posts"),
     "communities": Entry(module="communities", name="app", help="add, list and remove communities"),
     "keys": Entry(module="keys", name="app", help="make, list and revoke API keys"),
+    "staff": Entry(module="staff", name="app", help="who works in the console, and as what"),
     "doctor": Entry(module="doctor", name="doctor", help="is everything as it should be"),
 }
 

@@ -1,34 +1,38 @@
-"""Who may come in: this machine alone, or whoever knows the password.
+"""Who may come in, and where to: this machine alone while there are no staff with names; from then
+on each of them where their role reaches.
 
 The rules are plain functions of what is known of a request; `Guard` puts them around the app, web
 sockets included.
 """
 
-import hashlib
 import hmac
-import secrets
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
 from typing import Final, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
+from fastapi import Request
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
+
+from inhouse.app.staff.types import Role, Standing
+from inhouse.console.rights import CLIENT, PASSWORD, opens
 
 COOKIE: Final = "inhouse_console"
-SESSION_S: Final = 12 * 3_600
 OPEN_PATHS: Final = ("/login", "/healthz", "/console/assets/", "/favicon.ico")
+VISITOR: Final = "visitor"  # in a request's state: who asks
 _LOOPBACK_NAMES: Final = frozenset(("localhost", "127.0.0.1", "::1"))
 _TRIES: Final = 5
+_TRIES_OF_NAME: Final = 10
 _TRIES_OF_ALL: Final = 60
 _WINDOW_S: Final = 60.0
-_MOST_CLIENTS: Final = 1_000
+_NAME_WINDOW_S: Final = 600.0
+_MOST_REMEMBERED: Final = 1_000
 
-Ruling = Literal["in", "login", "refused", "foreign"]
+Ruling = Literal["in", "login", "refused", "foreign", "barred", "choose"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,89 +47,152 @@ class Visit:
     writes: bool  # a web socket, or a method other than GET and HEAD
 
 
-class Sessions:
-    """Tickets signed with a key on this machine and the password; a new password voids them all."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Visitor:
+    """Who asks, once they are in."""
 
-    def __init__(self, key: bytes, password: str, now_s: Callable[[], float]) -> None:
-        self._key = hmac.digest(key, password.encode(), "sha256")
-        self._now_s = now_s
+    name: str | None  # of the staff; None while there are none and only this machine comes in
+    role: Role
+    ticket: str | None = None  # of their session
+    is_invited: bool = False  # whether they still have to choose a password
 
-    def issue(self) -> str:
-        """A ticket that is good for twelve hours."""
-        body = f"{int(self._now_s())}.{secrets.token_hex(8)}"
-        return f"{body}.{self._sign(body)}"
 
-    def valid(self, ticket: str | None) -> bool:
-        """Whether a ticket was issued here and is not too old."""
-        body, _, signature = (ticket or "").rpartition(".")
-        if not hmac.compare_digest(self._sign(body).encode(), signature.encode()):
-            return False
-        issued = int(body.partition(".")[0])
-        return 0 <= self._now_s() - issued < SESSION_S
-
-    def _sign(self, body: str) -> str:
-        return hmac.new(self._key, body.encode(), hashlib.sha256).hexdigest()
+def visitor_of(request: Request) -> Visitor:
+    """Who asks for a page; the door has put it there, and nobody passes beside the door."""
+    found = request.scope["state"][VISITOR]
+    assert isinstance(found, Visitor)
+    return found
 
 
 class Tries:
-    """Failed logins of the last minute, by caller and of all together."""
+    """Sign-ins that are being tried or failed lately: by caller, by name, and of all together.
+
+    A try counts from its beginning, so that many at once are no way around the bound.
+    """
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
-        self._failed: dict[str, deque[float]] = {}
-        self._all: deque[float] = deque()
+        self._callers = _Recent(_WINDOW_S)
+        self._names = _Recent(_NAME_WINDOW_S)
+        self._all = _Recent(_WINDOW_S)
 
-    def allowed(self, client: str) -> bool:
-        """Whether this caller may try a password now."""
-        self._forget()
-        return (
-            len(self._failed.get(client, ())) < _TRIES
-            and len(self._all) < _TRIES_OF_ALL
-            and (client in self._failed or len(self._failed) < _MOST_CLIENTS)
-        )
-
-    def failed(self, client: str) -> None:
-        """Remember a wrong password."""
+    def begin(self, caller: str, name: str) -> bool:
+        """Whether this caller may try a password for this name now; if so, it counts."""
         now_s = self._now_s()
-        self._failed.setdefault(client, deque()).append(now_s)
-        self._all.append(now_s)
+        if not (
+            self._callers.below(caller, _TRIES, now_s)
+            and self._names.below(name, _TRIES_OF_NAME, now_s)
+            and self._all.below("", _TRIES_OF_ALL, now_s)
+        ):
+            return False
+        for recent, key in self._counted(caller, name):
+            recent.add(key, now_s)
+        return True
 
-    def _forget(self) -> None:
-        since_s = self._now_s() - _WINDOW_S
-        for times in (self._all, *self._failed.values()):
-            while times and times[0] <= since_s:
+    def succeeded(self, caller: str, name: str) -> None:
+        """The password was right: this try does not count."""
+        for recent, key in self._counted(caller, name):
+            recent.take_back(key)
+
+    def _counted(self, caller: str, name: str) -> "tuple[tuple[_Recent, str], ...]":
+        return ((self._callers, caller), (self._names, name), (self._all, ""))
+
+
+class _Recent:
+    """When something happened lately, by key."""
+
+    def __init__(self, window_s: float) -> None:
+        self._window_s = window_s
+        self._times: dict[str, deque[float]] = {}
+
+    def below(self, key: str, most: int, now_s: float) -> bool:
+        """Whether it happened less often than so; nobody new is remembered beyond a bound."""
+        for times in self._times.values():
+            while times and times[0] <= now_s - self._window_s:
                 times.popleft()
-        self._failed = {client: times for client, times in self._failed.items() if times}
+        self._times = {known: times for known, times in self._times.items() if times}
+        room = key in self._times or len(self._times) < _MOST_REMEMBERED
+        return room and len(self._times.get(key, ())) < most
+
+    def add(self, key: str, now_s: float) -> None:
+        self._times.setdefault(key, deque()).append(now_s)
+
+    def take_back(self, key: str) -> None:
+        if self._times.get(key):
+            self._times[key].pop()
+
+
+def _no_page(_client_id: str) -> str | None:
+    return None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Door:
     """The rules."""
 
-    password: str  # empty lets in only this machine
+    password: str  # asked once, of the first of the staff; empty: this machine alone may be it
     # Browsers keep one for all ports of a machine, so each console has its own.
     cookie: str = COOKIE
     listens_on: str  # the host of the settings; a name the console may be called by
-    sessions: Sessions
+    # Of an open page, by its number: the session that it was made for.
+    ticket_of_page: Callable[[str], str | None] = field(default=_no_page)
 
-    def rule(self, visit: Visit) -> Ruling:
+    def rule(self, visit: Visit, standing: Standing) -> Ruling:
         """Whether a request may pass."""
         if visit.writes and not _same_site(visit):
             return "foreign"
-        if any(visit.path == p or (p[-1] == "/" and visit.path.startswith(p)) for p in OPEN_PATHS):
+        if is_open(visit.path):
             return "in"
+        if not self._owns_page(visit):
+            return "foreign"
+        if not standing.named:
+            if self.password:
+                return "login"
+            return "in" if self.is_here(visit) else "refused"
+        member = standing.member
+        if member is None:
+            return "login"
+        if member.state == "invited" and visit.path != PASSWORD:
+            return "choose"
+        return "in" if opens(member.role, visit.path) else "barred"
+
+    def visitor(self, visit: Visit, standing: Standing) -> Visitor:
+        """Who somebody is that was let in."""
+        member = standing.member
+        if member is not None:
+            return Visitor(
+                name=member.name,
+                role=member.role,
+                ticket=visit.ticket,
+                is_invited=member.state == "invited",
+            )
+        # Whoever is let in without a name: at an open address, or on this machine.
+        return Visitor(name=None, role="viewer" if is_open(visit.path) else "operator")
+
+    def may_begin(self, visit: Visit, given: str) -> bool:
+        """Whether somebody may make themselves the first of the staff; takes the same time for
+        every wrong password."""
         if not self.password:
-            return "in" if self._from_here(visit) else "refused"
-        return "in" if self.sessions.valid(visit.ticket) else "login"
+            return self.is_here(visit)
+        return hmac.compare_digest(given.encode(), self.password.encode())
 
-    def opens(self, given: str) -> bool:
-        """Whether a password is the right one; takes the same time for every wrong one."""
-        return bool(self.password) and hmac.compare_digest(given.encode(), self.password.encode())
-
-    def _from_here(self, visit: Visit) -> bool:
+    def is_here(self, visit: Visit) -> bool:
+        """Whether a request comes from this machine, which was called by its own name."""
         # The name matters too: a foreign page may point its own name at this machine.
         name = _name_of(visit.host)
         return is_loopback(visit.client) and (name in _LOOPBACK_NAMES or name == self.listens_on)
+
+    def _owns_page(self, visit: Visit) -> bool:
+        """What is sent to an open page comes from the session that opened it."""
+        if not visit.path.startswith(CLIENT):
+            return True
+        page = visit.path.removeprefix(CLIENT).partition("/")[0]
+        return self.ticket_of_page(page) == visit.ticket
+
+
+def is_open(path: str) -> bool:
+    """Whether an address is for everybody."""
+    return any(path == p or (p[-1] == "/" and path.startswith(p)) for p in OPEN_PATHS)
 
 
 def is_loopback(address: str) -> bool:
@@ -155,38 +222,6 @@ def _same_site(visit: Visit) -> bool:
         return False
 
 
-class Guard:
-    """Puts the rules in front of every request and every web socket."""
-
-    def __init__(self, app: ASGIApp, door: Door, headers: Mapping[str, str]) -> None:
-        self._app = app
-        self._door = door
-        self._headers = [(k.lower().encode(), v.encode()) for k, v in headers.items()]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            await self._app(scope, receive, send)
-            return
-        ruling = self._door.rule(visit_of(scope, self._door.cookie))
-        if ruling == "in":
-            await self._app(scope, receive, self._adding(send))
-        elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": "not let in"})
-        else:
-            await _turn_away(ruling, scope["path"])(scope, receive, self._adding(send))
-
-    def _adding(self, send: Send) -> Send:
-        async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                given = message.setdefault("headers", [])
-                names = {name.lower() for name, _ in given}
-                given.extend((n, v) for n, v in self._headers if n not in names)
-            await send(message)
-
-        return sending
-
-
 def cookie_of(community: str) -> str:
     """What the session cookie of a community's console is called."""
     return f"{COOKIE}_{community}" if community else COOKIE
@@ -212,15 +247,3 @@ def _ticket(cookies: str, name: str) -> str | None:
     except CookieError:
         return None
     return morsel.value if morsel else None
-
-
-def _turn_away(ruling: Ruling, path: str) -> Response:
-    if ruling == "login":
-        return RedirectResponse(f"/login?to={quote(path)}" if path != "/" else "/login", 303)
-    if ruling == "foreign":
-        return PlainTextResponse("Another site's page may not act in the console.\n", 403)
-    return PlainTextResponse(
-        "The console lets in only the machine it runs on, called by its own name.\n"
-        "To let staff in from elsewhere, set INHOUSE_CONSOLE_PASSWORD and start it again.\n",
-        403,
-    )

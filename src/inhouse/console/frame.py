@@ -9,10 +9,12 @@ from nicegui import run, ui
 from nicegui.elements.html import Html
 
 from inhouse.app.communities import chosen_name
+from inhouse.console.access import Visitor, visitor_of
 from inhouse.console.assets import PATH
 from inhouse.console.charts import Chart
 from inhouse.console.gathering import Gathered, Latest
-from inhouse.console.markup import Safe, join, link, note, tag
+from inhouse.console.markup import Safe, join, link, note, tag, words
+from inhouse.console.rights import LOGOUT, PASSWORD, opens
 
 T = TypeVar("T")
 
@@ -24,6 +26,7 @@ _PLACES: Final = (
     ("People", "/person"),
     ("Moderation", "/moderation"),
     ("Bill", "/bill"),
+    ("Staff", "/staff"),
 )
 _YEAR_S: Final = 31_536_000
 
@@ -34,22 +37,40 @@ def frame(request: Request, here: str, title: str) -> Iterator[None]:
     community = chosen_name()
     ui.page_title(f"{title} · {community or 'inhouse'}")
     ui.add_head_html(f'<link rel="stylesheet" href="{PATH}/console.css">')
+    who = visitor_of(request)
+    if who.name is not None:
+        ui.add_head_html(f'<script src="{PATH}/session.js" defer></script>')
     theme = request.cookies.get(THEME_COOKIE, "system")
     with ui.element("header").classes("top"):
-        ui.html(_navigation(here, community), sanitize=False, tag="nav").props('aria-label="Pages"')
+        places = _navigation(here, community, who)
+        ui.html(places, sanitize=False, tag="nav").props('aria-label="Pages"')
+        if who.name is not None:
+            ui.html(_signed_in(who.name), sanitize=False).classes("who")
         _theme_switch(theme if theme in _THEMES else "system")
     with ui.element("main").classes("page"):
         yield
 
 
-def _navigation(here: str, community: str) -> Safe:
+def _navigation(here: str, community: str, who: Visitor) -> Safe:
     mark = tag("img", src=f"{PATH}/mark.svg", alt="", width=26, height=26)
     brand = link("/", mark, tag("span", community or "inhouse"), class_="brand")
     places = [
         link(path, name, class_="place", aria_current="page" if path == here else None)
         for name, path in _PLACES
+        if opens(who.role, path)
     ]
     return join([brand, *places])
+
+
+def _signed_in(name: str) -> Safe:
+    """Who is here, the way to their password, and the way out."""
+    out = tag("button", "Sign out", class_="out")
+    return join(
+        [
+            link(PASSWORD, words(name), class_="me", title="your password"),
+            tag("form", out, method="post", action=LOGOUT),
+        ]
+    )
 
 
 def _theme_switch(theme: str) -> None:

@@ -24,7 +24,7 @@ def escaped(text: str) -> Safe:
     return Safe(html.escape(whole, quote=True))
 
 
-def tag(name: str, *children: Child, **attributes: Attribute) -> Safe:
+def tag(name: str, /, *children: Child, **attributes: Attribute) -> Safe:
     """An element. `class_` becomes `class`, `data_key` `data-key`; None and False are left out.
 
     >>> tag("p", "a < b", tag("b", "!"), class_="x", hidden=True)

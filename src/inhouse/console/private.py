@@ -42,16 +42,6 @@ def read_private(path: Path) -> str | None:
         raise StoreError(f"cannot read {path}: {error}; remove it and start again") from error
 
 
-def session_key(folder: Path) -> bytes:
-    """The key that signs sessions; made once, so that a restart logs nobody out."""
-    path = folder / "console" / "session-key"
-    known = read_private(path)
-    if known is None:
-        known = secrets.token_hex(32)
-        write_private(path, known)
-    return known.encode()
-
-
 def feed_key(keys: Keys, folder: Path) -> str:
     """The feed page's own API key: the one in its file while it is good, else a new one."""
     path = folder / "console" / "feed-key"

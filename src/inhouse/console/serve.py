@@ -15,11 +15,13 @@ from inhouse.app.heeding import heed_beside
 from inhouse.app.settings import Settings
 from inhouse.app.supervisor import stop_with_parent
 from inhouse.console import missing
-from inhouse.console.access import Door, Guard, Sessions, cookie_of
+from inhouse.console.access import Door, cookie_of
 from inhouse.console.assets import ASSETS, PATH
 from inhouse.console.bill import dependence_view
 from inhouse.console.bill import view as bill_view
 from inhouse.console.feed_page import feed_router
+from inhouse.console.gate import gate_messages, ticket_of_page
+from inhouse.console.guard import Guard
 from inhouse.console.login import login_router
 from inhouse.console.moderation import (
     appeals_view,
@@ -35,7 +37,8 @@ from inhouse.console.moderation.media import media_router
 from inhouse.console.overview import view as overview_view
 from inhouse.console.person import view as person_view
 from inhouse.console.person.asking import export_router
-from inhouse.console.private import feed_key, session_key
+from inhouse.console.private import feed_key
+from inhouse.console.staff import view as staff_view
 from inhouse.core.logs import logger
 
 # Scripts inline and `new Function` are NiceGUI's; nothing may come from, or go to, elsewhere,
@@ -84,16 +87,15 @@ def run_console(settings: Settings) -> None:
 def create_console(services: Services) -> FastAPI:
     """The app around the parts of one community; there can be one a process."""
     settings = services.settings
-    sessions = Sessions(session_key(settings.folder), settings.console.password, time.time)
     door = Door(
         password=settings.console.password,
         cookie=cookie_of(settings.community),
         listens_on=settings.console.host,
-        sessions=sessions,
+        ticket_of_page=ticket_of_page,
     )
     app = FastAPI(title="inhouse console", docs_url=None, redoc_url=None, openapi_url=None)
     app.mount(PATH, StaticFiles(directory=ASSETS))
-    app.include_router(login_router(door, time.monotonic))
+    app.include_router(login_router(door, services.staff, services.staff_sessions, time.monotonic))
     app.include_router(feed_router(services, feed_key(services.keys, settings.folder)))
     app.include_router(export_router(services))
     app.include_router(media_router(services))
@@ -111,6 +113,7 @@ def create_console(services: Services) -> FastAPI:
         figures_view,
         bill_view,
         dependence_view,
+        staff_view,
     ):
         view.register(services)
     missing.register()
@@ -122,7 +125,8 @@ def create_console(services: Services) -> FastAPI:
         tailwind=False,
         show_welcome_message=False,
     )
-    app.add_middleware(Guard, door=door, headers=HEADERS)
+    gate_messages(door.cookie)
+    app.add_middleware(Guard, door=door, book=services.staff_sessions, headers=HEADERS)
     return app
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from inhouse.api.context import needs, seen_at_once, services_of
+from inhouse.api.vouching import vouched
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
 from inhouse.moderation.appeals import Instead
@@ -58,5 +59,9 @@ async def decide_appeal(appeal_id: str, body: AppealRuling, use: Use) -> Respons
     instead = None
     if body.action is not None or body.category is not None:
         instead = Instead(action=body.action or "", category=body.category or "")
-    ruling = (body.reviewer, body.outcome, body.answer, instead)
-    return answer(await seen_at_once(use, lambda: use.appeals.decide(appeal_id, *ruling)))
+
+    def write() -> Appeal:
+        name = vouched(use, body.reviewer)
+        return use.appeals.decide(appeal_id, name, body.outcome, body.answer, instead)
+
+    return answer(await seen_at_once(use, write))

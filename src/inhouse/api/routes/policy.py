@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from inhouse.api.context import needs, services_of
+from inhouse.api.vouching import vouched
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
 from inhouse.core.clock import DAY_MS
@@ -86,7 +87,7 @@ def get_breaker(use: Use) -> Response:
 @router.post("/breaker/reset", responses=documented(BreakerAnswer))
 def reset_breaker(body: ResetBody, use: Use) -> Response:
     """Close it; the answer says what was open. What was held back stays with people."""
-    reviewer = checked_name(body.reviewer)
+    reviewer = checked_name(vouched(use, body.reviewer))
     closed = close_breakers(use.database, reviewer, use.clock.now_ms())
     return answer(BreakerAnswer(open=closed))
 

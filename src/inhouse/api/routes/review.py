@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from inhouse.api.context import needs, seen_at_once, services_of
+from inhouse.api.vouching import vouched
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
 from inhouse.moderation.review import CaseNote, QueueCount
@@ -130,7 +131,7 @@ def get_queue(
 @router.post("/next", responses=documented(NextAnswer))
 def next_case(body: ReviewerBody, use: Use) -> Response:
     """Take the most urgent free case; it is the reviewer's until the lock runs out."""
-    return answer(NextAnswer(case=use.review.next(body.reviewer, body.queue)))
+    return answer(NextAnswer(case=use.review.next(vouched(use, body.reviewer), body.queue)))
 
 
 @router.get("/{case_id}", responses=documented(CaseContext))
@@ -143,49 +144,57 @@ def get_case(case_id: str, use: Use) -> Response:
 @router.post("/{case_id}/take", responses=documented(Case))
 def take(case_id: str, body: ReviewerBody, use: Use) -> Response:
     """Put this case on the reviewer's table."""
-    return answer(use.review.take(case_id, body.reviewer))
+    return answer(use.review.take(case_id, vouched(use, body.reviewer)))
 
 
 @router.post("/{case_id}/renew", responses=documented(Case))
 def renew(case_id: str, body: ReviewerBody, use: Use) -> Response:
     """Keep a case on the table for another while."""
-    return answer(use.review.renew(case_id, body.reviewer))
+    return answer(use.review.renew(case_id, vouched(use, body.reviewer)))
 
 
 @router.post("/{case_id}/decide", responses=documented(ReviewDecision))
 async def decide(case_id: str, body: RulingBody, use: Use) -> Response:
     """Decide a case: a verdict, a label for the models, and the closed case, all or nothing. In a
     queue for two people `effect` says whom it waits for."""
-    ruling = (body.reviewer, body.action, body.category, body.note)
-    return answer(await seen_at_once(use, lambda: use.review.decide(case_id, *ruling)))
+
+    def write() -> ReviewDecision:
+        name = vouched(use, body.reviewer)
+        return use.review.decide(case_id, name, body.action, body.category, body.note)
+
+    return answer(await seen_at_once(use, write))
 
 
 @router.post("/{case_id}/release", responses=documented(Case))
 def release(case_id: str, body: ReviewerBody, use: Use) -> Response:
     """Put a case back into the queue undecided."""
-    return answer(use.review.release(case_id, body.reviewer))
+    return answer(use.review.release(case_id, vouched(use, body.reviewer)))
 
 
 @router.post("/{case_id}/skip", responses=documented(Case))
 def skip(case_id: str, body: SkipBody, use: Use) -> Response:
     """Leave a case to others; for an hour the reviewer is given others first."""
-    return answer(use.review.skip(case_id, body.reviewer, body.why))
+    return answer(use.review.skip(case_id, vouched(use, body.reviewer), body.why))
 
 
 @router.post("/{case_id}/escalate", responses=documented(Case))
 def escalate(case_id: str, body: EscalateBody, use: Use) -> Response:
     """Send a case to another queue."""
-    return answer(use.review.escalate(case_id, body.reviewer, body.queue, body.why))
+    return answer(use.review.escalate(case_id, vouched(use, body.reviewer), body.queue, body.why))
 
 
 @router.post("/{case_id}/notes", responses=documented(CaseNote))
 def remark(case_id: str, body: NoteBody, use: Use) -> Response:
     """Keep words with a case, for whoever looks at it next."""
-    return answer(use.review.remark(case_id, body.reviewer, body.words))
+    return answer(use.review.remark(case_id, vouched(use, body.reviewer), body.words))
 
 
 @router.post("/{case_id}/undo", responses=documented(ReviewDecision))
 async def undo(case_id: str, body: UndoBody, use: Use) -> Response:
     """Take a decision back: what was in force before it is again, and the case is open."""
     use.review.case(case_id)
-    return answer(await seen_at_once(use, lambda: use.review.undo(body.decision_id, body.reviewer)))
+    return answer(
+        await seen_at_once(
+            use, lambda: use.review.undo(body.decision_id, vouched(use, body.reviewer))
+        )
+    )

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from inhouse.api.context import needs, seen_at_once, services_of
 from inhouse.api.routes.review import MOST_MS, RulingBody
+from inhouse.api.vouching import vouched
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
 from inhouse.core.clock import DAY_MS
@@ -92,7 +93,9 @@ def list_gold(use: Use, queue: str | None = None) -> Response:
 def add_gold(body: GoldBody, use: Use) -> Response:
     """Make a decided case a known answer. Reviewers of its queue are shown it now and then, where
     the queue has a `gold_share`; what they say changes nothing."""
-    return answer(use.gold.add(body.case_id, body.made_by, body.action, body.category))
+    return answer(
+        use.gold.add(body.case_id, vouched(use, body.made_by), body.action, body.category)
+    )
 
 
 @router.delete("/gold/{gold_id}", responses=documented(Removed))
@@ -125,7 +128,7 @@ def get_reviewer(name: str, use: Use) -> Response:
 @router.put("/reviewers/{name}", responses=documented(ReviewerSettings))
 def put_reviewer(name: str, body: ReviewerSettings, use: Use) -> Response:
     """Remember what a reviewer chose."""
-    return answer(use.reviewers.put(name, body))
+    return answer(use.reviewers.put(vouched(use, name), body))
 
 
 @router.get("/bulk", responses=documented(list[Bulk]))
@@ -138,7 +141,7 @@ def list_bulks(use: Use) -> Response:
 def preview_bulk(body: BulkBody, use: Use) -> Response:
     """What one decision on all free cases of a filter would mean: how many, in which queues, the
     first ones. Nothing is decided; `run` does it, within a day."""
-    ruling = use.review.checked(body.action, body.category, body.reviewer, body.note)
+    ruling = use.review.checked(body.action, body.category, vouched(use, body.reviewer), body.note)
     which = CaseFilter(
         queue=body.queue,
         rule=body.rule,
@@ -160,10 +163,17 @@ def get_bulk(bulk_id: str, use: Use) -> Response:
 async def run_bulk(bulk_id: str, use: Use) -> Response:
     """Decide exactly the cases that were shown. Asked again after an interruption it goes on where
     it was."""
-    return answer(await seen_at_once(use, lambda: use.bulks.run(bulk_id)))
+
+    def write() -> Bulk:
+        vouched(use, use.bulks.get(bulk_id).reviewer)
+        return use.bulks.run(bulk_id)
+
+    return answer(await seen_at_once(use, write))
 
 
 @router.post("/bulk/{bulk_id}/undo", responses=documented(Bulk))
 async def undo_bulk(bulk_id: str, body: BulkUndoBody, use: Use) -> Response:
     """Take back every decision of it that still stands."""
-    return answer(await seen_at_once(use, lambda: use.bulks.undo(bulk_id, body.reviewer)))
+    return answer(
+        await seen_at_once(use, lambda: use.bulks.undo(bulk_id, vouched(use, body.reviewer)))
+    )

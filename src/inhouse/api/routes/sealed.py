@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from inhouse.api.context import needs, seen_at_once, services_of
+from inhouse.api.vouching import vouched
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
 from inhouse.moderation.sealed import SealedItem
@@ -43,7 +44,9 @@ class SealAnswer:
 @router.post("", responses=documented(SealAnswer), dependencies=[Depends(needs("moderation"))])
 async def seal(body: SealBody, use: Use) -> Response:
     """Seal a post: it is removed everywhere at once, and nobody is shown it again."""
-    done = await seen_at_once(use, lambda: use.sealed.seal(body.item_id, body.reviewer))
+    done = await seen_at_once(
+        use, lambda: use.sealed.seal(body.item_id, vouched(use, body.reviewer))
+    )
     return answer(SealAnswer(item_id=done.item_id, at_ms=done.at_ms))
 
 
@@ -58,4 +61,4 @@ def sealed(
 @router.post("/{item_id}/report", responses=documented(SealedItem), dependencies=_SEALED)
 def reported(item_id: str, body: ReportedBody, use: Use) -> Response:
     """Tick the duty to report off, with the number of the report."""
-    return answer(use.sealed.report(item_id, body.by, body.to, body.number))
+    return answer(use.sealed.report(item_id, vouched(use, body.by), body.to, body.number))

@@ -9,6 +9,7 @@ from nicegui import run, ui
 from inhouse.app.build import Services
 from inhouse.console.boxes import Box
 from inhouse.console.frame import press
+from inhouse.console.gate import visitor
 from inhouse.console.markup import join
 from inhouse.models.cutover.stages import measuring_of
 from inhouse.models.cutover.steering import Ruling, hold, resume, roll_back
@@ -30,7 +31,8 @@ ACTS: Final[dict[str, Act]] = {
 
 
 class RouteControls:
-    """Buttons for every task. Whoever presses one gives a name and a reason, for the record."""
+    """Buttons for every task. Whoever presses one gives a reason, for the record, and a name where
+    they have not signed in by one."""
 
     def __init__(self, services: Services, done: Callable[[], None]) -> None:
         """done: called after a task was moved."""
@@ -43,13 +45,14 @@ class RouteControls:
                     press(join([f"{name} {task}"]), partial(self._ask, task, name), kind)
 
     def _ask(self, task: str, name: str) -> None:
-        box = Box(f"{name} {task}", name)
+        box, signed_in = Box(f"{name} {task}", name), visitor().name
         with box.body:
-            by = ui.input("your name").props("dense outlined maxlength=100")
+            by = ui.input("your name", value=signed_in or "")
+            by.props("dense outlined maxlength=100").set_visibility(signed_in is None)
             reason = ui.input("why, for the record").props("dense outlined maxlength=500")
 
         async def decide() -> None:
-            given = (str(by.value or ""), str(reason.value or ""))
+            given = (signed_in or str(by.value or ""), str(reason.value or ""))
             await run.io_bound(self._rule, task, name, given)
             self._done()
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from inhouse.console.markup import Safe, empty, join, note, person_link, tag, words
 from inhouse.console.moderation.appeals_model import AppealFacts
-from inhouse.console.moderation.page import heading
+from inhouse.console.moderation.headings import heading
 from inhouse.console.moderation.speech import ACTION_WORDS, KINDS, category_name
 from inhouse.console.words import ago, date, moment, shortened, span
 from inhouse.moderation.statements.types import Statement

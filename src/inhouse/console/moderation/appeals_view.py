@@ -14,7 +14,7 @@ from inhouse.console.markup import Safe, join, tag, words
 from inhouse.console.moderation import appeals_page as page
 from inhouse.console.moderation.appeals_model import AppealFacts, gather_appeal
 from inhouse.console.moderation.around import context_html
-from inhouse.console.moderation.fields import reviewer_field
+from inhouse.console.moderation.fields import reviewer_field, show_heading
 from inhouse.console.moderation.page import policy_html, post_html, scores_html, signals_html
 from inhouse.console.moderation.reviewer import reviewer_of
 from inhouse.console.moments import community_now
@@ -60,7 +60,7 @@ class _Appeals:
 
     def _build(self) -> None:
         with ui.element("div").classes("head"):
-            ui.html(page.HEADING, sanitize=False)
+            show_heading(page.HEADING)
             reviewer_field(self._reviewer)
         self._nothing = Region()
         self._list = ui.element("div").classes("picks").props('aria-label="Waiting"')

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from inhouse.console.markup import Safe, empty, join, note, table, tag, words
-from inhouse.console.moderation.page import heading
+from inhouse.console.moderation.headings import heading
 from inhouse.console.moderation.speech import category_name
 from inhouse.console.words import count, plural, probability
 from inhouse.moderation.media.banks import Added, BankFacts

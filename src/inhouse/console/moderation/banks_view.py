@@ -12,7 +12,7 @@ from inhouse.app.build import Services
 from inhouse.console.frame import Region, frame, panel, press, section
 from inhouse.console.markup import Safe, join, words
 from inhouse.console.moderation import banks_page as page
-from inhouse.console.moderation.fields import number_field, text_field
+from inhouse.console.moderation.fields import number_field, show_heading, text_field
 from inhouse.console.moments import community_now
 from inhouse.core.errors import InhouseError
 from inhouse.moderation.media.banks import BankFacts
@@ -44,7 +44,7 @@ class _Banks:
         self._chosen: BankFacts | None = None
         self._after = 0  # the number of the hash behind which hashes are shown
         self._busy = False
-        ui.html(page.HEADING, sanitize=False)
+        show_heading(page.HEADING)
         with section("Hashes of pictures, videos and files"), panel().classes("roomy"):
             self._list = ui.element("div").classes("controls")
             with ui.element("div").classes("chips"):

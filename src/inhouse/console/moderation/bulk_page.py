@@ -3,7 +3,7 @@
 from typing import Final
 
 from inhouse.console.markup import Safe, empty, join, note, table, tag, words
-from inhouse.console.moderation.page import heading
+from inhouse.console.moderation.headings import heading
 from inhouse.console.moderation.speech import ACTION_WORDS, category_name
 from inhouse.console.words import count, moment, plural, shortened
 from inhouse.moderation.reviewing.bulk import Bulk

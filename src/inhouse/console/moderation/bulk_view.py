@@ -11,6 +11,7 @@ from inhouse.console.frame import Region, frame, panel, press, section
 from inhouse.console.markup import Safe, join, words
 from inhouse.console.moderation import bulk_page
 from inhouse.console.moderation.dialogs import FIELDS, typed_filter
+from inhouse.console.moderation.fields import show_heading
 from inhouse.console.moderation.reviewer import reviewer_of
 from inhouse.console.moments import community_now
 from inhouse.core.errors import InhouseError
@@ -37,7 +38,7 @@ class _Bulk:
         self._reviewer = reviewer
         self._shown: Bulk | None = None
         self._busy = False
-        ui.html(bulk_page.HEADING, sanitize=False)
+        show_heading(bulk_page.HEADING)
         with panel("Which cases"):
             self._choose()
         self._preview = Region()

@@ -11,6 +11,7 @@ from inhouse.app.build import Services
 from inhouse.console.moderation.model import CaseFacts, gather_case
 from inhouse.console.moments import community_now
 from inhouse.core.errors import ConflictError, UnknownError
+from inhouse.moderation.queues import closed_to
 from inhouse.moderation.review import QueueCount
 from inhouse.moderation.reviewing.reviewers import ReviewerSettings
 from inhouse.moderation.reviewing.search import CaseFilter
@@ -222,7 +223,8 @@ class Desk:
 
     def _count(self) -> None:
         community_now(self._services)
-        self.queues = [count for count in self._review.counts() if count.open]
+        closed = closed_to(self.reviewer, {q.name: q for q in self._services.queues.list()})
+        self.queues = [q for q in self._review.counts() if q.open and q.queue not in closed]
 
     def _next(self) -> None:
         community_now(self._services)

@@ -5,6 +5,8 @@ from typing import Final
 
 from nicegui import ui
 
+from inhouse.console.gate import visitor
+from inhouse.console.moderation.headings import Heading
 from inhouse.console.moderation.reviewer import REVIEWER_COOKIE, reviewer_name
 
 _YEAR_S: Final = 31_536_000
@@ -21,9 +23,16 @@ def number_field(label: str, value: float | None, step: float = 1) -> ui.number:
     return ui.number(label, value=value, step=step).props(_PROPS)
 
 
+def show_heading(heading: Heading) -> None:
+    """The top of a page, with the ways that are open to whoever looks at it."""
+    ui.html(heading.html(visitor().role), sanitize=False)
+
+
 def reviewer_field(name: str) -> None:
-    """Under which name one decides; another is remembered by the browser, and the page begins
-    anew."""
+    """Under which name one decides, while staff have none of their own; another is remembered by
+    the browser, and the page begins anew."""
+    if visitor().name is not None:
+        return
     field = ui.input("Deciding as", value=name).classes("reviewer")
     field.props(f'{_PROPS} maxlength=60 data-leave-keys="Enter"')
     field.on("blur", lambda _: _rename(name, field.value or ""))

@@ -1,12 +1,12 @@
 """Review in figures as HTML: what comes in, waits and goes, and how well it is decided."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from inhouse.console.charts import Options, columns
 from inhouse.console.markup import Child, Safe, empty, join, table, tag, tile, tiles, words
-from inhouse.console.moderation.page import heading
+from inhouse.console.moderation.headings import heading
 from inhouse.console.moderation.speech import category_name
 from inhouse.console.words import UNKNOWN, count, day, share, span
 from inhouse.core.clock import DAY_MS
@@ -28,6 +28,17 @@ class Figures:
     now_ms: int
     statistics: Statistics
     quality: Quality
+
+
+def of_one(figures: Figures, name: str) -> Figures:
+    """The same with what is told of people told of one alone."""
+    quality = figures.quality
+    own = replace(
+        quality,
+        known=[one for one in quality.known if one.name == name],
+        by_reviewer=[one for one in quality.by_reviewer if one.reviewer == name],
+    )
+    return replace(figures, quality=own)
 
 
 def totals(figures: Figures) -> Safe:

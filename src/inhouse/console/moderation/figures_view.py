@@ -6,9 +6,12 @@ from fastapi import Request
 from nicegui import ui
 
 from inhouse.app.build import Services
+from inhouse.app.staff.types import may
+from inhouse.console.access import visitor_of
 from inhouse.console.frame import Region, chart_panel, follow, frame, panel, section
 from inhouse.console.gathering import Latest
 from inhouse.console.moderation import figures_page as page
+from inhouse.console.moderation.fields import show_heading
 from inhouse.console.moments import community_now
 from inhouse.core.clock import DAY_MS
 from inhouse.moderation.quality import review_quality
@@ -25,7 +28,9 @@ def register(services: Services) -> None:
     @ui.page("/moderation/figures")
     def figures(request: Request) -> None:
         with frame(request, "/moderation", "Review in figures"):
-            follow(latest, _Figures().show, EVERY_S)
+            who = visitor_of(request)
+            own = None if may(who.role, "lead") else who.name
+            follow(latest, _Figures(own).show, EVERY_S)
 
 
 def gather(services: Services) -> page.Figures:
@@ -42,8 +47,10 @@ def gather(services: Services) -> page.Figures:
 class _Figures:
     """The parts of the page, in order."""
 
-    def __init__(self) -> None:
-        ui.html(page.HEADING, sanitize=False)
+    def __init__(self, own: str | None) -> None:
+        """own: the only person whose figures are shown; None for everybody's."""
+        self._own = own
+        show_heading(page.HEADING)
         self._totals = Region()
         with ui.element("div").classes("two"):
             self._inbound = chart_panel("Came in a day")
@@ -60,6 +67,8 @@ class _Figures:
 
     def show(self, figures: page.Figures) -> None:
         """Bring everything up to date."""
+        if self._own is not None:
+            figures = page.of_one(figures, self._own)
         self._totals.show(page.totals(figures))
         if figures.statistics.days:
             self._inbound.show(page.daily_chart(figures, "inbound"))

@@ -18,6 +18,7 @@ from inhouse.console.markup import (
     words,
 )
 from inhouse.console.moderation.desk import Lost
+from inhouse.console.moderation.headings import heading
 from inhouse.console.moderation.marked import marked
 from inhouse.console.moderation.media import media_path
 from inhouse.console.moderation.model import CaseFacts
@@ -70,33 +71,6 @@ _WAITS: Final[Mapping[str, str]] = {
     "waits_for_second": " · waits for a second person",
     "waits_for_third": " · two differ, a third decides",
 }
-_PLACES: Final = (
-    ("Desk", "/moderation"),
-    ("Many at once", "/moderation/bulk"),
-    ("Appeals", "/moderation/appeals"),
-    ("Queues", "/moderation/queues"),
-    ("Policy", "/moderation/policy"),
-    ("Banks", "/moderation/banks"),
-    ("Sealed", "/moderation/sealed"),
-    ("Figures", "/moderation/figures"),
-)
-
-
-def heading(here: str, lead: str) -> Safe:
-    """What stands on top of each page of moderation."""
-    places = [
-        tag("a", name, href=path, aria_current="page" if path == here else None)
-        for name, path in _PLACES
-    ]
-    return join(
-        [
-            tag("h1", "Moderation"),
-            tag("p", lead, class_="lead"),
-            tag("div", *places, class_="places"),
-        ]
-    )
-
-
 HEADING: Final = heading(
     "/moderation", "The most harmful first, one key each, and every decision can be taken back."
 )

@@ -5,7 +5,7 @@ from typing import Final
 
 from inhouse.console.bars import bar
 from inhouse.console.markup import Safe, empty, join, note, table, tag, tile, tiles, words
-from inhouse.console.moderation.page import heading
+from inhouse.console.moderation.headings import heading
 from inhouse.console.moderation.policy_model import SHADOW_DAYS, PolicyFacts
 from inhouse.console.moderation.speech import ACTION_WORDS, KINDS
 from inhouse.console.words import ago, count, moment, plural, share

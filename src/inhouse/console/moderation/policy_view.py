@@ -12,7 +12,7 @@ from inhouse.console.gathering import Latest
 from inhouse.console.markup import Safe, join, tag
 from inhouse.console.moderation import policy_model as model
 from inhouse.console.moderation import policy_page as page
-from inhouse.console.moderation.fields import number_field
+from inhouse.console.moderation.fields import number_field, show_heading
 from inhouse.console.moments import community_now
 from inhouse.console.words import share
 from inhouse.core.errors import InhouseError
@@ -45,7 +45,7 @@ class _Policy:
         self._services = services
         self._busy = False
         self._done = 0.0  # share of the posts that were tried
-        ui.html(page.HEADING, sanitize=False)
+        show_heading(page.HEADING)
         with ui.element("div").classes("two tops"):
             with panel("In force"):
                 self._in_force = Region()

@@ -9,8 +9,8 @@ from nicegui import run, ui
 from inhouse.app.build import Services
 from inhouse.console.frame import Region, frame, panel, press, section
 from inhouse.console.markup import Safe, join, note, tag, words
-from inhouse.console.moderation.fields import number_field, text_field
-from inhouse.console.moderation.page import heading
+from inhouse.console.moderation.fields import number_field, show_heading, text_field
+from inhouse.console.moderation.headings import heading
 from inhouse.console.moderation.speech import category_name
 from inhouse.core.errors import InhouseError
 from inhouse.moderation.queues import QueueSettings, Takes
@@ -80,7 +80,7 @@ class _Queues:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        ui.html(HEADING, sanitize=False)
+        show_heading(HEADING)
         with section("Set up"), panel():
             self._list = ui.element("div").classes("controls")
         with section("A new one, or a change"), panel():

@@ -1,10 +1,13 @@
-"""Under which name somebody decides: the browser remembers it."""
+"""Under which name somebody decides: their own where staff have names, else one that they type and
+the browser remembers."""
 
 import re
 from typing import Final
 from urllib.parse import unquote
 
 from fastapi import Request
+
+from inhouse.console.access import visitor_of
 
 REVIEWER_COOKIE: Final = "inhouse_reviewer"
 DEFAULT_REVIEWER: Final = "moderator"
@@ -13,6 +16,9 @@ _NAME: Final = re.compile(r"[\w .-]{1,60}")
 
 def reviewer_of(request: Request) -> str:
     """The name of whoever asks for a page."""
+    signed_in = visitor_of(request).name
+    if signed_in is not None:
+        return signed_in
     return reviewer_name(request.cookies.get(REVIEWER_COOKIE, "")) or DEFAULT_REVIEWER
 
 

@@ -12,7 +12,7 @@ from inhouse.console.boxes import Box
 from inhouse.console.frame import Region, frame, panel, press, section
 from inhouse.console.markup import Safe, join, words
 from inhouse.console.moderation import sealed_page as page
-from inhouse.console.moderation.fields import reviewer_field, text_field
+from inhouse.console.moderation.fields import reviewer_field, show_heading, text_field
 from inhouse.console.moderation.reviewer import reviewer_of
 from inhouse.console.moments import community_now
 from inhouse.core.errors import InhouseError, InputError
@@ -36,7 +36,7 @@ class _Sealed:
         self._services = services
         self._reviewer = reviewer
         with ui.element("div").classes("head"):
-            ui.html(page.HEADING, sanitize=False)
+            show_heading(page.HEADING)
             reviewer_field(reviewer)
         with panel("What is to be done").classes("prose"):
             self._duties = Region()

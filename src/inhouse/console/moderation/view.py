@@ -20,7 +20,7 @@ from inhouse.console.moderation import page
 from inhouse.console.moderation.around import context_html
 from inhouse.console.moderation.desk import Desk
 from inhouse.console.moderation.dialogs import BreakBox, EscalateBox, FindBox, OwnBox
-from inhouse.console.moderation.fields import reviewer_field
+from inhouse.console.moderation.fields import reviewer_field, show_heading
 from inhouse.console.moderation.reviewer import reviewer_of
 from inhouse.console.moderation.speech import category_name
 from inhouse.core.errors import InhouseError
@@ -65,7 +65,7 @@ class _Moderation:
 
     def _build(self) -> None:
         with ui.element("div").classes("head"):
-            ui.html(page.HEADING, sanitize=False)
+            show_heading(page.HEADING)
             reviewer_field(self._desk.reviewer)
         self._chips = ui.element("div").classes("chips")
         self._chips_shown: object = None

@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Float,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -143,6 +144,31 @@ api_keys = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("revoked_ms", BigInteger),
     Column("keeps_calls", Boolean, nullable=False, server_default=false()),
+)
+
+# Who works in the console. A name stays taken for good: decisions are filed under it.
+staff = Table(
+    "staff",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("name_key", String(128), nullable=False, unique=True),
+    Column("role", String(16), nullable=False),
+    Column("secret", String(255)),
+    Column("secret_until_ms", BigInteger),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("off_ms", BigInteger),
+    Column("erased_ms", BigInteger),
+    Column("changed_ms", BigInteger, nullable=False),
+    Column("changed_by", String(64), nullable=False),
+)
+
+staff_sessions = Table(
+    "staff_sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("name", String(64), ForeignKey("staff.name"), nullable=False, index=True),
+    Column("began_ms", BigInteger, nullable=False),
+    Column("seen_ms", BigInteger, nullable=False),
 )
 
 # Long work that resumes: imports, re-scans.

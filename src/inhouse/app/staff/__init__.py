@@ -1,0 +1,1 @@
+"""Named staff: who they are, what they may do, and where they are signed in."""

@@ -1,0 +1,1 @@
+"""The page `/staff`: who works here, and as what."""

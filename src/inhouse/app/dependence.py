@@ -137,7 +137,7 @@ def _exit(services: Services, name: str, drilled_ms: int | None) -> ExitFacts:
         labels=sum(Labels(services.database).counts(name).values()),
         trained=newest is not None,
         parity=msgspec.json.decode(report, type=Parity).verdict if report else None,
-        stage=route.stage,
+        stage="owned" if route.has_arrived else route.stage,
         drilled_ms=drilled_ms,
     )
 

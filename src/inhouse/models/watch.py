@@ -172,9 +172,9 @@ _EXTRA: Final = "that the rented model lets pass it flags"
 _ERRORS: Final = "of its requests failed"
 
 
-def bounds_of(report: Parity | None, settings: ModelSettings) -> Bounds:
-    """What a version must keep, by the report it was let in with."""
-    held = None if report is None else report.agreement
+def bounds_of(report: Parity | None, held: Agreement | None, settings: ModelSettings) -> Bounds:
+    """What a version must keep, by the report it was let in with. held: how far it agreed on the
+    held-out texts with whom it is held against."""
     missed, extra = (
         (None, None)
         if held is None

@@ -43,6 +43,7 @@ from inhouse.api.routes import (
     transparency,
     users,
     verdicts,
+    ways,
 )
 from inhouse.api.turns import Turns
 from inhouse.api.wire import definitions
@@ -72,6 +73,7 @@ _ROUTES = (
     rules,
     insight,
     tasks,
+    ways,
     moderations,
     comments,
     calls,

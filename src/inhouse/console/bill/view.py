@@ -17,7 +17,7 @@ from inhouse.console.gathering import Latest
 from inhouse.console.moments import community_now
 from inhouse.core.errors import InhouseError
 from inhouse.models.judging import Judge
-from inhouse.models.tasks import task_named
+from inhouse.models.tasks import judgement_named
 
 KEEP_S = 4.0
 EVERY_S = 6.0
@@ -41,7 +41,7 @@ def parity_response(services: Services, task: str) -> Response:
     """The report on a task's newest version as a page of its own, without anybody's words."""
     judge = Judge(services.database, services.registry, services.settings.models)
     try:
-        known = task_named(task)
+        known = judgement_named(task, services.tasks)
         report = judge.report(known, CatalogFacts(services.catalog), community_now(services))
     except InhouseError as error:
         return PlainTextResponse(f"{error}\n", 404)

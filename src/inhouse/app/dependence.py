@@ -10,7 +10,7 @@ from typing import Final, Literal
 import msgspec
 
 from inhouse.app.build import Services
-from inhouse.core.clock import DAY_MS
+from inhouse.core.clock import DAY_MS, SystemClock
 from inhouse.models.bill import Bill, bill
 from inhouse.models.dependence import (
     Concentrated,
@@ -27,6 +27,7 @@ from inhouse.models.dependence import (
 from inhouse.models.drill.book import last_drills
 from inhouse.models.drill.book import readiness as readiness_in_drills
 from inhouse.models.drill.results import DrillResult
+from inhouse.models.drill.results import passed as is_passed
 from inhouse.models.harvest import Labels
 from inhouse.models.libraries import Library, libraries
 from inhouse.models.owning import BreakEven, Machine, Offer, Traffic, break_even, speed
@@ -99,7 +100,10 @@ def dependence(services: Services, now_ms: int, days: int, rates: Rates) -> Depe
         restrictions=critical.restrictions,
         shares=shares(told, critical),
         concentration=concentration(told, critical),
-        readiness=tuple(readiness(facts, now_ms) for facts in _exits(services, told)),
+        # Drills are dated by the machine's clock, whatever time the community lives in.
+        readiness=tuple(
+            readiness(facts, SystemClock().now_ms()) for facts in _exits(services, told)
+        ),
         drills=tuple(last_drills(database, _DRILLS)),
         retirements=retirements(services.deployments, now_ms),
         spending=spending(weekly_usd(database, now_ms, _WEEKS, simulated=simulated)),
@@ -114,7 +118,8 @@ def _exits(services: Services, told: Bill) -> list[ExitFacts]:
     ours = [task.name for task in judging(services.tasks)]
     others = sorted({line.key for line in told.tasks} - set(ours))
     drilled = readiness_in_drills(services.database)
-    passed = {name: found.passed_ms for name, found in drilled.items()}
+    # Whoever failed the last drill is not ready, whatever came of those before.
+    passed = {name: one.last_ms for name, one in drilled.items() if is_passed(one.last)}
     return [_exit(services, name, passed.get(name)) for name in ours] + [
         ExitFacts(
             task=name,

@@ -41,7 +41,8 @@ def _table(sight: Sight, route: Route) -> Safe:
 def _rate(name: str, rate: RateWatch | None) -> list[Child]:
     if rate is None:
         return [name, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, note("no report to hold it against")]
-    state = note("over its bound", "bad") if rate.alarmed else note("holds", "good")
+    held = note("holds", "good") if rate.n else note("nothing seen yet")
+    state = note("over its bound", "bad") if rate.alarmed else held
     return [
         name,
         share(rate.rate, 1),

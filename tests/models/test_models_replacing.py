@@ -369,6 +369,7 @@ def test_a_worse_second_version_is_gone_within_a_minute(
     back = routes.history("text_harm")[0]
     assert posts_until / (_A_LOOK / 2) < 60, "seconds"
     assert back.reason.startswith("rolled back: ")
+    assert " that v1 lets pass it flags, above the bound of " in back.reason
     assert (back.route.incumbent, back.route.owned_share, back.route.held_by) == (
         "v1",
         0.0,

@@ -168,7 +168,8 @@ class Routes:
         """What a version must keep, at the margin that was signed."""
         applied = Margins(self._database).applied(held.task, settings)
         found = registry.version(held.version)
-        return bounds_of(report_in(found), _expected(found, held), applied)
+        bounds = bounds_of(report_in(found), _expected(found, held), applied)
+        return bounds if held.reference is None else replace(bounds, against=held.reference)
 
     def _sight(self, held: Held, registry: Registry, settings: ModelSettings) -> Sight:
         bounds = self.bounds(held, registry, settings)

@@ -57,9 +57,10 @@ def _steps(facts: TaskFacts) -> Safe:
 
 def _now(facts: TaskFacts) -> Safe:
     route = facts.route
-    own = f"{route.owned_share:.0%} answered by {route.owned}" if route.owned else ""
+    own = f"{route.owned_share:.0%} answered by {route.owned}" if route.owned_share else ""
     if route.incumbent:
-        own += f"; {route.incumbent_share - route.owned_share:.0%} by {route.incumbent}"
+        older = f"{route.incumbent_share - route.owned_share:.0%} answered by {route.incumbent}"
+        own = f"{own}; {older}" if own else older
     vendor = f"deployment “{route.primary}”" if route.primary else "no vendor is configured"
     whole = "the rest" if own else "everything"
     rented = f"{whole} by the {vendor}" if route.primary else vendor

@@ -70,13 +70,21 @@ def _drift(watched: Watched, bounds: Bounds) -> list[Child]:
     ]
 
 
+def _beside(route: Route) -> str:
+    if not route.owned_share:
+        return f"The owned model is asked besides about {share(route.shadow_share)} of all texts."
+    return (
+        f"The rented model is asked besides about {share(route.watch_share, 1)} of what the owned "
+        f"one answers, the owned one about {share(route.shadow_share)} of the others."
+    )
+
+
 def _checking(facts: TaskFacts) -> str:
     spend = facts.checking
     route = facts.route
     both = f"Of {share(route.shadow_share)} of all texts both versions are asked. "
     parts = [
-        f"The rented model is asked besides about {share(route.watch_share, 1)} of what the owned "
-        f"one answers, the owned one about {share(route.shadow_share)} of the others."
+        _beside(route)
         if route.incumbent is None
         else f"{both}The rented model is asked about {share(route.watch_share, 1)} of what the one "
         "that serves answers.",

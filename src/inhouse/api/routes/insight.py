@@ -38,23 +38,29 @@ def get_bill(
     return answer(bill(use.database, now_ms - days * DAY_MS, now_ms + 1))
 
 
-@router.get("/dependence", responses=documented(Dependence))
-def get_dependence(
-    use: Use,
-    days: Annotated[int, Query(ge=1, le=MOST_DAYS, description="how far back")] = 30,
+def _rates(
     cpu_usd_per_hour: Price = None,
     cpu_per_s: Speed = None,
     gpu_usd_per_hour: Price = None,
     gpu_per_s: Speed = None,
-) -> Response:
-    """On whom the community depends: shares and concentration by vendor at both layers, each task's
-    readiness to leave (0 to 5), the latest drills, models that end, spending and its forecast, and
-    the libraries inhouse rests on; with what a machine costs an hour, owning against renting. The
-    same as `inhouse bill dependence --json`."""
-    rates = Rates(
+) -> Rates:
+    """As a dependency: what machines cost and do, as the caller says."""
+    return Rates(
         cpu_usd_per_hour=cpu_usd_per_hour,
         cpu_per_s=cpu_per_s,
         gpu_usd_per_hour=gpu_usd_per_hour,
         gpu_per_s=gpu_per_s,
     )
+
+
+@router.get("/dependence", responses=documented(Dependence))
+def get_dependence(
+    use: Use,
+    rates: Annotated[Rates, Depends(_rates)],
+    days: Annotated[int, Query(ge=1, le=MOST_DAYS, description="how far back")] = 30,
+) -> Response:
+    """On whom the community depends: shares and concentration by vendor at both layers, each task's
+    readiness to leave (0 to 5), the latest drills, models that end, spending and its forecast, and
+    the libraries inhouse rests on; with what a machine costs an hour, owning against renting. The
+    same as `inhouse bill dependence --json`."""
     return answer(dependence(use, use.clock.now_ms(), days, rates))

@@ -95,7 +95,7 @@ def test_a_report_of_slices_cases_and_a_signed_margin(folder: Path) -> None:
     assert (json.loads(kept or "")["held_out"], report["overall"]["held_out"]) == (269, 269)
     page = folder / "report.html"
     told = _call("models", "parity", "text_harm", "--html", str(page))
-    assert "margin 0.04, signed by Ann; 269 texts held out" in told
+    assert "margin 0.04, signed by Ann; 269 texts held out, of which people judged 0" in told
     assert "garden" not in page.read_text("utf-8")
     _call("models", "parity", "text_harm", "--html", str(page), "--with-texts")
     shown = page.read_text("utf-8")

@@ -111,7 +111,7 @@ day_usd = "1"
         _read(tmp_path, text)
     assert [str(fault) for fault in caught.value.faults] == [
         "top: got 1, expected a table of settings for one deployment",
-        "[owned]: got 'owned', expected another name than 'owned', "
+        "[owned]: got 'owned', expected another name than 'incumbent' and 'owned', "
         "1 to 128 of the characters A-Z a-z 0-9 _ . : @ / + = ~ -",
         "main.model: got 'nothing', expected a text",
         "main.url: got 'ftp://v', expected an address such as https://api.example.com/v1",

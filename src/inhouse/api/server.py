@@ -44,6 +44,7 @@ from inhouse.api.routes import (
     transparency,
     users,
     verdicts,
+    ways,
 )
 from inhouse.api.turns import Turns
 from inhouse.api.wire import definitions
@@ -74,6 +75,7 @@ _ROUTES = (
     rules,
     insight,
     tasks,
+    ways,
     moderations,
     comments,
     calls,

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import msgspec
 
 from inhouse.app.build import Services
-from inhouse.core.clock import DAY_MS
+from inhouse.core.clock import DAY_MS, SystemClock
 from inhouse.models.dependence.libraries import Library, libraries
 from inhouse.models.dependence.readiness import (
     Concentrated,
@@ -27,6 +27,7 @@ from inhouse.models.dependence.readiness import (
 from inhouse.models.drill.book import last_drills
 from inhouse.models.drill.book import readiness as readiness_in_drills
 from inhouse.models.drill.results import DrillResult
+from inhouse.models.drill.results import passed as is_passed
 from inhouse.models.harvest.labels import Labels
 from inhouse.models.harvest.pairs import Pairs
 from inhouse.models.ledger.bill import Bill, bill
@@ -101,7 +102,10 @@ def dependence(services: Services, now_ms: int, days: int, rates: Rates) -> Depe
         restrictions=critical.restrictions,
         shares=shares(told, critical),
         concentration=concentration(told, critical),
-        readiness=tuple(readiness(facts, now_ms) for facts in _exits(services, told)),
+        # Drills are dated by the machine's clock, whatever time the community lives in.
+        readiness=tuple(
+            readiness(facts, SystemClock().now_ms()) for facts in _exits(services, told)
+        ),
         drills=tuple(last_drills(database, _DRILLS)),
         retirements=retirements(services.deployments, now_ms),
         spending=spending(weekly_usd(database, now_ms, _WEEKS, simulated=simulated)),
@@ -118,7 +122,8 @@ def _exits(services: Services, told: Bill) -> list[ExitFacts]:
     ours += [task.name for task in services.tasks.values() if not task.judges]
     others = sorted({line.key for line in told.tasks} - set(ours))
     drilled = readiness_in_drills(services.database)
-    passed = {name: found.passed_ms for name, found in drilled.items()}
+    # Whoever failed the last drill is not ready, whatever came of those before.
+    passed = {name: one.last_ms for name, one in drilled.items() if is_passed(one.last)}
     return [_exit(services, name, passed.get(name)) for name in ours] + [
         ExitFacts(
             task=name,
@@ -150,7 +155,7 @@ def _exit(services: Services, name: str, drilled_ms: int | None) -> ExitFacts:
         labels=_learned_from(services, name, newest),
         trained=newest is not None,
         parity=msgspec.json.decode(report, type=Parity).verdict if report else None,
-        stage=route.stage,
+        stage="owned" if route.has_arrived else route.stage,
         drilled_ms=drilled_ms,
     )
 

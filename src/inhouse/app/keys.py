@@ -29,9 +29,10 @@ SCOPES: Final = {
     "sealed": "see what is sealed for child sexual abuse, without its content, and its duties",
     "experiments": "read and change experiments",
     "rules": "read and change what is pinned, boosted and blocked",
-    "insight": "read engagement metrics and the bill",
+    "insight": "read engagement metrics, the bill, dependence, and how far models have come",
     "models": "have texts judged, call models through the gateway",
     "labels": "say what is true of texts, which models learn from",
+    "routes": "hold models on their way, roll them back, let them go on, sign margins",
 }
 _PREFIX: Final = "inh_"
 _DOT: Final = "."  # stands in no secret, so keys from before there were names have none

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
+from inhouse.app import rejudging
 from inhouse.app.build import Services
 from inhouse.app.drills import look_after_drill
 from inhouse.app.erasure import Eraser
@@ -22,6 +23,7 @@ from inhouse.models.harvest.calls import MEGABYTE
 from inhouse.models.harvest.labels import Labels, expire_labels
 from inhouse.models.harvest.pairs import expire_pairs, trim_pairs
 from inhouse.models.owned.registry import ModelVersion
+from inhouse.models.parity.report import ParityReport
 from inhouse.models.tasks import judging
 from inhouse.models.training.train import train_task
 from inhouse.moderation.answers import forget_notifiers
@@ -52,7 +54,7 @@ class Worker:
         self._sessions = Sessions(services.database)
         self._log = logger("worker")
         self._trainer = ThreadPoolExecutor(1, thread_name_prefix="training")
-        self._training: Future[ModelVersion | NotEnough] | None = None
+        self._training: Future[ModelVersion | NotEnough | ParityReport] | None = None
         self._tried: dict[str, int] = {}  # labels of a task when it was last trained
         self._watcher = RouteWatcher(services)
         self._watcher.start()
@@ -133,28 +135,33 @@ class Worker:
             self._log.info("labels_forgotten", labels=labels)
 
     def _look_after_training(self) -> None:
-        """A training takes minutes and no post may wait for it: it runs beside the scans."""
+        """A training takes minutes and no post may wait for it: it runs beside the scans. So does
+        judging a version again."""
         use = self._services
         if self._training is None:
-            due = next((task for task in judging(use.tasks) if self._is_due(task.name)), None)
-            if due is not None:
-                self._tried[due.name] = self._labels(due.name)
+            task = next((task for task in judging(use.tasks) if self._is_due(task.name)), None)
+            if task is not None:
+                self._tried[task.name] = self._labels(task.name)
                 self._training = self._trainer.submit(
                     train_task,
                     use.database,
-                    due,
+                    task,
                     use.registry.folder,
                     use.clock,
                     use.settings.models,
                 )
+            elif (task := rejudging.due(use)) is not None:
+                self._training = self._trainer.submit(rejudging.judge_again, use, task)
             return
         if not self._training.done():
             return
         now, self._training = self._training.result(), None
         if isinstance(now, NotEnough):
             self._log.info("training_waits", reason=now.reason, have=now.have, need=now.need)
-        else:
+        elif isinstance(now, ModelVersion):
             self._log.info("model_trained", version=now.version)
+        else:
+            self._log.info("judged_again", version=now.version, verdict=now.overall.verdict)
 
     def _is_due(self, task: str) -> bool:
         """Whether there is enough to learn of a task, and enough of it is new."""

@@ -11,6 +11,7 @@ from inhouse.cli.models_way import Task
 from inhouse.cli.output import Json, console, print_json
 from inhouse.console.bill.parity_page import report_page
 from inhouse.core.errors import InputError
+from inhouse.models.parity.beside import Beside
 from inhouse.models.parity.report import ParityReport
 from inhouse.models.tasks import judgement_named
 from inhouse.models.training.judging import Judge
@@ -51,13 +52,21 @@ def _write(path: Path, page: str) -> None:
         raise InputError(f"cannot write {path}: {error.strerror}; choose another file") from None
 
 
+def _beside(found: Beside) -> str:
+    return f"{found.verdict.replace('_', ' ')}: {found.reason}"
+
+
 def _print(report: ParityReport) -> None:
     by = f"signed by {report.signed.signed_by}" if report.signed else "nobody signed it"
     told = report.overall
     console.print(f"{report.version}: {told.verdict}: {told.reason}", markup=False)
     console.print(
-        f"  margin {report.margin:g}, {by}; {told.held_out:,} texts held out", markup=False
+        f"  margin {report.margin:g}, {by}; {told.held_out:,} texts held out, of which people "
+        f"judged {told.people:,}",
+        markup=False,
     )
+    if report.beside is not None:
+        console.print(f"  beside {report.beside.version}: {_beside(report.beside)}", markup=False)
     for one in report.slices:
         verdict = one.verdict.replace("_", " ")
         more = f", {one.more_needed:,} more labels needed" if one.more_needed else ""

@@ -17,7 +17,7 @@ class Box:
         with self.dialog, ui.element("div").classes("dialog"):
             ui.html(join([name]), sanitize=False, tag="h2")
             self.body = ui.element("div").classes("fields")
-            self.trouble = Region("trouble")
+            self.trouble = Region("trouble", is_alert=True)
             with ui.element("div").classes("chips"):
                 press(join([done]), self._press, "plain-button")
                 press(join(["Close"]), self.dialog.close, "plain-button")

@@ -129,8 +129,11 @@ def chart_panel(name: str) -> Chart:
 class Region:
     """A part of a page that is sent again only when it differs."""
 
-    def __init__(self, classes: str = "", name: str = "div") -> None:
+    def __init__(self, classes: str = "", name: str = "div", *, is_alert: bool = False) -> None:
+        """is_alert: what is put there is read out at once to whoever cannot see it."""
         self._html = ui.html("", tag=name).classes(classes)
+        if is_alert:
+            self._html.props("role=alert")
 
     def show(self, content: Safe) -> None:
         """Replace what is seen."""

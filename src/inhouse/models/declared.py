@@ -31,7 +31,7 @@ from typing import Any, Final
 from inhouse.core.errors import Fault, SettingError
 from inhouse.core.faults import refuse_toml
 from inhouse.models.tasks import TASKS
-from inhouse.models.types import JUDGING, KINDS, OWNED, SERVICES, Deployment, Service, Task
+from inhouse.models.types import JUDGING, KINDS, OURS, SERVICES, Deployment, Service, Task
 from inhouse.models.vendors import read_tables
 
 _KINDS: Final[Mapping[str, type[str] | type[list[Any]]]] = {
@@ -44,7 +44,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,47}")  # versions and files of a ta
 _RULE: Final = "1 to 48 of a-z 0-9 _, a letter first"
 _MOST_CATEGORIES: Final = 100
 _MOST_CHARS: Final = 8_000  # of instructions
-_TAKEN: Final = frozenset((*TASKS, *SERVICES, OWNED))
+_TAKEN: Final = frozenset((*TASKS, *SERVICES, *OURS))
 # By which call a task that does not judge is asked for.
 SERVICE_OF: Final[Mapping[str, Service]] = {"text": "chat", "embedding": "embeddings"}
 

@@ -122,6 +122,14 @@ class ModelSettings:
         least=0.001,
         most=0.5,
     )
+    judge_again_minutes: int = setting(
+        10,
+        unit="min",
+        help="shortest time between two parity reports that the worker makes by itself, as people "
+        "answer what the last one lacked",
+        least=0,
+        most=10_000,
+    )
     watch_share: float = setting(
         0.02,
         unit="share",

@@ -57,7 +57,10 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 JUDGING: Final[tuple[Kind, ...]] = ("labels", "score")  # asked for through `Gateway.ask`
 
 LOCAL: Final = "local"  # host of models that others made and this machine runs
-OWNED: Final = "owned"  # the name that stands for a route's own model among its deployments
+# The names that stand for a route's own models among its deployments.
+OWNED: Final = "owned"  # the one that is routed
+INCUMBENT: Final = "incumbent"  # the one that it is to replace
+OURS: Final = frozenset((OWNED, INCUMBENT))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -233,11 +236,23 @@ class Route:
     rejected: tuple[str, ...] = ()  # versions that failed on live traffic, not to be tried again
     cascade: Cascade | None = None  # which of the owned model's answers are asked again
     held_by: str | None = None  # who keeps it from going forwards: cutover, person:NAME, nobody
+    # The version that `owned` is to replace, and that serves until it has; None on a first way.
+    incumbent: str | None = None
+    incumbent_share: float = 0.0  # of the inputs, answered by it or by `owned`
 
     @property
-    def bands(self) -> Mapping[str, Band]:
-        """The bands of the cascade that hold for the routed version; none without a vendor."""
-        if self.cascade is None or self.primary is None or self.cascade.version != self.owned:
+    def has_arrived(self) -> bool:
+        """Whether the task runs on models of one's own, be it while one replaces another."""
+        return self.stage == "owned" or self.incumbent is not None
+
+    @property
+    def relied_on(self) -> str | None:
+        """The version that has shown most: the one in force while another is on its way."""
+        return self.incumbent or self.owned
+
+    def bands_of(self, version: str) -> Mapping[str, Band]:
+        """The bands of the cascade that hold for a version; none without a vendor."""
+        if self.cascade is None or self.primary is None or self.cascade.version != version:
             return {}
         return self.cascade.bands
 

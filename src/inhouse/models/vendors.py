@@ -53,7 +53,7 @@ from inhouse.models.types import (
     HUGGING_FACE,
     INHOUSE,
     LOCAL,
-    OWNED,
+    OURS,
     SERVICES,
     ContractPrice,
     Deployment,
@@ -139,8 +139,8 @@ def read_tables(path: Path) -> tuple[str, dict[str, Any]]:
 def _faults(name: str, table: Any, environment: Mapping[str, str]) -> list[Fault]:
     if not isinstance(table, dict):
         return [_fault(name, table, "a table of settings for one deployment")]
-    if name == OWNED or not is_valid_id(name) or len(name) > _LONGEST["name"]:
-        expected = f"another name than {OWNED!r}, {ID_RULE}"
+    if name in OURS or not is_valid_id(name) or len(name) > _LONGEST["name"]:
+        expected = f"another name than {' and '.join(map(repr, sorted(OURS)))}, {ID_RULE}"
         return [_fault(f"[{name}]", name, expected)]
     here = table.get("dialect") == HUGGING_FACE
     faults = [

@@ -267,10 +267,10 @@ def test_a_cascade_is_learned_from_later_labels_and_put_into_the_route(
     )
     routes = Routes(database, world.fleet.vendors)
     use_cascade(routes, "text_harm", learned.cascade, "person:ann", NOW_MS)
-    assert routes.current("text_harm").bands == learned.cascade.bands
+    assert routes.current("text_harm").bands_of("v1") == learned.cascade.bands
     assert routes.history("text_harm")[0].decided_by == "person:ann"
     use_cascade(routes, "text_harm", None, "person:ann", NOW_MS)
-    assert routes.current("text_harm").bands == {}
+    assert routes.current("text_harm").bands_of("v1") == {}
 
 
 def test_a_cascade_needs_a_model_and_judged_texts(database: Database, tmp_path: Path) -> None:

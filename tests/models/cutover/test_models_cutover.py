@@ -151,7 +151,7 @@ def at(stage: Stage, owned: str | None = "v1", primary: str | None = "main") -> 
             at("owned"),
             replace(EVIDENCE, candidate=candidate(version="v2")),
             "owned",
-            "v2 takes the place of v1",
+            "v2 passed parity; it is yet to be held against v1",
         ),
         (
             at("owned"),
@@ -230,9 +230,9 @@ def test_no_stage_is_skipped(
 def test_plans_of_each_stage() -> None:
     """Who is asked, in which order, and who is asked besides."""
     assert Plan(candidates=("main", "spare")) == plan(RENTED, "r")
-    assert Plan(candidates=("main", "spare", OWNED), shadow=OWNED) == plan(at("shadow"), "r")
+    assert Plan(candidates=("main", "spare", OWNED), shadows=(OWNED,)) == plan(at("shadow"), "r")
     watched = replace(at("owned"), watch_share=1.0)
-    assert Plan(candidates=(OWNED, "main", "spare"), shadow="main") == plan(watched, "r")
+    assert Plan(candidates=(OWNED, "main", "spare"), shadows=("main",)) == plan(watched, "r")
     alone = replace(at("owned", primary=None), fallbacks=())
     assert Plan(candidates=(OWNED,)) == plan(alone, "r")
 
@@ -264,7 +264,7 @@ def test_the_share_that_is_shadowed_is_of_those_it_is_meant_for() -> None:
     route = replace(at("ramp50"), shadow_share=0.5)
     ways = [plan(route, f"item-{n}") for n in range(2_000)]
     rented = [way for way in ways if way.candidates[0] == "main"]
-    shadowed = sum(way.shadow == OWNED for way in rented)
+    shadowed = sum(way.shadows == (OWNED,) for way in rented)
     assert abs(shadowed / len(rented) - 0.5) < 0.07
 
 

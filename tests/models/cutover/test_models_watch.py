@@ -35,7 +35,7 @@ from inhouse.models.cutover.watch import (
     bounds_of,
     crossed,
 )
-from inhouse.models.cutover.watching import Watch
+from inhouse.models.cutover.watching import Watch, held_of
 from inhouse.models.harvest.comparisons import Comparison, add_comparisons
 from inhouse.models.ledger.rows import append_attempts
 from inhouse.models.owned.text import TextClassifier
@@ -59,6 +59,7 @@ ROUTE = replace(
     with_stage(Route(task="text_harm", stage="rented", primary="main"), "ramp1", MEASURING),
     owned="v1",
 )
+(HELD,) = held_of(ROUTE)
 
 
 def _pairs(n: int, teacher: Scores, student: Scores) -> list[Pair]:
@@ -128,10 +129,10 @@ def test_bounds_come_from_the_report_and_the_margin() -> None:
     report = Parity(
         verdict="pass", reason="", held_out=1_100, more_needed=0, findings=(), agreement=held
     )
-    told = bounds_of(report, ModelSettings(margin=0.03))
+    told = bounds_of(report, report.agreement, ModelSettings(margin=0.03))
     assert told.missed == pytest.approx(0.2889 + 0.03, abs=1e-3)
     assert told.extra == pytest.approx(0.0183 + 0.03, abs=1e-3)
-    assert (bounds_of(None, ModelSettings()).missed, told.judged_on) == (None, None)
+    assert (bounds_of(None, None, ModelSettings()).missed, told.judged_on) == (None, None)
 
 
 def _compare(database: Database, n: int, teacher: Scores, student: Scores) -> None:
@@ -188,18 +189,18 @@ def test_looks_go_on_where_the_last_one_ended(any_database: Database) -> None:
     routes, watch = _set(any_database), Watch(any_database)
     _compare(any_database, 30, YES, YES)
     _requests(any_database, ["ok"] * 9 + ["bad_answer"])
-    first = watch.look(ROUTE, BOUNDS)
+    first = watch.look(HELD, BOUNDS)
     _compare(any_database, 4_100, NO, NO)
-    second = Watch(any_database).look(ROUTE, BOUNDS)
+    second = Watch(any_database).look(HELD, BOUNDS)
     assert first is not None
     assert second is not None
     assert (first.live.pairs, first.errors.n, first.errors.hits) == (30, 10, 1)
     assert (second.live.both, second.live.neither, second.errors.n) == (30, 4_100, 10)
     hold(routes, Ruling(task="text_harm", by="ann", reason="wait", at_ms=2))
-    assert watch.seen(ROUTE, BOUNDS) == second
+    assert watch.seen(HELD, BOUNDS) == second
     further = with_stage(ROUTE, "ramp5", MEASURING)
     routes.set(RouteChange(route=further, at_ms=3, decided_by="cutover", reason="on"))
-    assert watch.look(further, BOUNDS) == begun(BOUNDS)
+    assert watch.look(held_of(further)[0], BOUNDS) == begun(BOUNDS)
 
 
 def test_a_route_from_before_is_watched_from_now_on(database: Database) -> None:
@@ -207,9 +208,9 @@ def test_a_route_from_before_is_watched_from_now_on(database: Database) -> None:
     _set(database)
     database.write(lambda connection: connection.execute(tables.route_watch.delete()))
     watch = Watch(database)
-    assert watch.look(ROUTE, BOUNDS) == begun(BOUNDS)
+    assert watch.look(HELD, BOUNDS) == begun(BOUNDS)
     _compare(database, 3, YES, YES)
-    seen = watch.look(ROUTE, BOUNDS)
+    seen = watch.look(HELD, BOUNDS)
     assert seen is not None
     assert seen.live.pairs == 3
 
@@ -223,7 +224,7 @@ database = open_database(StoreSettings(folder=sys.argv[1]))
 watch = Watch(database)
 print("looking", flush=True)
 while True:
-    watch.look(here.ROUTE, here.BOUNDS)
+    watch.look(here.HELD, here.BOUNDS)
 """
 
 
@@ -252,7 +253,7 @@ def test_a_watcher_that_is_killed_is_followed_without_a_gap(tmp_path: Path) -> N
         expected = there.scalar_one()
         counted = connection.execute(sa.select(tables.route_watch.c.body)).scalar_one()
     assert counted is not None  # the killed ones had counted something
-    seen = Watch(database).look(ROUTE, BOUNDS)
+    seen = Watch(database).look(HELD, BOUNDS)
     database.close()
     assert seen is not None
     assert seen.live == Agreement(category=ANY, both=expected, missed=0, extra=0, neither=0)
@@ -304,11 +305,11 @@ def test_resuming_begins_anew(database: Database) -> None:
     roll_back(routes, Ruling(task="text_harm", by="ann", reason="r", at_ms=2), MEASURING)
     shadow = routes.current("text_harm")
     _requests(database, ["bad_answer"] * 40)
-    seen = watch.look(shadow, BOUNDS)
+    seen = watch.look(held_of(shadow)[0], BOUNDS)
     assert seen is not None
     assert _kind(seen) == "errors"
     resume(routes, Ruling(task="text_harm", by="ann", reason="r", at_ms=3))
-    assert watch.look(shadow, BOUNDS) == begun(BOUNDS)
+    assert watch.look(held_of(shadow)[0], BOUNDS) == begun(BOUNDS)
 
 
 def test_a_margin_is_signed(any_database: Database) -> None:

@@ -65,13 +65,14 @@ def verdict_note(verdict: Verdict) -> Safe:
     return note(*VERDICTS[verdict])
 
 
-def _parts(report: ParityReport) -> list[Safe]:
+def _parts(report: ParityReport) -> list[Child]:
     overall = report.overall
     return [
         tag("h1", "Parity of ", tag("code", report.task)),
         tag("p", words(report.version), f", {moment(report.made_ms)} UTC", class_="quiet"),
         _figures(report),
         tag("p", tag("b", verdict_note(overall.verdict)), " ", words(overall.reason)),
+        _beside(report),
         tag("h2", "Held against the rented model and people"),
         findings_table(overall.findings),
         tag("h2", "Slices"),
@@ -83,6 +84,15 @@ def _parts(report: ParityReport) -> list[Safe]:
     ]
 
 
+def _beside(report: ParityReport) -> Safe | None:
+    """Beside the version that serves; None where rented models do."""
+    found = report.beside
+    if found is None:
+        return None
+    told = [tag("b", "Beside ", tag("code", found.version), ": ", verdict_note(found.verdict))]
+    return tag("p", *told, " ", words(found.reason))
+
+
 def _figures(report: ParityReport) -> Safe:
     signed = report.signed
     whose = f"signed by {signed.signed_by}" if signed else "of the settings; nobody signed"
@@ -90,7 +100,11 @@ def _figures(report: ParityReport) -> Safe:
     return tiles(
         tile("Verdict", verdict_note(report.overall.verdict)),
         tile("Margin", f"{report.margin:g}", words(whose)),
-        tile("Texts held out", count(report.overall.held_out)),
+        tile(
+            "Texts held out",
+            count(report.overall.held_out),
+            f"people judged {report.overall.people:,}",
+        ),
         tile("Both models differ", count(report.differences), f"{report.unjudged:,} unjudged"),
         tile("Labels lacking", UNKNOWN if lacking is None else count(lacking)),
     )

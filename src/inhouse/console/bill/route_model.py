@@ -9,9 +9,8 @@ import sqlalchemy as sa
 from inhouse.app.build import Services
 from inhouse.core.clock import DAY_MS
 from inhouse.models.bounds.shadow_budget import ShadowSpend, shadow_spend
-from inhouse.models.cutover.routes import RouteChange
+from inhouse.models.cutover.routes import RouteChange, Sight
 from inhouse.models.cutover.stages import Evidence, next_step
-from inhouse.models.cutover.watch import Bounds, Watched
 from inhouse.models.parity.gate import Parity
 from inhouse.models.parity.margins import Margin, Margins
 from inhouse.models.tasks import judging
@@ -35,8 +34,7 @@ class TaskFacts:
     card: ModelCard | None  # of the newest trained version
     parity: Parity | None  # of the newest trained version
     labels_a_day: float  # over the last three days
-    watched: Watched | None = None  # of the routed version since the stage began
-    bounds: Bounds | None = None  # that it must keep
+    sights: tuple[Sight, ...] = ()  # of the routed version, then of the one it is to replace
     margin: Margin | None = None  # that somebody signed; None where the setting's counts
     checking: ShadowSpend | None = None  # what asking only to check has cost today
     checking_usd_a_day: float = 0.0  # what it may; 0 sets no bound
@@ -45,18 +43,20 @@ class TaskFacts:
     def rolled_back(self) -> RouteChange | None:
         """The latest time that the owned model was taken out of service; None if it never was."""
         for later, earlier in zip(self.changes, self.changes[1:], strict=False):
-            if later.route.owned_share == 0 < earlier.route.owned_share:
+            if later.route.owned_share == 0 < earlier.route.owned_share or (
+                later.route.owned == earlier.route.incumbent is not None
+            ):
                 return later
         return None
 
     @property
     def owned_since_ms(self) -> int | None:
         """Since when the task runs on a model of one's own; None while it does not."""
-        if self.route.stage != "owned":
+        if not self.route.has_arrived:
             return None
         since = None
         for change in self.changes:
-            if change.route.stage != "owned":
+            if not change.route.has_arrived:
                 break
             since = change.at_ms
         return since
@@ -71,7 +71,7 @@ def _task(services: Services, name: str, now_ms: int) -> TaskFacts:
     route = services.routes.current(name)
     evidence = services.routes.evidence(route, services.registry, services.settings.models)
     settings = services.settings.models
-    watched, bounds = services.routes.watched(route, services.registry, settings)
+    sights = services.routes.watched(route, services.registry, settings)
     newest = next(iter(services.registry.versions(name)), None)
     report = newest.parity if newest else None
     return TaskFacts(
@@ -84,8 +84,7 @@ def _task(services: Services, name: str, now_ms: int) -> TaskFacts:
         card=newest.card if newest else None,
         parity=msgspec.json.decode(report, type=Parity) if report else None,
         labels_a_day=_labels_a_day(services.database, name, now_ms),
-        watched=watched,
-        bounds=bounds,
+        sights=sights,
         margin=Margins(services.database).of(name),
         checking=shadow_spend(services.database, now_ms),
         checking_usd_a_day=settings.shadow_usd_a_day,
@@ -113,7 +112,7 @@ def learned_by_ms(facts: TaskFacts) -> int | None:
 
     None where no labels are lacking, where none arrive, or where nobody can tell how many it takes.
     """
-    if facts.route.stage == "owned" or not facts.labels_a_day:
+    if facts.route.has_arrived or not facts.labels_a_day:
         return None
     evidence = facts.evidence
     lacking = evidence.least_labels - evidence.labels

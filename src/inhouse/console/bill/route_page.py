@@ -8,7 +8,7 @@ from inhouse.console.bill.route_model import TaskFacts, learned_by_ms
 from inhouse.console.bill.watch_page import watched_html
 from inhouse.console.markup import Safe, empty, join, link, note, tag, words
 from inhouse.console.words import count, day, moment, plural
-from inhouse.models.types import STAGES, Stage
+from inhouse.models.types import STAGES, Route, Stage
 
 _STAGE_WORDS: Final[Mapping[Stage, str]] = {
     "rented": "rented",
@@ -46,7 +46,7 @@ def _headline(facts: TaskFacts) -> str:
 
 
 def _steps(facts: TaskFacts) -> Safe:
-    place = STAGES.index(facts.route.stage)
+    place = STAGES.index("owned" if facts.route.has_arrived else facts.route.stage)
     marks = ["done" if i < place else "now" if i == place else None for i in range(len(STAGES))]
     steps = [
         tag("li", _STAGE_WORDS[stage], class_=mark, aria_current="step" if mark == "now" else None)
@@ -57,22 +57,34 @@ def _steps(facts: TaskFacts) -> Safe:
 
 def _now(facts: TaskFacts) -> Safe:
     route = facts.route
-    own = f"{route.owned_share:.0%} answered by {route.owned}" if route.owned else ""
+    own = f"{route.owned_share:.0%} answered by {route.owned}" if route.owned_share else ""
+    if route.incumbent:
+        older = f"{route.incumbent_share - route.owned_share:.0%} answered by {route.incumbent}"
+        own = f"{own}; {older}" if own else older
     vendor = f"deployment “{route.primary}”" if route.primary else "no vendor is configured"
     whole = "the rest" if own else "everything"
     rented = f"{whole} by the {vendor}" if route.primary else vendor
     told = "; ".join(part for part in (own, rented) if part)
+    beside = (
+        route.incumbent
+        and f"{route.owned} is to replace {route.incumbent}: {_replacing(route.stage)}"
+    )
     held = f"held by {route.held_by}: nothing goes forwards until it is resumed"
     back = facts.rolled_back
     last = f"last taken out of service {moment(back.at_ms)}: {back.reason}" if back else ""
     return join(
         [
             tag("p", words(facts.waits_for)),
+            tag("p", note(beside, "accent")) if beside else None,
             tag("p", note(held, "warn")) if route.held_by else None,
             tag("p", words(told), class_="quiet small"),
             tag("p", words(last), class_="small") if last else None,
         ]
     )
+
+
+def _replacing(stage: Stage) -> str:
+    return "in its shadow" if stage == "shadow" else _STAGE_WORDS[stage].replace("owned", "so far")
 
 
 def _parity(facts: TaskFacts) -> Safe:
@@ -87,10 +99,19 @@ def _parity(facts: TaskFacts) -> Safe:
     trained = f", trained on {plural(card.trained_on, 'text')}" if card else ""
     signed = facts.margin
     margin = f" Margin {signed.margin:g}, signed by {signed.signed_by}." if signed else ""
-    remark = f"On {plural(facts.parity.held_out, 'later text')} held out{trained}.{margin}"
+    held_out, made_ms = plural(facts.parity.held_out, "later text"), facts.parity.made_ms
+    made = "" if made_ms is None else f"Told {moment(made_ms)}, on "
+    people = f", of which people judged {count(facts.parity.people)}"
+    remark = f"{made or 'On '}{held_out} held out{people}{trained}.{margin}"
     report = link(f"/bill/parity/{facts.task}", "The whole report, by slices", target="_blank")
     table_ = findings_table(facts.parity.findings)
     return join([tag("p", words(remark), " ", report, class_="quiet small"), table_])
+
+
+def _change_words(route: Route) -> str:
+    if route.incumbent is None:
+        return _STAGE_WORDS[route.stage]
+    return f"a newer version, {_replacing(route.stage)}"
 
 
 def _changes(facts: TaskFacts) -> Safe | None:
@@ -102,7 +123,7 @@ def _changes(facts: TaskFacts) -> Safe | None:
             tag("span", moment(change.at_ms), class_="when"),
             tag(
                 "div",
-                note(_STAGE_WORDS[change.route.stage], "accent"),
+                note(_change_words(change.route), "accent"),
                 " ",
                 words(change.reason),
                 tag("span", f" · {change.decided_by}", class_="quiet"),

@@ -16,7 +16,7 @@ from inhouse.console.frame import Region, chart_panel, follow, frame, panel, sec
 from inhouse.console.gathering import Latest
 from inhouse.console.moments import community_now
 from inhouse.core.errors import InhouseError
-from inhouse.models.tasks import task_named
+from inhouse.models.tasks import judgement_named
 from inhouse.models.training.judging import Judge
 
 KEEP_S = 4.0
@@ -41,7 +41,7 @@ def parity_response(services: Services, task: str) -> Response:
     """The report on a task's newest version as a page of its own, without anybody's words."""
     judge = Judge(services.database, services.registry, services.settings.models)
     try:
-        known = task_named(task)
+        known = judgement_named(task, services.tasks)
         report = judge.report(known, CatalogFacts(services.catalog), community_now(services))
     except InhouseError as error:
         return PlainTextResponse(f"{error}\n", 404)

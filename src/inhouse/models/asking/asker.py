@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Final
 
 from inhouse.models.asking.breakers import Breakers
-from inhouse.models.asking.fleet import Fleet
+from inhouse.models.asking.fleet import Fleet, version_of
 from inhouse.models.asking.resilience import Failure, Patience, retry_delay_ms
 from inhouse.models.bounds.shadow_budget import ShadowBudget
 from inhouse.models.ledger.keeping import Kept, keep_all
@@ -22,7 +22,7 @@ from inhouse.models.settings import ModelSettings
 from inhouse.models.stores import Stores
 from inhouse.models.types import (
     INHOUSE,
-    OWNED,
+    OURS,
     RETRYABLE,
     Answer,
     Deployment,
@@ -81,6 +81,12 @@ class _Turn:
     @property
     def deployment(self) -> Deployment:
         return self.provider.deployment
+
+    @property
+    def breaker(self) -> str:
+        """Under which name its health is remembered: what ails one version here ails no other."""
+        deployment = self.deployment
+        return f"{INHOUSE}/{deployment.model}" if self.is_owned else deployment.name
 
     @property
     def is_owned(self) -> bool:
@@ -193,7 +199,7 @@ class Asker:
         answers: dict[str, Answer] = {}
         async with self._slots:
             deadline = monotonic() + self._settings.deadline_ms / 1000
-            if hurried or await self._owned_stands_in(call, candidates):
+            if hurried or await self._ours_stands_in(call, candidates):
                 deadline = min(deadline, monotonic() + self._settings.hurry_ms / 1000)
             for place, name in enumerate(candidates):
                 pending = [given for given in inputs if given.ref not in answers]
@@ -205,7 +211,7 @@ class Asker:
                     self._keep_absence(call, name, pending, role)
                     continue
                 later = candidates[place + 1 :]
-                vendors_left = 1 + sum(other != OWNED for other in later)
+                vendors_left = 1 + sum(other not in OURS for other in later)
                 turn = _Turn(
                     call=call,
                     provider=provider,
@@ -217,11 +223,12 @@ class Asker:
                     answers.update(await self._persist(turn, part))
         return answers
 
-    async def _owned_stands_in(self, call: Call, candidates: Sequence[str]) -> bool:
-        """Whether the owned model comes after a rented one, and can be asked."""
-        if OWNED not in candidates[1:]:
-            return False
-        return await self._fleet.provider(OWNED, call.route) is not None
+    async def _ours_stands_in(self, call: Call, candidates: Sequence[str]) -> bool:
+        """Whether a model trained here comes after a rented one, and can be asked."""
+        for name in candidates[1:]:
+            if name in OURS and await self._fleet.provider(name, call.route) is not None:
+                return True
+        return False
 
     async def _persist(self, turn: _Turn, inputs: Sequence[TaskInput]) -> dict[str, Answer]:
         """Ask one deployment until it answers, refuses for good, or patience ends."""
@@ -245,7 +252,7 @@ class Asker:
         """Whether the deployment may be asked now. An open breaker is waited for only where there
         is nobody else to ask."""
         while turn.is_owned or turn.remaining_ms() >= _SHORTEST_MS:
-            wait_ms = self._breakers.wait_ms(turn.deployment.name)
+            wait_ms = self._breakers.wait_ms(turn.breaker)
             if wait_ms == 0:
                 return True
             if turn.has_fallback or wait_ms > turn.remaining_ms():
@@ -272,7 +279,7 @@ class Asker:
     def _keep(self, turn: _Turn, answer: ProviderAnswer) -> dict[str, Answer]:
         """Tell the breaker; hand row and labels to the database; return the answers by ref."""
         call = turn.call
-        self._breakers.heard(turn.deployment.name, answer.outcome, answer.retry_after_ms)
+        self._breakers.heard(turn.breaker, answer.outcome, answer.retry_after_ms)
         call.tried.append((turn.deployment, answer.outcome))
         attempt = attempt_of(call.question, turn.deployment, turn.role, answer)
         labels = labels_of(call.question, turn.deployment, answer)
@@ -282,8 +289,8 @@ class Asker:
     def _keep_absence(self, call: Call, name: str, inputs: Sequence[TaskInput], role: Role) -> None:
         """A row for a version that is routed and cannot be loaded: to whoever watches it, a request
         that failed."""
-        version = call.route.owned
-        if name != OWNED or version is None:
+        version = version_of(name, call.route) if name in OURS else None
+        if version is None:
             return
         gone = ProviderAnswer(
             refs=tuple(given.ref for given in inputs),

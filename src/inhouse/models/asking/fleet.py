@@ -13,7 +13,7 @@ from inhouse.models.providers.hugging_face import HuggingFaceProvider
 from inhouse.models.providers.owned import OwnedProvider
 from inhouse.models.providers.transport import Transport
 from inhouse.models.tasks import TASKS, TEXT_HARM
-from inhouse.models.types import HUGGING_FACE, OWNED, Deployment, Route, Task
+from inhouse.models.types import HUGGING_FACE, INCUMBENT, OURS, Deployment, Route, Task
 
 _LOG = logger("models")
 _MOST_LOADED = 4
@@ -50,11 +50,12 @@ class Fleet:
     async def provider(self, name: str, route: Route) -> Provider | None:
         """Whoever bears the name on that route; None where it is gone, its files are damaged, or it
         knows nothing of what the task asks."""
-        if name != OWNED:
+        if name not in OURS:
             found = self._rented.get(name)
             task = self.tasks.get(route.task)
             return found if found and (task is None or speaks_of(found.deployment, task)) else None
-        return None if route.owned is None else await self._owned_provider(route.owned)
+        version = version_of(name, route)
+        return None if version is None else await self._owned_provider(version)
 
     async def close(self) -> None:
         """Close all connections; asking again opens new ones."""
@@ -72,6 +73,11 @@ class Fleet:
                 self._owned.pop(next(iter(self._owned)))
             self._owned[version] = OwnedProvider(version, model)
         return self._owned[version]
+
+
+def version_of(name: str, route: Route) -> str | None:
+    """Which of a route's own models the name stands for; None where there is none."""
+    return route.incumbent if name == INCUMBENT else route.owned
 
 
 def speaks_of(deployment: Deployment, task: Task) -> bool:

@@ -18,7 +18,7 @@ from inhouse.core.errors import InputError
 from inhouse.core.ids import new_id
 from inhouse.core.logs import logger
 from inhouse.models.asking.asker import Asker, Call
-from inhouse.models.asking.fleet import Fleet
+from inhouse.models.asking.fleet import Fleet, version_of
 from inhouse.models.asking.resilience import Patience
 from inhouse.models.asking.routing import Plan, plans, rented_of
 from inhouse.models.bounds.shadow_budget import ShadowBudget
@@ -32,7 +32,7 @@ from inhouse.models.settings import ModelSettings
 from inhouse.models.stores import Stores
 from inhouse.models.types import (
     INHOUSE,
-    OWNED,
+    OURS,
     USABLE,
     Answer,
     Manner,
@@ -179,14 +179,12 @@ class Gateway:
         """What rented models say of the texts that the owned one is unsure of. Where none of them
         answers, the owned one's word stands."""
         route = call.route
-        if not route.bands:
-            return {}
         unsure = [
             given
             for given in inputs
             if given.ref in answers
             and answers[given.ref].host == INHOUSE
-            and within(route.bands, answers[given.ref].scores)
+            and within(route.bands_of(answers[given.ref].model), answers[given.ref].scores)
         ]
         if not unsure:
             return {}
@@ -198,17 +196,16 @@ class Gateway:
         self, call: Call, groups: Mapping[Plan, Sequence[TaskInput]], answers: Mapping[str, Answer]
     ) -> None:
         for way, members in groups.items():
-            # Whoever had to stand in for the first may be the shadow itself: nothing to compare.
-            served = [
-                given
-                for given in members
-                if given.ref in answers
-                and (answers[given.ref].host == INHOUSE) != (way.shadow == OWNED)
-            ]
-            if way.shadow is not None and served:
-                task = asyncio.create_task(self._shadow(call, way.shadow, served, answers))
-                self._shadows.add(task)
-                task.add_done_callback(self._shadow_ended)
+            for shadow in way.shadows:
+                served = [
+                    given
+                    for given in members
+                    if given.ref in answers and _differs(call.route, answers[given.ref], shadow)
+                ]
+                if served:
+                    task = asyncio.create_task(self._shadow(call, shadow, served, answers))
+                    self._shadows.add(task)
+                    task.add_done_callback(self._shadow_ended)
 
     async def _shadow(
         self, call: Call, name: str, inputs: Sequence[TaskInput], served: Mapping[str, Answer]
@@ -216,7 +213,10 @@ class Gateway:
         """Ask somebody else too, and keep what both said. The caller does not wait for it."""
         apart = Call(call.question, call.route, self._stores)
         told = await self._asker.once(apart, name, inputs)
-        found = [comparison_of(call.question, served[ref], answer) for ref, answer in told.items()]
+        found = [
+            comparison_of(call.question, call.route, served[ref], answer)
+            for ref, answer in told.items()
+        ]
 
         def write(connection: Connection) -> None:
             add_comparisons(connection, found)
@@ -240,6 +240,14 @@ def ask_now(gateway: Gateway, task: Task, inputs: Sequence[TaskInput]) -> list[A
             await gateway.close()
 
     return asyncio.run(once())
+
+
+def _differs(route: Route, answer: Answer, shadow: str) -> bool:
+    """Whether a shadow is somebody else to hold an answer against: whoever had to stand in for the
+    first may be the shadow itself, and rented models are not held against each other."""
+    if shadow not in OURS:
+        return answer.host == INHOUSE
+    return answer.host != INHOUSE or answer.model != version_of(shadow, route)
 
 
 def _check(inputs: Sequence[TaskInput]) -> None:
@@ -272,7 +280,9 @@ def _in_order(
     if not missing:
         return found
     route = call.route
-    asked = [name for name in (route.primary, *route.fallbacks, route.owned) if name]
+    asked = [
+        name for name in (route.primary, *route.fallbacks, route.incumbent, route.owned) if name
+    ]
     raise UnansweredError(
         f"nobody answered {len(missing)} of {len(inputs)} inputs of {route.task}; asked: "
         + (", ".join(asked) or "nobody, for no model is configured or trained"),

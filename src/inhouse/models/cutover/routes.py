@@ -16,13 +16,16 @@ from inhouse.models.cutover.stages import (
     Measuring,
     Step,
     accepted,
+    disagreeing,
     measuring_of,
     next_step,
 )
-from inhouse.models.cutover.watch import Bounds, Watched, bounds_of, crossed
-from inhouse.models.cutover.watching import Watch, begin
+from inhouse.models.cutover.watch import Bounds, Crossed, Watched, bounds_of, crossed
+from inhouse.models.cutover.watching import Held, Watch, begin, held_of
 from inhouse.models.harvest.labels import Labels
-from inhouse.models.owned.registry import Registry
+from inhouse.models.owned.registry import ModelVersion, Registry
+from inhouse.models.parity.agreement import Agreement
+from inhouse.models.parity.beside import Beside
 from inhouse.models.parity.gate import Parity
 from inhouse.models.parity.margins import Margins
 from inhouse.models.settings import ModelSettings
@@ -53,6 +56,16 @@ class Acceptance:
     by: str  # who
     reason: str  # in their words
     at_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sight:
+    """A version that is watched, as of the last look."""
+
+    held: Held
+    watched: Watched
+    bounds: Bounds
+    bar: float  # kappa it must keep
 
 
 class Routes:
@@ -90,6 +103,7 @@ class Routes:
             "primary": change.route.primary,
             "owned": change.route.owned,
             "held_by": change.route.held_by,
+            "incumbent": change.route.incumbent,
         }
         if change.decided_by == CUTOVER:  # a person's words are not for the chain
             told["reason"] = change.reason
@@ -105,7 +119,8 @@ class Routes:
     def step(self, task: str, registry: Registry, settings: ModelSettings, now_ms: int) -> Step:
         """Look at the evidence and go one step, or stay; a change is stored."""
         route = self.current(task)
-        self._watch.look(route, self.bounds(route, registry, settings))
+        for held in held_of(route):
+            self._watch.look(held, self.bounds(held, registry, settings))
         step = next_step(route, self.evidence(route, registry, settings))
         if step.route != route:
             self.set(
@@ -129,38 +144,54 @@ class Routes:
 
     def evidence(self, route: Route, registry: Registry, settings: ModelSettings) -> Evidence:
         """What is known, as of the last look, about the way to a model of one's own."""
-        bounds = self.bounds(route, registry, settings)
-        watched = self._watch.seen(route, bounds)
+        sights = self.watched(route, registry, settings)
+        first = sights[0] if sights else None
         return Evidence(
             labels=sum(Labels(self._database).counts(route.task).values()),
             least_labels=settings.least_labels,
             candidate=_candidate(registry, route.task),
-            live=None if watched is None or not watched.live.pairs else watched.live,
-            bar=self._bar(route, registry, settings),
+            live=None if first is None or not first.watched.live.pairs else first.watched.live,
+            bar=settings.least_agreement if first is None else first.bar,
             measuring=measuring_of(settings),
-            crossed=None if watched is None else crossed(watched, bounds),
+            crossed=None if first is None else crossed(first.watched, first.bounds),
+            incumbent_crossed=_over(sights[1]) if len(sights) > 1 else None,
         )
 
     def watched(
         self, route: Route, registry: Registry, settings: ModelSettings
-    ) -> tuple[Watched | None, Bounds]:
-        """What was seen of the routed version since the stage began, and its bounds."""
-        bounds = self.bounds(route, registry, settings)
-        return self._watch.seen(route, bounds), bounds
+    ) -> tuple[Sight, ...]:
+        """What was seen of the routed version, and of the one that it is to replace, since their
+        stages began."""
+        return tuple(self._sight(held, registry, settings) for held in held_of(route))
 
-    def bounds(self, route: Route, registry: Registry, settings: ModelSettings) -> Bounds:
-        """What the routed version must keep, at the margin that was signed."""
-        applied = Margins(self._database).applied(route.task, settings)
-        return bounds_of(_report(registry, route.owned), applied)
+    def bounds(self, held: Held, registry: Registry, settings: ModelSettings) -> Bounds:
+        """What a version must keep, at the margin that was signed."""
+        applied = Margins(self._database).applied(held.task, settings)
+        found = registry.version(held.version)
+        bounds = bounds_of(report_in(found), _expected(found, held), applied)
+        return bounds if held.reference is None else replace(bounds, against=held.reference)
 
-    def _bar(self, route: Route, registry: Registry, settings: ModelSettings) -> float:
+    def _sight(self, held: Held, registry: Registry, settings: ModelSettings) -> Sight:
+        bounds = self.bounds(held, registry, settings)
+        return Sight(
+            held=held,
+            watched=self._watch.seen(held, bounds),
+            bounds=bounds,
+            bar=self._bar(held, registry, settings),
+        )
+
+    def _bar(self, held: Held, registry: Registry, settings: ModelSettings) -> float:
         """What live agreement must keep: the bar of the gate, or, for a version that people let
         pass below it, what it had on the held-out labels less the margin."""
-        report = _report(registry, route.owned)
-        kappa = None if report is None else report.kappa
+        found = registry.version(held.version)
+        report, expected = report_in(found), _expected(found, held)
+        if held.reference is None:
+            kappa = None if report is None else report.kappa
+        else:
+            kappa = None if expected is None else expected.kappa
         if kappa is None:
             return settings.least_agreement
-        margin = Margins(self._database).applied(route.task, settings).margin
+        margin = Margins(self._database).applied(held.task, settings).margin
         return min(settings.least_agreement, kappa - margin)
 
     def _latest(self, task: str) -> RouteChange | None:
@@ -202,15 +233,42 @@ def _route_of(body: str) -> Route:
     return msgspec.convert(told, type=Route)
 
 
-def _report(registry: Registry, version: str | None) -> Parity | None:
+def in_force(database: Database, task: str) -> str | None:
+    """The version that serves a task which has arrived at models of its own, else None."""
+    route = Routes(database, ()).current(task)
+    return route.relied_on if route.has_arrived else None
+
+
+def _over(sight: Sight) -> Crossed | None:
+    return crossed(sight.watched, sight.bounds) or disagreeing(sight.watched.live, sight.bar)
+
+
+def report_in(version: ModelVersion) -> Parity | None:
     """What was found of a version before it was let in."""
-    report = None if version is None else registry.version(version).parity
-    return None if report is None else msgspec.json.decode(report, type=Parity)
+    return None if version.parity is None else msgspec.json.decode(version.parity, type=Parity)
+
+
+def beside_in(version: ModelVersion) -> Beside | None:
+    return None if version.beside is None else msgspec.json.decode(version.beside, type=Beside)
+
+
+def _expected(version: ModelVersion, held: Held) -> Agreement | None:
+    """How far it agreed on held-out texts with whom it is held against; None where nobody knows."""
+    if held.reference is None:
+        report = report_in(version)
+        return None if report is None else report.agreement
+    beside = beside_in(version)
+    return beside.agreement if beside and beside.version == held.reference else None
 
 
 def _candidate(registry: Registry, task: str) -> Candidate | None:
     versions = registry.versions(task)
-    if not versions or versions[0].parity is None:
+    report = report_in(versions[0]) if versions else None
+    if report is None:
         return None
-    report = msgspec.json.decode(versions[0].parity, type=Parity)
-    return Candidate(version=versions[0].version, verdict=report.verdict, reason=report.reason)
+    return Candidate(
+        version=versions[0].version,
+        verdict=report.verdict,
+        reason=report.reason,
+        beside=beside_in(versions[0]),
+    )

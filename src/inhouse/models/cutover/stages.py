@@ -13,6 +13,15 @@ or a newer version passes parity. A version that disagrees in the shadow too is 
 
 With no rented model configured there is nobody to compare with on live traffic: a model that agrees
 with people goes straight to owned.
+
+A newer version that is to replace one that is owned takes the same way, from the shadow on, against
+that one in place of the rented model:
+
+    v1 owned ─v2: parity, not worse─► v2 in v1's shadow ─live► v2 1 … 50%, v1 the rest ─► v2 owned
+        ◄────────quality────────────────┘ ◄─── any bound crossed ───┘
+
+Until the end v1 answers what v2 does not, and is watched as before; where it crosses a bound of its
+own the rented model takes over, and v2 goes on from the shadow of that one.
 """
 
 from collections.abc import Mapping
@@ -22,6 +31,7 @@ from typing import Final
 
 from inhouse.models.cutover.watch import Crossed
 from inhouse.models.parity.agreement import Agreement
+from inhouse.models.parity.beside import Beside
 from inhouse.models.parity.gate import Verdict, verdict_of
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import STAGES, Route, Stage
@@ -70,6 +80,7 @@ class Candidate:
     version: str
     verdict: Verdict  # of its parity report
     reason: str  # in words
+    beside: Beside | None = None  # beside the version in force; None where they were not compared
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,10 +90,11 @@ class Evidence:
     labels: int  # labelled texts so far
     least_labels: int  # before a model is trained
     candidate: Candidate | None  # None where nothing was trained yet
-    live: Agreement | None  # of the routed version with the rented model, since the stage began
+    live: Agreement | None  # of the routed version with whom it is held against, in this stage
     bar: float  # kappa it must keep
     measuring: Measuring
     crossed: Crossed | None = None  # what is watched of it and is over its bound
+    incumbent_crossed: Crossed | None = None  # the same of the version that it is to replace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,37 +109,44 @@ def next_step(route: Route, evidence: Evidence) -> Step:
     """Decide the next route. Forwards it never skips a stage, except without any rented model."""
     if route.stage == "rented" or route.owned is None:
         return _from_rented(route, evidence)
-    if route.primary is None:
+    if route.incumbent is not None and evidence.incumbent_crossed is not None and route.primary:
+        return _both_out(route, evidence, evidence.incumbent_crossed)
+    if route.primary is None and route.incumbent is None:
         return _without_vendor(route, evidence)
-    bad = evidence.crossed or _disagreeing(evidence)
+    bad = evidence.crossed or disagreeing(evidence.live, evidence.bar)
     if bad is not None and (route.stage != "shadow" or bad.kind == "quality"):
         return Step(route=_back(route, evidence), reason=f"rolled back: {bad.reason}")
     return _newer(route, evidence) or _onwards(route, evidence, bad)
 
 
 def accepted(route: Route, version: str, measuring: Measuring) -> Route:
-    """The route once a person let a version pass: into the shadow of the rented model, which still
-    judges it on live traffic; into service where there is none."""
+    """The route once a person let a version pass: into the shadow of the version in force, or of
+    the rented model, which still judges it on live traffic; into service where there is neither."""
+    before = _in_force(route)
     chosen = replace(
         route,
         owned=version,
+        incumbent=None if before == version else before,
         rejected=tuple(name for name in route.rejected if name != version),
         held_by=None,
     )
-    return with_stage(chosen, "owned" if route.primary is None else "shadow", measuring)
+    alone = before == version or (before is None and route.primary is None)
+    return with_stage(chosen, "owned" if alone else "shadow", measuring)
 
 
 def with_stage(route: Route, stage: Stage, measuring: Measuring) -> Route:
-    """The route as it is at that stage."""
-    share = SHARES[stage]
-    if route.primary is not None:
-        share = min(share, 1.0 - measuring.holdout_share)
+    """The route as it is at that stage. At the end of the way nothing is to be replaced."""
+    most = 1.0 if route.primary is None else 1.0 - measuring.holdout_share
+    share = min(SHARES[stage], most)
+    incumbent = None if stage in ("rented", "owned") else route.incumbent
     return replace(
         route,
         stage=stage,
         owned_share=share,
         shadow_share=0.0 if stage == "rented" else measuring.shadow_share,
-        watch_share=measuring.watch_share if share else 0.0,
+        watch_share=measuring.watch_share if share or incumbent else 0.0,
+        incumbent=incumbent,
+        incumbent_share=most if incumbent else 0.0,
     )
 
 
@@ -161,18 +180,59 @@ def _without_vendor(route: Route, evidence: Evidence) -> Step:
 
 def _newer(route: Route, evidence: Evidence) -> Step | None:
     """Once at the end of the way, or back from it, a newer version that passed takes the place of
-    the older one; its live agreement is counted afresh, and a bad one goes back. On the way the
-    version stays, or it would never have time to show itself."""
+    the older one, in the shadow. On the way the version stays, or it would never have time to show
+    itself."""
     candidate = evidence.candidate
     ended = route.stage == "owned" and route.held_by is None
     rolled_back = route.stage == "shadow" and route.held_by == CUTOVER
     if not (ended or rolled_back) or candidate is None or candidate.verdict != "pass":
         return None
-    if candidate.version == route.owned or candidate.version in route.rejected:
+    if candidate.version in (route.owned, route.incumbent, *route.rejected):
         return None
+    before = _in_force(route)
+    chosen = replace(route, owned=candidate.version, incumbent=before, held_by=None)
+    if before is not None:
+        return _to_replace(route, with_stage(chosen, "shadow", evidence.measuring), candidate)
     return Step(
-        route=replace(route, owned=candidate.version, held_by=None),
+        route=chosen,
         reason=f"{candidate.version} takes the place of {route.owned}: {candidate.reason}",
+    )
+
+
+def _in_force(route: Route) -> str | None:
+    """The version that serves; None where rented models do."""
+    return route.incumbent or (route.owned if route.stage == "owned" else None)
+
+
+def _to_replace(route: Route, begun: Route, candidate: Candidate) -> Step:
+    """Begin to replace the version in force, unless the newer one is worse. Where the files of the
+    older one cannot be read there is nothing to go back to, and the newer one serves at once."""
+    beside, before = candidate.beside, begun.incumbent
+    if beside is None or beside.version != before:
+        reason = f"{candidate.version} passed parity; it is yet to be held against {before}"
+        return Step(route=route, reason=reason)
+    if beside.verdict == "fail":
+        return Step(
+            route=route,
+            reason=f"{candidate.version} does not replace {before}, which serves: {beside.reason}",
+        )
+    if beside.agreement is None and route.stage == "owned":
+        return Step(
+            route=replace(route, owned=candidate.version),
+            reason=f"{candidate.version} takes the place of {before}: {beside.reason}",
+        )
+    return Step(
+        route=begun, reason=f"{candidate.version} is to replace {before}: {candidate.reason}"
+    )
+
+
+def _both_out(route: Route, evidence: Evidence, crossed: Crossed) -> Step:
+    """The version in force is bad itself: rented models answer, and the one that was to replace it
+    shows itself in their shadow."""
+    alone = replace(route, incumbent=None)
+    return Step(
+        route=with_stage(alone, "shadow", evidence.measuring),
+        reason=f"rolled back: {route.incumbent}, which served: {crossed.reason}",
     )
 
 
@@ -196,22 +256,23 @@ def _held(route: Route) -> str:
     return f"held by {route.held_by}; `inhouse models resume {route.task}` lets it go on"
 
 
-def _disagreeing(evidence: Evidence) -> Crossed | None:
-    live = evidence.live
-    if live is None or verdict_of(live.sequence(), evidence.bar) != "fail":
+def disagreeing(live: Agreement | None, bar: float) -> Crossed | None:
+    """Live agreement that lies below the bar; None where it does not."""
+    if live is None or verdict_of(live.sequence(), bar) != "fail":
         return None
-    return Crossed(kind="quality", reason=_told(live, evidence.bar))
+    return Crossed(kind="quality", reason=_told(live, bar))
 
 
 def _back(route: Route, evidence: Evidence) -> Route:
     """To where the owned model answers nobody: in one step, for what is wrong with it is wrong at
-    every share."""
+    every share. What it was to replace, or else the rented model, answers everybody."""
     if route.stage != "shadow":
         return replace(with_stage(route, "shadow", evidence.measuring), held_by=CUTOVER)
     failed = () if route.owned is None else (route.owned,)
+    before = route.incumbent
     return replace(
-        with_stage(route, "rented", evidence.measuring),
-        owned=None,
+        with_stage(route, "rented" if before is None else "owned", evidence.measuring),
+        owned=before,
         rejected=(*route.rejected, *failed)[-_MOST_REJECTED:],
         # What the cutover held is gone; what a person holds stays held.
         held_by=None if route.held_by == CUTOVER else route.held_by,

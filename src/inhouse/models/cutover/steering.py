@@ -32,9 +32,15 @@ def hold(routes: Routes, ruling: Ruling) -> Route:
 
 
 def roll_back(routes: Routes, ruling: Ruling, measuring: Measuring) -> Route:
-    """Take the owned model out of service into the shadow, and hold it there. Raises ConflictError
-    where it answers nobody, or where nobody else could answer."""
+    """Take the owned model out of service into the shadow, and hold it there. One that was to
+    replace another gives way to that one, which takes another rollback to be taken out itself.
+    Raises ConflictError where none answers anybody, or where nobody else could answer."""
     route = routes.current(ruling.task)
+    if route.incumbent is not None and route.owned_share:
+        back = with_stage(route, "shadow", measuring)
+        return _ruled(routes, ruling, replace(back, held_by=_by(ruling)))
+    if route.incumbent is not None:
+        route = replace(route, owned=route.incumbent, incumbent=None, owned_share=1.0)
     if route.owned is None or route.owned_share == 0:
         raise ConflictError(f"no owned model answers {ruling.task}; there is nothing to roll back")
     if route.primary is None:

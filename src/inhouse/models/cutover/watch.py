@@ -48,6 +48,7 @@ class Bounds:
     missed: float | None = None  # of what the rented model flags; None where nobody knows
     extra: float | None = None  # of what the rented model lets pass
     judged_on: Population | None = None  # its probabilities on the held-out texts
+    against: str = "the rented model"  # in words, whom it is held against
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,7 +152,8 @@ def crossed(watched: Watched, bounds: Bounds) -> Crossed | None:
     """The first bound that was crossed; None while all hold."""
     for rate, told in ((watched.missed, _MISSED), (watched.extra, _EXTRA)):
         if rate is not None and rate.alarmed:
-            return Crossed(kind="quality", reason=_rate_told(rate, told))
+            reason = _rate_told(rate, told.format(bounds.against))
+            return Crossed(kind="quality", reason=reason)
     if watched.errors.alarmed:
         return Crossed(kind="errors", reason=_rate_told(watched.errors, _ERRORS))
     if watched.slow.alarmed:
@@ -167,14 +169,14 @@ def crossed(watched: Watched, bounds: Bounds) -> Crossed | None:
     return None
 
 
-_MISSED: Final = "that the rented model flags it misses"
-_EXTRA: Final = "that the rented model lets pass it flags"
+_MISSED: Final = "that {} flags it misses"
+_EXTRA: Final = "that {} lets pass it flags"
 _ERRORS: Final = "of its requests failed"
 
 
-def bounds_of(report: Parity | None, settings: ModelSettings) -> Bounds:
-    """What a version must keep, by the report it was let in with."""
-    held = None if report is None else report.agreement
+def bounds_of(report: Parity | None, held: Agreement | None, settings: ModelSettings) -> Bounds:
+    """What a version must keep, by the report it was let in with. held: how far it agreed on the
+    held-out texts with whom it is held against."""
     missed, extra = (
         (None, None)
         if held is None

@@ -1,9 +1,10 @@
 """What is watched of a routed version, in the store: it survives whoever watches.
 
-A row a task says up to which rows of `comparisons` and of the ledger everything is counted, and
-what came of it. Whoever looks reads on from there and writes both together, so that a process that
-is killed in the middle has counted nothing; of two that look at once one counts. The row begins
-anew, in the same transaction, when the stage or the version changes.
+A row a routed version, and one of the version that it is to replace, say up to which rows of
+`comparisons` and of the ledger everything is counted, and what came of it. Whoever looks reads on
+from there and writes both together, so that a process that is killed in the middle has counted
+nothing; of two that look at once one counts. The row begins anew, in the same transaction, when the
+stage or the version changes, or whom it is held against.
 """
 
 import json
@@ -24,7 +25,8 @@ from inhouse.models.cutover.watch import (
     begun,
     with_bounds,
 )
-from inhouse.models.types import INHOUSE, Route
+from inhouse.models.harvest.labels import source_of
+from inhouse.models.types import INHOUSE, Route, Stage
 from inhouse.store import tables
 from inhouse.store.database import Database
 from inhouse.store.statements import upsert
@@ -34,8 +36,28 @@ _MOST_ROUNDS: Final = 25  # of one look; what is left waits for the next
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """A version that is watched."""
+
+    task: str
+    version: str
+    stage: Stage  # at which it is
+    reference: str | None = None  # the version it is held against; None: rented models
+
+
+def held_of(route: Route) -> tuple[Held, ...]:
+    """Who is watched on a route: the routed version, then the one that it is to replace."""
+    if route.owned is None:
+        return ()
+    first = Held(task=route.task, version=route.owned, stage=route.stage, reference=route.incumbent)
+    if route.incumbent is None:
+        return (first,)
+    return first, Held(task=route.task, version=route.incumbent, stage="owned")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Row:
-    """The row of a task."""
+    """The row of a version."""
 
     comparison_offset: int  # counted up to here
     ledger_offset: int
@@ -43,39 +65,35 @@ class _Row:
 
 
 class Watch:
-    """Counts what came of a route since its stage began."""
+    """Counts what came of versions since their stage began."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def look(self, route: Route, bounds: Bounds) -> Watched | None:
-        """Read on to the present; None while no version is routed."""
-        if route.owned is None:
-            return None
+    def look(self, held: Held, bounds: Bounds) -> Watched:
+        """Read on to the present."""
         for _ in range(_MOST_ROUNDS):
-            row, is_whole = self._counted(route, bounds)
+            row, is_whole = self._counted(held, bounds)
             if is_whole or row is None:
                 break
-        return self.seen(route, bounds)
+        return self.seen(held, bounds)
 
-    def seen(self, route: Route, bounds: Bounds) -> Watched | None:
-        """What was counted at the last look; None while no version is routed."""
-        if route.owned is None:
-            return None
-        row = self._row(route)
+    def seen(self, held: Held, bounds: Bounds) -> Watched:
+        """What was counted at the last look."""
+        row = self._row(held)
         if row is None or row.watched is None:
             return begun(bounds)
         return with_bounds(row.watched, bounds)
 
-    def _counted(self, route: Route, bounds: Bounds) -> tuple[_Row | None, bool]:
+    def _counted(self, held: Held, bounds: Bounds) -> tuple[_Row | None, bool]:
         """Count a part of what came; the row now, and whether that was all."""
-        row = self._row(route)
+        row = self._row(held)
         if row is None:
-            self._database.write(lambda connection: begin(connection, route, 0))
+            self._database.write(lambda connection: _begin(connection, held, 0))
             return None, True
         with self._database.read() as connection:
-            pairs, pairs_to = _pairs(connection, route, row.comparison_offset)
-            tried, tried_to = _tried(connection, route, row.ledger_offset)
+            pairs, pairs_to = _pairs(connection, held, row.comparison_offset)
+            tried, tried_to = _tried(connection, held, row.ledger_offset)
         if not pairs and not tried:
             return row, True
         watched = begun(bounds) if row.watched is None else with_bounds(row.watched, bounds)
@@ -85,12 +103,12 @@ class Watch:
             ledger_offset=tried_to or row.ledger_offset,
             watched=watched,
         )
-        kept = self._database.write(lambda connection: _replace(connection, route, row, now))
+        kept = self._database.write(lambda connection: _replace(connection, held, row, now))
         return (now if kept else None), max(len(pairs), len(tried)) < _AT_ONCE
 
-    def _row(self, route: Route) -> _Row | None:
+    def _row(self, held: Held) -> _Row | None:
         table = tables.route_watch
-        query = sa.select(table).where(_is_of(route))
+        query = sa.select(table).where(_is_of(held))
         with self._database.read() as connection:
             row = connection.execute(query).mappings().first()
         if row is None:
@@ -104,34 +122,41 @@ class Watch:
 
 
 def begin(connection: Connection, route: Route, at_ms: int, *, afresh: bool = False) -> None:
-    """Count from here on, in the caller's transaction, where the stage or the version is not the
-    one that is counted already, or where that is to begin `afresh`."""
-    table = tables.route_watch
-    if route.owned is None:
-        connection.execute(table.delete().where(table.c.task == route.task))
-        return
-    same = connection.execute(sa.select(table.c.task).where(_is_of(route))).first() is not None
-    if same and not afresh:
-        return
+    """Count from here on, in the caller's transaction, whoever is watched on the route and is not
+    counted so already; the routed version in any case where that is to begin `afresh`."""
+    table, watched = tables.route_watch, held_of(route)
+    gone = sa.and_(
+        table.c.task == route.task, table.c.version.not_in([held.version for held in watched])
+    )
+    connection.execute(table.delete().where(gone))
+    for place, held in enumerate(watched):
+        query = sa.select(table.c.task).where(_is_of(held))
+        is_counted = connection.execute(query).first() is not None
+        if not is_counted or (afresh and place == 0):
+            _begin(connection, held, at_ms)
+
+
+def _begin(connection: Connection, held: Held, at_ms: int) -> None:
     row = {
-        "task": route.task,
-        "version": route.owned,
-        "stage": route.stage,
+        "task": held.task,
+        "version": held.version,
+        "stage": held.stage,
+        "reference": held.reference,
         "at_ms": at_ms,
         "comparison_offset": _last(connection, tables.comparisons),
         "ledger_offset": _last(connection, tables.ledger),
         "body": None,
     }
-    upsert(connection, table, [row])
+    upsert(connection, tables.route_watch, [row])
 
 
-def _replace(connection: Connection, route: Route, before: _Row, now: _Row) -> bool:
+def _replace(connection: Connection, held: Held, before: _Row, now: _Row) -> bool:
     """Whether the row was still as it was read."""
     table = tables.route_watch
     result = connection.execute(
         table.update()
         .where(
-            _is_of(route),
+            _is_of(held),
             table.c.comparison_offset == before.comparison_offset,
             table.c.ledger_offset == before.ledger_offset,
         )
@@ -144,10 +169,13 @@ def _replace(connection: Connection, route: Route, before: _Row, now: _Row) -> b
     return result.rowcount > 0
 
 
-def _is_of(route: Route) -> "sa.ColumnElement[bool]":
+def _is_of(held: Held) -> "sa.ColumnElement[bool]":
     table = tables.route_watch.c
     return sa.and_(
-        table.task == route.task, table.version == route.owned, table.stage == route.stage
+        table.task == held.task,
+        table.version == held.version,
+        table.stage == held.stage,
+        table.reference.is_not_distinct_from(held.reference),
     )
 
 
@@ -155,12 +183,18 @@ def _last(connection: Connection, table: sa.Table) -> int:
     return int(connection.execute(sa.select(sa.func.max(table.c.log_offset))).scalar() or 0)
 
 
-def _pairs(connection: Connection, route: Route, after: int) -> tuple[list[Pair], int | None]:
+def _pairs(connection: Connection, held: Held, after: int) -> tuple[list[Pair], int | None]:
     table = tables.comparisons
+    ours = source_of(INHOUSE, INHOUSE, held.reference or "")
+    teacher = table.c.teacher
+    reference = teacher == ours if held.reference else teacher.not_like(f"{ours}%")
     query = (
         sa.select(table.c.log_offset, table.c.teacher_scores, table.c.student_scores)
         .where(
-            table.c.log_offset > after, table.c.task == route.task, table.c.student == route.owned
+            table.c.log_offset > after,
+            table.c.task == held.task,
+            table.c.student == held.version,
+            reference,
         )
         .order_by(table.c.log_offset)
         .limit(_AT_ONCE)
@@ -170,15 +204,15 @@ def _pairs(connection: Connection, route: Route, after: int) -> tuple[list[Pair]
     return found, (rows[-1][0] if rows else None)
 
 
-def _tried(connection: Connection, route: Route, after: int) -> tuple[list[Tried], int | None]:
+def _tried(connection: Connection, held: Held, after: int) -> tuple[list[Tried], int | None]:
     table = tables.ledger
     query = (
         sa.select(table.c.log_offset, table.c.outcome, table.c.latency_ms)
         .where(
             table.c.log_offset > after,
-            table.c.task == route.task,
+            table.c.task == held.task,
             table.c.host == INHOUSE,
-            table.c.model == route.owned,
+            table.c.model == held.version,
         )
         .order_by(table.c.log_offset)
         .limit(_AT_ONCE)

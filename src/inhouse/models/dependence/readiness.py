@@ -77,7 +77,7 @@ class ExitFacts:
     trained: bool  # whether there is a model of one's own
     parity: Verdict | None  # of its newest report; None without one
     stage: Stage  # of its route
-    drilled_ms: int | None  # when a drill was last passed without the vendor; None never
+    drilled_ms: int | None  # when the last drill was, if it was passed; None where it was not
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -160,6 +160,21 @@ class Labels:
         with self._database.read() as connection:
             return {row.source: row.labels for row in connection.execute(query)}
 
+    def last_offset(self, task: str) -> int:
+        """The place of the latest label of a task in their log; 0 without any."""
+        c = tables.labels.c
+        query = sa.select(sa.func.max(c.log_offset)).where(c.task == task)
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar() or 0)
+
+    def of_people_after(self, task: str, offset: int) -> int:
+        """How many labels of people came after a place in the log."""
+        c = tables.labels.c
+        by_people = sa.or_(c.source == PERSON, c.source.startswith(_BY, autoescape=True))
+        query = sa.select(sa.func.count()).where(c.log_offset > offset, c.task == task, by_people)
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
 
 def _label(row: Any) -> Label:
     return Label(

@@ -15,6 +15,7 @@ from inhouse.models.types import (
     Manner,
     ProviderAnswer,
     Role,
+    Route,
     Task,
 )
 
@@ -97,15 +98,19 @@ def labels_of(question: Question, deployment: Deployment, answer: ProviderAnswer
     ]
 
 
-def comparison_of(question: Question, served: Answer, shadow: Answer) -> Comparison:
-    """Both answers side by side; one of them is owned, the other rented."""
-    owned, rented = (served, shadow) if served.host == INHOUSE else (shadow, served)
+def comparison_of(question: Question, route: Route, served: Answer, shadow: Answer) -> Comparison:
+    """Both answers side by side: the owned one's, and that of whoever it is held against, be it a
+    rented model or the version that it is to replace."""
+    is_student = served.host == INHOUSE and (
+        shadow.host != INHOUSE or served.model != route.incumbent
+    )
+    student, teacher = (served, shadow) if is_student else (shadow, served)
     return Comparison(
         task=question.task.name,
         at_ms=question.at_ms,
         ref=served.ref,
-        student=owned.model,
-        teacher=source_of(rented.host, rented.owner, rented.model),
-        student_scores=owned.scores,
-        teacher_scores=rented.scores,
+        student=student.model,
+        teacher=source_of(teacher.host, teacher.owner, teacher.model),
+        student_scores=student.scores,
+        teacher_scores=teacher.scores,
     )

@@ -45,6 +45,7 @@ class ModelVersion:
     created_ms: int
     card: ModelCard
     parity: str | None  # the report against the rented model and people, JSON of parity.Parity
+    beside: str | None = None  # beside the version that served, JSON of beside.Beside
 
 
 class Registry:
@@ -65,6 +66,7 @@ class Registry:
             "folder": version.version,
             "card": msgspec.json.encode(version.card).decode(),
             "parity": version.parity,
+            "beside": version.beside,
         }
         self._database.write(lambda connection: upsert(connection, tables.model_versions, [row]))
 
@@ -109,6 +111,7 @@ def _versions(rows: Sequence[Any]) -> list[ModelVersion]:
             created_ms=row["created_ms"],
             card=msgspec.json.decode(row["card"], type=ModelCard),
             parity=row["parity"],
+            beside=row["beside"],
         )
         for row in rows
     ]

@@ -62,6 +62,9 @@ class Parity:
     findings: tuple[Finding, ...]  # `any` first
     agreement: Agreement | None = None  # with the rented model on `any`; None if never asked
     population: Population | None = None  # the owned model's largest probabilities
+    people: int = 0  # held-out texts that people judged
+    made_ms: int | None = None  # when it was made; None of reports from before that was kept
+    labels_to: int = 0  # it rests on the task's labels up to this place in their log
 
     @property
     def kappa(self) -> float | None:
@@ -99,6 +102,7 @@ def parity(
         findings=tuple(findings),
         agreement=_agreement(pairs, settings.flag_at),
         population=population([largest(scores) for scores in student]) if student else None,
+        people=sum(bool(example.people) for example in held_out),
     )
 
 

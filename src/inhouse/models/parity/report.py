@@ -19,6 +19,7 @@ from typing import Final, Protocol
 
 from inhouse.models.harvest.labels import Example
 from inhouse.models.parity.agreement import ANY, flagged
+from inhouse.models.parity.beside import Beside
 from inhouse.models.parity.gate import Finding, Parity, Verdict, decisive, findings_of, parity
 from inhouse.models.parity.margins import Margin
 from inhouse.models.settings import ModelSettings
@@ -94,6 +95,7 @@ class ParityReport:
     differences: int  # held-out texts on which both models differ
     unjudged: int  # of which people have not judged
     cases: tuple[Case, ...]  # where they differ most, at most 200, the unjudged first
+    beside: Beside | None = None  # the version in force, where this one is to replace it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,6 +114,7 @@ class About:
     version: str
     made_ms: int
     signed: Margin | None
+    labels_to: int = 0  # up to where the task's labels were read
     with_texts: bool = False
 
 
@@ -119,7 +122,11 @@ def report_of(about: About, judged: Judged, facts: Facts, settings: ModelSetting
     """The whole report. settings: with the margin that holds."""
     known = facts.of([example.ref for example in judged.held_out])
     signed = about.signed is not None
-    overall = parity(judged.held_out, judged.student, settings, signed=signed)
+    overall = replace(
+        parity(judged.held_out, judged.student, settings, signed=signed),
+        made_ms=about.made_ms,
+        labels_to=about.labels_to,
+    )
     slices = _slices(judged, known, settings, signed=signed)
     cases = cases_of(judged, known, settings.flag_at)
     shown = [case if about.with_texts else replace(case, text=None) for case in cases]

@@ -20,7 +20,7 @@ from inhouse.models.asking.fleet import Fleet
 from inhouse.models.cutover.routes import Routes
 from inhouse.models.ledger.keeping import Kept
 from inhouse.models.ledger.records import Question, attempt_of
-from inhouse.models.ports import Chat
+from inhouse.models.ports import Chat, Provider
 from inhouse.models.providers.generation import (
     WINDOW_CHARS,
     answered_texts,
@@ -34,7 +34,7 @@ from inhouse.models.providers.generation import (
 from inhouse.models.providers.passing import DONE
 from inhouse.models.stores import Stores
 from inhouse.models.tasks import judgement_named
-from inhouse.models.types import INHOUSE, OWNED, Attempt, Route, TaskInput
+from inhouse.models.types import INCUMBENT, INHOUSE, OWNED, Attempt, Route, TaskInput
 
 Where = Literal["prompt", "answer"]
 _ROUTE_AGE_S: Final = 2.0
@@ -112,7 +112,7 @@ class Guard:
     async def _worst(self, chat: Chat, parts: Sequence[str]) -> tuple[str, float]:
         """The likeliest category in any of the parts, and its probability."""
         task = judgement_named(chat.deployment.moderate, self._fleet.tasks)
-        provider = await self._fleet.provider(OWNED, await self._route(task.name))
+        provider = await self._provider(await self._route(task.name))
         if provider is None:
             raise VendorError(
                 f"what {chat.deployment.name} generates is to be judged by the owned model of "
@@ -128,6 +128,11 @@ class Guard:
                 found.extend((p, c) for scores in answer.scores or () for c, p in scores.items())
         p, category = max(found)
         return category, p
+
+    async def _provider(self, route: Route) -> Provider | None:
+        """The owned model that is relied on; the one to replace it where that is damaged."""
+        first = await self._fleet.provider(OWNED if route.incumbent is None else INCUMBENT, route)
+        return first or await self._fleet.provider(OWNED, route)
 
     async def _route(self, task: str) -> Route:
         known = self._known.get(task)

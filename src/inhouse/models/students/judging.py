@@ -29,7 +29,8 @@ def train_encoder(
     encoder; else as the settings say.
     """
     settings = place.settings
-    there_are = sum(Labels(place.database).counts(task.name).values())
+    labels = Labels(place.database)
+    labels_to, there_are = labels.last_offset(task.name), sum(labels.counts(task.name).values())
     data = task_data(place.database, task.name, settings)
     earlier, later = data.rows("train"), data.rows("validation", "test")
     if (found := len(earlier) + len(later)) < settings.least_labels:
@@ -60,6 +61,7 @@ def train_encoder(
         margins = Margins(place.database)
         signed = margins.of(task.name) is not None
         report = parity(later, told.scores(), margins.applied(task.name, settings), signed=signed)
+        report = replace(report, made_ms=card.created_ms, labels_to=labels_to)
         return card, msgspec.json.encode(report).decode()
 
     return made_version(place, task, (base, how, data.facts.sha256), teach)

@@ -39,7 +39,8 @@ def train_task(
     folder: where models lie. The model that is judged is the model that is registered. The same
     labels give the same version, and later ones a new report on it where they left it as it is.
     """
-    there_are = sum(Labels(database).counts(task.name).values())
+    labels = Labels(database)
+    labels_to, there_are = labels.last_offset(task.name), sum(labels.counts(task.name).values())
     data = task_data(database, task.name, settings)
     earlier, later = data.rows("train"), data.rows("validation", "test")
     if (found := len(earlier) + len(later)) < settings.least_labels:
@@ -62,6 +63,7 @@ def train_task(
     margins = Margins(database)
     signed = margins.of(task.name) is not None
     report = parity(later, told.scores(), margins.applied(task.name, settings), signed=signed)
+    report = replace(report, made_ms=card.created_ms, labels_to=labels_to)
     save_text_model(folder / card.version, weights, card)
     version = ModelVersion(
         version=card.version,

@@ -99,13 +99,15 @@ routes = log_table(
     Column("reason", Text, nullable=False),
 )
 
-# What is known of a routed version since its stage began, up to which rows: models.cutover.watch.
+# What is known of a routed version, and of one it is to replace (then its `reference`), since its
+# stage began, up to which rows: see models.cutover.watch.
 route_watch = Table(
     "route_watch",
     metadata,
     Column("task", String(64), primary_key=True),
-    Column("version", String(96), nullable=False),
+    Column("version", String(96), primary_key=True),
     Column("stage", String(16), nullable=False),
+    Column("reference", String(96)),
     Column("at_ms", BigInteger, nullable=False),
     Column("comparison_offset", BigInteger, nullable=False),
     Column("ledger_offset", BigInteger, nullable=False),
@@ -139,6 +141,7 @@ model_versions = Table(
     Column("folder", Text, nullable=False),
     Column("card", Text, nullable=False),
     Column("parity", Text),
+    Column("beside", Text),
 )
 
 # What API keys may spend on calls that are passed on; money as in the ledger.

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from inhouse.api.bodies import read_body
 from inhouse.api.context import needs, services_of
+from inhouse.api.vouching import vouched
 from inhouse.api.wire import answer, documented, takes
 from inhouse.app.build import Services
 from inhouse.app.ways import Judged, Way, judged, way_of
@@ -97,7 +98,9 @@ async def sign_margin(task: str, request: Request, use: Use) -> Response:
 
     def sign() -> Way:
         now_ms = use.clock.now_ms()
-        signed = Margin(task=name, margin=given.margin, signed_by=given.by, at_ms=now_ms)
+        signed = Margin(
+            task=name, margin=given.margin, signed_by=vouched(use, given.by), at_ms=now_ms
+        )
         Margins(use.database).sign(signed)
         return way_of(use, name)
 
@@ -112,7 +115,7 @@ async def _ruled(
 
     def rule() -> Way:
         now_ms = use.clock.now_ms()
-        act(Ruling(task=name, by=word.by, reason=word.because, at_ms=now_ms))
+        act(Ruling(task=name, by=vouched(use, word.by), reason=word.because, at_ms=now_ms))
         return way_of(use, name)
 
     return answer(await asyncio.to_thread(rule))

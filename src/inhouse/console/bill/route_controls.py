@@ -47,6 +47,16 @@ def number_in(value: str) -> float:
         ) from None
 
 
+def _name_of() -> Callable[[], str]:
+    """Under which name somebody decides: their own where they have signed in, else what they type
+    into a field that is added here."""
+    signed_in = visitor().name
+    if signed_in is not None:
+        return lambda: signed_in
+    by = ui.input("your name").props(f"{_FIELD} maxlength=100")
+    return lambda: str(by.value or "")
+
+
 class RouteControls:
     """Buttons for every task. Whoever presses one gives a reason, for the record, and a name where
     they have not signed in by one."""
@@ -64,14 +74,13 @@ class RouteControls:
                 press(join([f"Sign a margin for {task}"]), sign, "plain-button")
 
     def _ask(self, task: str, name: str) -> None:
-        box, signed_in = Box(f"{name} {task}", name), visitor().name
+        box = Box(f"{name} {task}", name)
         with box.body:
-            by = ui.input("your name", value=signed_in or "")
-            by.props(f"{_FIELD} maxlength=100").set_visibility(signed_in is None)
+            who = _name_of()
             reason = ui.input("why, for the record").props(f"{_FIELD} maxlength=500")
 
         async def decide() -> None:
-            given = (signed_in or str(by.value or ""), str(reason.value or ""))
+            given = (who(), str(reason.value or ""))
             await run.io_bound(self._rule, task, name, given)
             self._done()
 
@@ -82,10 +91,10 @@ class RouteControls:
         box = Box(f"Sign a margin for {task}", "Sign")
         with box.body:
             margin = ui.input(f"how much less often right, {LEAST} to {MOST}").props(_FIELD)
-            by = ui.input("your name").props(f"{_FIELD} maxlength=100")
+            who = _name_of()
 
         async def decide() -> None:
-            given = (str(margin.value or ""), str(by.value or ""))
+            given = (str(margin.value or ""), who())
             await run.io_bound(self._sign, task, given)
             self._done()
 

@@ -13,7 +13,7 @@ column, in the lower half of the columns for a run, in the upper half for a word
 A text's values are 1 + ln(count), times how rare the column is among the texts a model was trained
 on. Its runs together weigh as much as its words: each are scaled to one length, and all of the text
 to length 1. Of a word of eight letters there are some thirty runs; taken all alike they leave its
-words a tenth of a text, and what words say carries further to texts of another kind. Few features
+words a sixth of a text, and what words say carries further to texts of another kind. Few features
 share a column, for a text of another kind has many that no text of the training had, and each that
 falls on a used column adds what another meant. A column that only one text of a larger training has
 says nothing about the next text: it counts for nothing.

@@ -3,12 +3,14 @@
 import unicodedata
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inhouse.models.owned.hashing import (
     CHAR_RUNS,
     COLUMNS,
+    WORDS_FROM,
     Features,
     featurise,
     grams_of,
@@ -54,7 +56,11 @@ def test_a_text_has_these_features_in_every_process() -> None:
     hashes += [_mixed((word + 0xA24BAED4963EE407) % 2**64) for word in words]
     pair = words[0] * 0x9E3779B97F4A7C15 + words[1] + 0x9FB21C651E98DF25
     hashes.append(_mixed(pair % 2**64))
-    assert sorted(value >> 46 for value in hashes) == featurise(["Ab c"]).columns.tolist()
+    # Runs have the lower half of 2^20 columns, words and pairs the upper one.
+    columns = [
+        (value >> 45) + (2**19 if place >= len(runs) else 0) for place, value in enumerate(hashes)
+    ]
+    assert sorted(columns) == featurise(["Ab c"]).columns.tolist()
 
 
 @given(st.lists(_TEXTS, max_size=6))
@@ -84,6 +90,17 @@ def test_a_text_has_length_one(text: str) -> None:
     """Values are scaled so that long and short texts weigh the same."""
     values = featurise([text]).values
     assert not len(values) or abs(float((values**2).sum()) - 1) < 1e-5
+
+
+@given(st.text(st.sampled_from("abcde ,!"), max_size=60))
+def test_words_weigh_as_much_as_runs(text: str) -> None:
+    """Long words, which have many runs of characters, do not drown what words say."""
+    features = featurise([text])
+    words = features.columns >= WORDS_FROM
+    shares = [float((features.values[side] ** 2).sum()) for side in (words, ~words)]
+    # Signs alone have runs and no word; an empty text has neither.
+    expected = [0.5, 0.5] if words.any() else [0.0, float(bool(text.strip()))]
+    assert shares == pytest.approx(expected, abs=1e-5)
 
 
 def test_disguises_of_form_do_not_change_features() -> None:

@@ -48,7 +48,9 @@ class _Picking:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.chosen: list[int] = []
-        self._features = matrix_of(featurise(texts))  # rows of length 1
+        features = matrix_of(featurise(texts))  # rows of length 1
+        # Columns that no text has would be gone through with every choice.
+        self._features = features[:, np.unique(features.indices)]
         self._nearest = np.zeros(len(texts))  # cosine with the most alike of the chosen
 
     def take(self, places: Iterable[int], until: int) -> None:

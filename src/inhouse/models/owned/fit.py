@@ -58,7 +58,7 @@ from inhouse.stats.types import NotEnough
 
 _Rows = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64]]
 _FOLDS: Final = 3
-_STRENGTH: Final = 4.0  # C of a fit from nothing
+_STRENGTH: Final = 2.0  # C of a fit from nothing
 _PROMISE_PRIOR: Final = 0.2  # values that each side is taken to have in every column beforehand
 _PROMISE_FLOOR: Final = 0.1  # of a squared log-ratio
 _UPDATE_STRENGTH: Final = 1.0  # C of an update: what is known counts for more

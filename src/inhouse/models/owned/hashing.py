@@ -8,9 +8,15 @@ Normal form, code point by code point: compatibility decomposition, lower case, 
 invisible or control characters, any space a space, runs of spaces one, runs of a character two.
 A run of characters keeps within what stands between two spaces and may take in either of them; the
 start and the end of the text read as spaces. Each feature is a 64-bit hash; its top bits are the
-column. A text's values are 1 + ln(count), times how rare the column is among the texts a model was
-trained on, scaled to length 1. A column that only one text of a larger training has says nothing
-about the next text: it counts for nothing.
+column, in the lower half of the columns for a run, in the upper half for a word or a pair.
+
+A text's values are 1 + ln(count), times how rare the column is among the texts a model was trained
+on. Its runs together weigh as much as its words: each are scaled to one length, and all of the text
+to length 1. Of a word of eight letters there are some thirty runs; taken all alike they leave its
+words a sixth of a text, and what words say carries further to texts of another kind. Few features
+share a column, for a text of another kind has many that no text of the training had, and each that
+falls on a used column adds what another meant. A column that only one text of a larger training has
+says nothing about the next text: it counts for nothing.
 """
 
 import unicodedata
@@ -26,11 +32,12 @@ Words = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 Rarity = npt.NDArray[np.float32]
 
-# A model is only good with the features it was trained on. Under 2 the features were the same, and
-# the readers of models of several categories were written with their values mixed up.
+# A model is only good with the features it was trained on. Under 2 the readers of models of several
+# categories were written with their values mixed up, and words weighed less than runs.
 VERSION: Final = 3
-BITS: Final = 18
+BITS: Final = 20
 COLUMNS: Final = 1 << BITS
+WORDS_FROM: Final = COLUMNS // 2  # columns of words and pairs of words; below, those of runs
 CHAR_RUNS: Final = (2, 3, 4, 5)
 
 _BREAK: Final = 1  # stands between texts; control characters never survive the normal form
@@ -133,13 +140,17 @@ def features_of(normal: Normal, rarity: Rarity | None = None) -> Features:
 
 
 def scaled(features: Features, rarity: Rarity | None) -> Features:
-    """The rows with each column weighed by its rarity, and of length 1."""
+    """The rows with each column weighed by its rarity, runs and words of a row each of the same
+    length, the row of length 1."""
     values = features.values
     if rarity is not None:
         values = values * rarity[features.columns]
     rows = np.repeat(np.arange(features.rows()), np.diff(features.starts))
-    squares = np.bincount(rows, weights=values * values, minlength=features.rows())
-    lengths = np.sqrt(squares).astype(np.float32)[rows]
+    halves = 2 * rows + (features.columns >= WORDS_FROM)
+    squares = np.bincount(halves, weights=values * values, minlength=2 * features.rows())
+    squares = squares.reshape(-1, 2)  # [rows, runs and words]
+    spoken = (squares > 0).sum(axis=1, keepdims=True)
+    lengths = np.sqrt(squares * spoken).astype(np.float32).ravel()[halves]
     lengths = np.maximum(lengths, np.float32(_TINY))
     return Features(columns=features.columns, values=values / lengths, starts=features.starts)
 
@@ -176,16 +187,23 @@ def grams_of(normal: Normal) -> Grams:
     points = normal.points
     breaks = is_break(points)
     text_of = np.cumsum(breaks) - 1
-    parts = [*_char_grams(points, breaks), *_word_grams(points)]
+    runs, words = _char_grams(points, breaks), _word_grams(points)
+    parts = [*runs, *words]
     first = np.concatenate([part[1] for part in parts])
-    hashes = np.concatenate([part[0] for part in parts])
     # A run may begin on the break before its text, which belongs to the text that follows.
     return Grams(
-        columns=(hashes >> np.uint64(64 - BITS)).astype(np.int64),
+        columns=np.concatenate(
+            [*(_half(part[0]) for part in runs), *(WORDS_FROM + _half(part[0]) for part in words)]
+        ),
         rows=text_of[first],
         first=first,
         last=np.concatenate([part[2] for part in parts]),
     )
+
+
+def _half(hashes: Words) -> Ints:
+    """Columns within a half of them."""
+    return (hashes >> np.uint64(64 - BITS + 1)).astype(np.int64)
 
 
 _Part = tuple[Words, Ints, Ints]  # hashes, first, behind the last

@@ -29,6 +29,7 @@ from inhouse.models.owned.hashing import (
     grams_of,
     normal_parts,
     normalise,
+    scaled,
     shortened,
 )
 from inhouse.models.owned.reader import Reader
@@ -199,9 +200,12 @@ def batches(texts: Sequence[str]) -> list[Sequence[str]]:
 def _values(grams: Grams, rarity: Rarity) -> Doubles:
     """The value of each occurrence: its column's value shared among the times it occurs."""
     columns, places, counts = np.unique(grams.columns, return_inverse=True, return_counts=True)
-    values = (1.0 + np.log(counts)) * rarity[columns]
-    length = np.sqrt((values * values).sum())
-    return np.asarray((values / counts / max(length, 1e-12))[places], dtype=np.float64)
+    row = Features(
+        columns=columns.astype(np.int32),
+        values=(1.0 + np.log(counts)).astype(np.float32),
+        starts=np.array([0, len(columns)]),
+    )
+    return np.asarray((scaled(row, rarity).values / counts)[places], dtype=np.float64)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -97,7 +97,7 @@ categories = ["x"]
 stand_ins = [1]
 """
     rule = "1 to 48 of a-z 0-9 _, a letter first"
-    taken = "a name of " + rule + ", none of chat, embeddings, owned, scores, text_harm"
+    taken = "a name of " + rule + ", none of chat, embeddings, incumbent, owned, scores, text_harm"
 
     assert _faults(tmp_path, text) == [
         "loose: got 3, expected a table that declares one task",

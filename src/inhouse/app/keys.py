@@ -7,13 +7,13 @@ whom to ask: the hash is of the whole key, so one with another name in it is unk
 import hashlib
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import sqlalchemy as sa
 
-from inhouse.core.clock import SystemClock
-from inhouse.core.errors import AccessError, InputError, UnknownError
+from inhouse.core.clock import MINUTE_MS, Clock, SystemClock
+from inhouse.core.errors import AccessError, InputError, StoreError, UnknownError
 from inhouse.core.ids import new_id
 from inhouse.store import tables
 from inhouse.store.database import Database
@@ -37,6 +37,9 @@ SCOPES: Final = {
 _PREFIX: Final = "inh_"
 _DOT: Final = "."  # stands in no secret, so keys from before there were names have none
 _RECHECK_MS: Final = 2_000
+# So long a key that the store knew is believed while the store answers nobody: pages are served from
+# memory meanwhile. A key that is revoked is not, for who revokes it needs the store as well.
+_BELIEVED_MS: Final = 15 * MINUTE_MS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,14 +54,24 @@ class ApiKey:
     keeps_calls: bool = False  # whether calls it passes on may be kept to learn from
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Checked:
+    """When a key was asked for, and when the store last knew it."""
+
+    key: ApiKey
+    asked_ms: int
+    known_ms: int
+
+
 class Keys:
     """Creates, checks and revokes keys. A revocation reaches every process within two seconds."""
 
-    def __init__(self, database: Database, community: str = "") -> None:
+    def __init__(self, database: Database, community: str = "", clock: Clock | None = None) -> None:
+        """clock: the machine's where none is given."""
         self._database = database
         self._community = community
-        self._clock = SystemClock()
-        self._checked: dict[str, tuple[int, ApiKey]] = {}
+        self._clock = clock or SystemClock()
+        self._checked: dict[str, _Checked] = {}
 
     def create(self, name: str, scopes: Iterable[str]) -> tuple[ApiKey, str]:
         """A new key and its secret, which cannot be shown again."""
@@ -125,18 +138,27 @@ class Keys:
 
     def _find(self, secret: str) -> ApiKey | None:
         digest = _hash(secret)
-        at_ms, key = self._checked.get(digest, (0, None))
-        if key is not None and self._clock.now_ms() - at_ms < _RECHECK_MS:
-            return key
+        now_ms, before = self._clock.now_ms(), self._checked.get(digest)
+        if before is not None and now_ms - before.asked_ms < _RECHECK_MS:
+            return before.key
+        try:
+            found = self._stored(digest)
+        except StoreError:
+            if before is None or now_ms - before.known_ms >= _BELIEVED_MS:
+                raise
+            self._checked[digest] = replace(before, asked_ms=now_ms)
+            return before.key
+        if found is None:
+            self._checked.pop(digest, None)
+        else:
+            self._checked[digest] = _Checked(key=found, asked_ms=now_ms, known_ms=now_ms)
+        return found
+
+    def _stored(self, digest: str) -> ApiKey | None:
         query = sa.select(tables.api_keys).where(tables.api_keys.c.secret_hash == digest)
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
-        if row is None:
-            self._checked.pop(digest, None)
-            return None
-        found = _key(row)
-        self._checked[digest] = (self._clock.now_ms(), found)
-        return found
+        return None if row is None else _key(row)
 
 
 def community_of(secret: str) -> str:

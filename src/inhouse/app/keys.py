@@ -37,8 +37,8 @@ SCOPES: Final = {
 _PREFIX: Final = "inh_"
 _DOT: Final = "."  # stands in no secret, so keys from before there were names have none
 _RECHECK_MS: Final = 2_000
-# So long a key that the store knew is believed while the store answers nobody: pages are served from
-# memory meanwhile. A key that is revoked is not, for who revokes it needs the store as well.
+# So long a key that the store knew is believed while the store answers nobody: pages are served
+# from memory meanwhile. Nobody can revoke a key then, for that is written to the store.
 _BELIEVED_MS: Final = 15 * MINUTE_MS
 
 

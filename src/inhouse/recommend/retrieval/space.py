@@ -189,7 +189,8 @@ class Space:
     def _newer(self, count: int, vector: Floats) -> tuple[Rows, Floats]:
         """int32[m] and float32[m]: those to be found behind the first `count` items, and their dot
         products."""
-        newer = self._posts[self._posts.searchsorted(count) :]
+        # A number of another width would have all of them copied to its own first.
+        newer = self._posts[self._posts.searchsorted(np.int32(count)) :]
         all_of_them = len(newer) == len(self.vectors) - count
         return newer, (self.vectors[count:] if all_of_them else self.vectors[newer]) @ vector
 

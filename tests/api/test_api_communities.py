@@ -159,14 +159,18 @@ def _replace(file: Path, body: bytes) -> None:
     beside.replace(file)
 
 
-def test_a_broken_database_is_503_there_and_nowhere_else(two: World) -> None:
+def test_a_broken_database_is_503_there_and_nowhere_else(
+    two: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One community's file is torn under the running server; the other is served as before.
 
-    What is in memory is still served there, and that it could not be logged is counted.
+    Until its follower hears of it, what is in memory is still served there, and that it could not
+    be logged is counted.
     """
     with open_services(two.settings("tea")) as services:
         services.log.last_offset()
     served = two.client.app.state.context.house.of_key(two.keys["tea"])
+    monkeypatch.setattr(served.services.feeds.follower, "catch_up", lambda: None)
     file = two.settings("tea").folder / "inhouse.db"
     for part in file.parent.glob("inhouse.db*"):
         _replace(part, b"not a database" * 1_000)

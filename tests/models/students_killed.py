@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from tests.models.models_students import (
+from models_students import (
     Kept,
     talk,
     workplace,

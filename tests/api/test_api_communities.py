@@ -3,6 +3,7 @@
 import asyncio
 import json
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -175,6 +176,7 @@ def test_a_broken_database_is_503_there_and_nowhere_else(
     for part in file.parent.glob("inhouse.db*"):
         _replace(part, b"not a database" * 1_000)
     served.services.database.engine.dispose()
+    time.sleep(2.2)  # what is asked of the store again every two seconds is asked now
     fed = two.ask("tea", "GET", "/v1/feed/ana")
     paths = ("/v1/items/i0", "/v1/feed/ana/why/i0")
     broken = [two.ask("tea", "GET", path) for path in paths]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.catalog.erasures import News
-from inhouse.core.errors import ConflictError, InputError, UnknownError
+from inhouse.core.errors import ConflictError, InputError, StoreError, UnknownError
 from inhouse.engagement.experiments.arms import arm_of
 from inhouse.engagement.experiments.checks import clash, faults_of
 from inhouse.engagement.experiments.report import Results
@@ -37,6 +37,7 @@ class Experiments:
         self._news = News(database)
         self._active: tuple[Experiment, ...] = ()
         self._looked_s = -_LOOK_EVERY_S
+        self._heard = False
         # Hashes of (experiment, person, arm) that are written or on their way.
         self._exposed: set[int] = set()
         self._gate = threading.Lock()
@@ -83,12 +84,21 @@ class Experiments:
         if self._news.fresh():  # whoever comes back is exposed anew
             with self._gate:
                 self._exposed.clear()
-        self._looked_s = time.monotonic()
+        self._looked_s, self._heard = time.monotonic(), True
+
+    def _look(self) -> None:
+        try:
+            self.refresh()
+        except StoreError:
+            if not self._heard:
+                raise
+            self._looked_s = time.monotonic()
 
     def arms_for(self, user_id: str) -> dict[str, str]:
-        """Experiment -> arm, for the running experiments the person takes part in."""
+        """Experiment -> arm, for the running experiments the person takes part in. While the store
+        refuses, those that were last known to run; StoreError where none were heard of yet."""
         if time.monotonic() - self._looked_s >= _LOOK_EVERY_S:
-            self.refresh()
+            self._look()
         arms = ((experiment.key, arm_of(experiment, user_id)) for experiment in self._active)
         return {key: arm for key, arm in arms if arm is not None}
 

@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from inhouse.core.errors import ConflictError, InputError, UnknownError
+from inhouse.core.errors import ConflictError, InputError, StoreError, UnknownError
 from inhouse.core.ids import new_id
 from inhouse.recommend.rule import Rule, clash, faults_of
 from inhouse.store import tables
@@ -25,6 +25,7 @@ class RuleBook:
         self._database = database
         self._known: tuple[Rule, ...] = ()
         self._looked_s = -_LOOK_EVERY_S
+        self._heard = False
 
     def add(self, rule: Rule, now_ms: int) -> Rule:
         """Put a rule in force; returns it with its id.
@@ -82,16 +83,25 @@ class RuleBook:
             return [msgspec.json.decode(body, type=Rule) for body in bodies]
 
     def in_force(self, now_ms: int) -> Sequence[Rule]:
-        """The rules that hold now, the oldest first."""
+        """The rules that hold now, the oldest first. While the store refuses, of those that were
+        last known; StoreError where none were heard of yet."""
         if time.monotonic() - self._looked_s >= _LOOK_EVERY_S:
-            self.refresh()
+            self._look()
         return tuple(rule for rule in self._known if rule.holds_at(now_ms))
 
     def refresh(self) -> None:
         """Read them again."""
         with self._database.read() as connection:
             self._known = tuple(_stored(connection))
-        self._looked_s = time.monotonic()
+        self._looked_s, self._heard = time.monotonic(), True
+
+    def _look(self) -> None:
+        try:
+            self.refresh()
+        except StoreError:
+            if not self._heard:
+                raise
+            self._looked_s = time.monotonic()
 
 
 def _encoded(rule: Rule) -> str:

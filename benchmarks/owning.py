@@ -1,7 +1,7 @@
 """From rented to owned on labelled texts, with the real machinery in simulated time.
 
     python -m benchmarks.owning --labelled ../shared/data/moderation/labelled.parquet
-    python -m benchmarks.owning --labelled … --quick        # fewer texts, the linear part alone
+    python -m benchmarks.owning --labelled … --quick        # fewer texts
 
 Texts come one batch after another and are judged through the gateway. The rented model is simulated
 from the labels (`benchmarks.simulated_teacher`): right about 95 texts of 100, its errors by lot in

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.models.models_cards import blank_card
 
 from inhouse.app import watching
 from inhouse.app.build import Services, open_services
@@ -19,7 +20,7 @@ from inhouse.core.errors import StoreError
 from inhouse.models.cutover.routes import RouteChange
 from inhouse.models.ledger.rows import append_attempts
 from inhouse.models.owned.registry import ModelVersion
-from inhouse.models.types import Attempt, ModelCard
+from inhouse.models.types import Attempt
 
 VENDORS = """
 [main]
@@ -48,21 +49,9 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
 
 
 def _version() -> ModelVersion:
-    card = ModelCard(
-        version="v1",
-        task="text_harm",
-        created_ms=1,
-        categories=(),
-        trained_on=1,
-        positives={},
-        negatives={},
-        sources={},
-        terms={},
-        metrics={},
-        sha256="",
-        features=1,
+    return ModelVersion(
+        version="v1", task="text_harm", created_ms=1, card=blank_card("v1"), parity=None
     )
-    return ModelVersion(version="v1", task="text_harm", created_ms=1, card=card, parity=None)
 
 
 def _fail(services: Services, requests: int) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+from tests.models.models_cards import blank_card
 
 from inhouse.core.random import stream
 from inhouse.models.owned.files import save_text_model, weights_of
@@ -11,7 +12,7 @@ from inhouse.models.owned.fit import fit_text
 from inhouse.models.owned.hashing import VERSION
 from inhouse.models.owned.registry import ModelVersion, Registry
 from inhouse.models.owned.text import TextClassifier
-from inhouse.models.types import Label, ModelCard
+from inhouse.models.types import Label
 
 CATEGORIES = ("hate", "spam")
 _PLAIN = [
@@ -96,17 +97,11 @@ def register(
 ) -> ModelVersion:
     """Put a model where a route can name it."""
     weights = weights_of(model)
-    card = ModelCard(
-        version=version,
-        task=task,
-        created_ms=1,
+    card = blank_card(
+        version,
+        task,
         categories=model.categories,
         trained_on=400,
-        positives={},
-        negatives={},
-        sources={},
-        terms={},
-        metrics={},
         sha256=hashlib.sha256(weights).hexdigest(),
         features=VERSION,
     )

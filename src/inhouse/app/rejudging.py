@@ -1,4 +1,4 @@
-"""The worker's part of parity: the newest version is judged again when people said enough."""
+"""Parity once more: the newest version is judged again, by the worker when people said enough."""
 
 from inhouse.app.build import Services
 from inhouse.app.parity_facts import CatalogFacts
@@ -16,10 +16,11 @@ def due(services: Services) -> Task | None:
     return next((task for task in judging(services.tasks) if _is_due(services, task)), None)
 
 
-def judge_again(services: Services, task: Task) -> ParityReport:
-    """Make the report whole and let the gate read it."""
+def judge_again(services: Services, task: Task, *, with_texts: bool = False) -> ParityReport:
+    """Make the report whole and let the gate read it. with_texts: with the words of its cases."""
     judge = Judge(services.database, services.registry, services.settings.models)
-    report = judge.report(task, CatalogFacts(services.catalog), services.clock.now_ms())
+    facts, now_ms = CatalogFacts(services.catalog), services.clock.now_ms()
+    report = judge.report(task, facts, now_ms, with_texts=with_texts)
     judge.put(report)
     return report
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from inhouse.app.build import open_services
-from inhouse.app.parity_facts import CatalogFacts
+from inhouse.app.rejudging import judge_again
 from inhouse.cli.models_way import Task
 from inhouse.cli.output import Json, console, print_json
 from inhouse.console.bill.parity_page import report_page
@@ -14,7 +14,6 @@ from inhouse.core.errors import InputError
 from inhouse.models.parity.beside import Beside
 from inhouse.models.parity.report import ParityReport
 from inhouse.models.tasks import judgement_named
-from inhouse.models.training.judging import Judge
 
 
 def parity(
@@ -29,14 +28,8 @@ def parity(
     week and age of authors; the gate reads the answer from then on."""
     with open_services() as services:
         services.catch_clock_up()
-        judge = Judge(services.database, services.registry, services.settings.models)
-        report = judge.report(
-            judgement_named(task, services.tasks),
-            CatalogFacts(services.catalog),
-            services.clock.now_ms(),
-            with_texts=with_texts,
-        )
-        judge.put(report)
+        known = judgement_named(task, services.tasks)
+        report = judge_again(services, known, with_texts=with_texts)
     if html is not None:
         _write(html, report_page(report))
     if as_json:

@@ -67,7 +67,7 @@ def drift(expected: Population, observed: Sequence[int]) -> Drift:
 
     >>> before = Population(edges=(0.5,), counts=(500, 500))
     >>> round(drift(before, [500, 500]).psi, 3), round(drift(before, [900, 100]).psi, 2)
-    (0.0, 0.87)
+    (0.0, 0.88)
     """
     if len(observed) != len(expected.counts):
         raise InputError(f"{len(observed)} bins, expected {len(expected.counts)} as in the other")

@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.models.models_cards import blank_card
 from tests.models.models_students import (
     make_causal,
     make_causal_of,
@@ -26,25 +27,10 @@ from inhouse.models.owned.folders import publish
 from inhouse.models.students.kept_torch import Kept, reads_on, reads_together, token_bytes
 from inhouse.models.students.saying import Saying, safe_length
 from inhouse.models.students.writer_torch import Piece, Room, Wanted, Writer, chosen
-from inhouse.models.types import ModelCard
 
 CALM = Wanted(ids=(4, 7, 9), most_tokens=6, temperature=0.0, top_p=1.0, stop=(), seed=1)
 AMPLE = Room(at_once=16, waiting=64, kept_bytes=100_000_000)
-CARD = ModelCard(
-    version="",
-    task="names",
-    created_ms=1,
-    categories=(),
-    trained_on=1,
-    positives={},
-    negatives={},
-    sources={},
-    terms={},
-    metrics={},
-    sha256="",
-    features=0,
-    student="causal",
-)
+CARD = blank_card("", "names", features=0, student="causal")
 
 
 def _published(made: Path) -> Path:

@@ -57,9 +57,8 @@ class Result:
     flagged: bool  # whether any category is
     categories: dict[str, bool | None]  # null where the format allows it and nobody looked
     category_scores: dict[str, float]  # probabilities; 0 where nobody looked
-    category_applied_input_types: dict[
-        str, list[str]
-    ]  # `text`, `image`, or neither where nobody looked
+    # `text`, `image`, or neither where nobody looked
+    category_applied_input_types: dict[str, list[str]]
 
 
 def result_of(

@@ -2,7 +2,6 @@
 
 import dataclasses
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from functools import cached_property
@@ -13,13 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.catalog.erasures import News
-from inhouse.core.errors import ConflictError, InputError, StoreError, UnknownError
+from inhouse.core.errors import ConflictError, InputError, UnknownError
 from inhouse.engagement.experiments.arms import arm_of
 from inhouse.engagement.experiments.checks import clash, faults_of
 from inhouse.engagement.experiments.report import Results
 from inhouse.engagement.experiments.types import Experiment, Setting
 from inhouse.store import tables
 from inhouse.store.database import Database
+from inhouse.store.looking import Looking
 from inhouse.store.statements import delete_in, insert_new
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ class Experiments:
         self._database = database
         self._news = News(database)
         self._active: tuple[Experiment, ...] = ()
-        self._looked_s = -_LOOK_EVERY_S
-        self._heard = False
+        self._looking = Looking(self._read, _LOOK_EVERY_S)
         # Hashes of (experiment, person, arm) that are written or on their way.
         self._exposed: set[int] = set()
         self._gate = threading.Lock()
@@ -79,26 +78,12 @@ class Experiments:
     def refresh(self) -> None:
         """Hear of experiments that other processes created or stopped; `arms_for` does so itself
         once a second."""
-        with self._database.read() as connection:
-            self._active = _stored(connection, active=True)
-        if self._news.fresh():  # whoever comes back is exposed anew
-            with self._gate:
-                self._exposed.clear()
-        self._looked_s, self._heard = time.monotonic(), True
-
-    def _look(self) -> None:
-        try:
-            self.refresh()
-        except StoreError:
-            if not self._heard:
-                raise
-            self._looked_s = time.monotonic()
+        self._looking.look()
 
     def arms_for(self, user_id: str) -> dict[str, str]:
         """Experiment -> arm, for the running experiments the person takes part in. While the store
         refuses, those that were last known to run; StoreError where none were heard of yet."""
-        if time.monotonic() - self._looked_s >= _LOOK_EVERY_S:
-            self._look()
+        self._looking.keep_up()
         arms = ((experiment.key, arm_of(experiment, user_id)) for experiment in self._active)
         return {key: arm for key, arm in arms if arm is not None}
 
@@ -147,6 +132,13 @@ class Experiments:
         from inhouse.engagement.experiments.results import ResultsBook  # noqa: PLC0415
 
         return ResultsBook(self._database)
+
+    def _read(self) -> None:
+        with self._database.read() as connection:
+            self._active = _stored(connection, active=True)
+        if self._news.fresh():  # whoever comes back is exposed anew
+            with self._gate:
+                self._exposed.clear()
 
     def _forget_if_lost(self, done: "Future[int]", marks: Sequence[int]) -> None:
         """An exposure that was not written is tried again at the person's next request."""

@@ -249,6 +249,7 @@ def report_in(version: ModelVersion) -> Parity | None:
 
 
 def beside_in(version: ModelVersion) -> Beside | None:
+    """What was found of a version beside the one that served then."""
     return None if version.beside is None else msgspec.json.decode(version.beside, type=Beside)
 
 

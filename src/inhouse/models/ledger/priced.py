@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Final
 
 import sqlalchemy as sa
 
 from inhouse.models.ledger.prices import CACHED, Rates, from_pico, plainly, rates_in
 from inhouse.store import tables
 from inhouse.store.database import Database
+
+# No price of a vendor's: models of one's own or of this machine, and answers from memory.
+_OF_NOBODY: Final = ("owned", "local", CACHED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +55,7 @@ def prices_used(database: Database, since_ms: int, until_ms: int) -> Sequence[Pr
 def in_words(used: PriceUsed) -> str:
     """What a price is.
 
-    >>> from inhouse.models.prices import rates_in
+    >>> from inhouse.models.ledger.prices import rates_in
     >>> told = dict(deployment="d", host="h", model="m", since="", until="", attempts=1)
     >>> version = "contract 0.15/0.075/0.6+0"
     >>> in_words(PriceUsed(**told, version=version, rates=rates_in(version), spend_usd=Decimal(0)))
@@ -65,10 +69,6 @@ def in_words(used: PriceUsed) -> str:
     tokens = f"{plainly(rates.fresh)} in, {plainly(rates.cached)} cached, {plainly(rates.out)} out"
     request = f"; {plainly(rates.request)} a request" if rates.request else ""
     return f"contract: a million tokens {tokens}{request}"
-
-
-# No price of a vendor's: models of one's own or of this machine, and answers from memory.
-_OF_NOBODY = ("owned", "local", CACHED)
 
 
 def _used(row: sa.RowMapping) -> PriceUsed:

@@ -8,6 +8,7 @@ settle it, live traffic does. How far both flag the same is what live traffic is
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from inhouse.models.harvest.labels import Example
 from inhouse.models.parity.agreement import ANY, Agreement, agreement, flagged, flagged_too
@@ -15,6 +16,8 @@ from inhouse.models.parity.gate import Verdict
 from inhouse.models.settings import ModelSettings
 from inhouse.models.types import Scores
 from inhouse.stats.noninferiority import NonInferiority, paired_counts
+
+_SIDES: Final = (("harmful", True), ("harmless", False))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,9 +67,6 @@ def beside_of(version: str, both: Both, settings: ModelSettings) -> Beside:
         reason="; ".join(told),
         agreement=agreement(ANY, pairs, settings.flag_at),
     )
-
-
-_SIDES = (("harmful", True), ("harmless", False))
 
 
 def _compared(both: Both, harmful: bool, settings: ModelSettings) -> NonInferiority:

@@ -75,7 +75,7 @@ def day_at(slot: int, offset_slots: int, length: int) -> str:
     its month.
 
     >>> day_at(982_080 // 2, 0, 10), day_at(982_080 // 2 - 1, 4, 10), day_at(982_080 // 2, 0, 7)
-    ('1998-01-05', '1998-01-05', '1998-01')
+    ('1998-01-04', '1998-01-04', '1998-01')
     """
     at = datetime.fromtimestamp((slot + offset_slots) * SLOT_MS / 1_000, UTC)
     return at.strftime("%Y-%m-%d")[:length]

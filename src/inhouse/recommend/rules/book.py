@@ -1,6 +1,5 @@
 """Rules in the store, and the idea a process has of them."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -9,11 +8,12 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from inhouse.core.errors import ConflictError, InputError, StoreError, UnknownError
+from inhouse.core.errors import ConflictError, InputError, UnknownError
 from inhouse.core.ids import new_id
 from inhouse.recommend.rule import Rule, clash, faults_of
 from inhouse.store import tables
 from inhouse.store.database import Database
+from inhouse.store.looking import Looking
 
 _LOOK_EVERY_S: Final = 1.0
 
@@ -24,8 +24,7 @@ class RuleBook:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: tuple[Rule, ...] = ()
-        self._looked_s = -_LOOK_EVERY_S
-        self._heard = False
+        self._looking = Looking(self._read, _LOOK_EVERY_S)
 
     def add(self, rule: Rule, now_ms: int) -> Rule:
         """Put a rule in force; returns it with its id.
@@ -85,23 +84,16 @@ class RuleBook:
     def in_force(self, now_ms: int) -> Sequence[Rule]:
         """The rules that hold now, the oldest first. While the store refuses, of those that were
         last known; StoreError where none were heard of yet."""
-        if time.monotonic() - self._looked_s >= _LOOK_EVERY_S:
-            self._look()
+        self._looking.keep_up()
         return tuple(rule for rule in self._known if rule.holds_at(now_ms))
 
     def refresh(self) -> None:
         """Read them again."""
+        self._looking.look()
+
+    def _read(self) -> None:
         with self._database.read() as connection:
             self._known = tuple(_stored(connection))
-        self._looked_s, self._heard = time.monotonic(), True
-
-    def _look(self) -> None:
-        try:
-            self.refresh()
-        except StoreError:
-            if not self._heard:
-                raise
-            self._looked_s = time.monotonic()
 
 
 def _encoded(rule: Rule) -> str:

@@ -47,7 +47,8 @@ def _pool(moment: Moment, random: np.random.Generator, most: int) -> Rows:
 
     Of many items only so many are looked at as it takes to find them, at most ten times `most`.
     """
-    posts, count = moment.table.posts, len(moment.table.posts)
+    posts = moment.table.posts
+    count = len(posts)
     if count <= _FEW * most:
         pool = _with(moment, _NOBODY, posts)
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.models.models_texts import CATEGORIES, posts, register
+from tests.models.models_texts import CATEGORIES, Knowing, posts, register, truth_of
 from tests.models.models_vendor import NOW_MS
 
 from inhouse.core.clock import FollowingClock
@@ -34,10 +34,7 @@ from inhouse.models.types import (
 from inhouse.store.database import Database
 
 TEXTS, TRUTH = posts(3_000, seed=5)
-KNOWN = {
-    text: {name: float(p) for name, p in zip(CATEGORIES, row, strict=True)}
-    for text, row in zip(TEXTS, TRUTH.tolist(), strict=True)
-}
+KNOWN = truth_of(TEXTS, TRUTH)
 
 
 class Teacher:
@@ -73,7 +70,7 @@ def test_labels_flipped_at_one_percent(
     """Three thousand posts, a look after every fifty: a student taught the opposite is gone after
     two hundred at most, having answered hardly anybody; the same one taught the truth stays."""
     registry, clock = Registry(database, tmp_path), FollowingClock(NOW_MS)
-    fleet, settings = Fleet([Teacher()], registry), ModelSettings()
+    fleet, settings = Fleet([Knowing(KNOWN)], registry), ModelSettings()
     held = Agreement(category=ANY, both=270, missed=30, extra=10, neither=690)
     report = Parity(
         verdict="pass", reason="", held_out=1_000, more_needed=0, findings=(), agreement=held

@@ -9,9 +9,11 @@ import msgspec
 import pytest
 from tests.models.models_texts import (
     CATEGORIES,
+    Knowing,
     harvest,
     posts,
     register,
+    truth_of,
 )
 from tests.models.models_vendor import (
     NOW_MS,
@@ -53,11 +55,8 @@ from inhouse.models.types import (
     OWNED,
     STAGES,
     Answer,
-    Deployment,
-    ProviderAnswer,
     Route,
     Stage,
-    Task,
     TaskInput,
 )
 from inhouse.store.database import Database
@@ -258,30 +257,8 @@ def test_beside_is_told_by_people_then_by_the_rented_model() -> None:
 
 
 TEXTS, TRUTH = posts(8_000, seed=5)
-KNOWN = {
-    text: {name: float(p) for name, p in zip(CATEGORIES, row, strict=True)}
-    for text, row in zip(TEXTS, TRUTH.tolist(), strict=True)
-}
+KNOWN = truth_of(TEXTS, TRUTH)
 _A_LOOK = 50  # posts between two looks, which are two seconds apart: 25 posts a second
-
-
-class Teacher:
-    """Says what is so."""
-
-    deployment = Deployment(name="teacher", host="openai", owner="openai", model="gpt-4o-mini")
-
-    def split(self, inputs: Sequence[TaskInput]) -> list[tuple[TaskInput, ...]]:
-        return [tuple(inputs)]
-
-    async def answer(
-        self, task: Task, inputs: Sequence[TaskInput], timeout_ms: int
-    ) -> list[ProviderAnswer]:
-        scores = tuple(KNOWN[given.text] for given in inputs)
-        refs = tuple(given.ref for given in inputs)
-        return [ProviderAnswer(refs=refs, scores=scores, outcome="ok", latency_ms=1.0)]
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 def _student(wrong: float, seed: int) -> TextClassifier:
@@ -322,7 +299,7 @@ async def _play(
 ) -> tuple[list[Answer], int]:
     """Posts in simulated time, a look after every fifty; whoever looks is another each time, as if
     the one before had been killed. Returns the answers, and how many posts it took."""
-    clock, fleet = FollowingClock(NOW_MS), Fleet([Teacher()], registry)
+    clock, fleet = FollowingClock(NOW_MS), Fleet([Knowing(KNOWN)], registry)
     judged: list[Answer] = []
     gateway = Gateway(database, clock, fleet, ModelSettings())
     for start in range(0, len(texts), _A_LOOK):

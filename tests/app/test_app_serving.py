@@ -1,5 +1,6 @@
 """A serving process takes up what is published while it runs."""
 
+import asyncio
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -12,12 +13,15 @@ from causal_models import SHAPE, beside
 from inhouse.app.build import Services
 from inhouse.app.serving import FeedRequest
 from inhouse.app.settings import load_settings
-from inhouse.core.errors import StoreError
+from inhouse.catalog.types import Item
+from inhouse.core.errors import StoreError, UnknownError
 from inhouse.core.ids import ItemId, SnapshotId, UserId
+from inhouse.events.types import ServedPage
 from inhouse.learning.causal.beside import Beside
 from inhouse.learning.deltas import Delta, DeltaFacts
 from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot
 from inhouse.learning.train_taste import TasteTrainer, TasteTraining
+from inhouse.recommend.levels import FULL
 
 
 def test_a_delta_is_taken_up_on_top_of_the_snapshot_that_serves(tmp_path: Path) -> None:
@@ -103,6 +107,27 @@ def test_pages_that_the_log_refuses_are_handed_out_and_counted(
     services.feeds.catch_up()
     assert not services.state.ahead
     assert services.state.person(UserId("u")).pages == 2
+
+
+def test_who_asks_twice_at_once_is_shown_nothing_twice(services: Services) -> None:
+    """The second page comes behind the first; what others asked in between is not held up by it,
+    and every page is logged."""
+    posts = [Item(item_id=ItemId(f"i{n}"), creator_id=UserId(f"c{n % 9}")) for n in range(60)]
+    services.catalog.put_items(posts)
+    asyncio.run(services.moderator.scan())
+    services.feeds.start()
+    me, other = FeedRequest(user_id=UserId("me")), FeedRequest(user_id=UserId("other"))
+    faulty = FeedRequest(user_id=UserId("me"), surface="similar", item_id=ItemId("nowhere"))
+    first, wrong, theirs, second = services.feeds.serve_all(
+        [(me, FULL), (faulty, FULL), (other, FULL), (me, FULL)]
+    )
+
+    assert isinstance(wrong, UnknownError)
+    pages = [page for page in (first, theirs, second) if isinstance(page, ServedPage)]
+    assert [page.user_id for page in pages] == ["me", "other", "me"]
+    mine = [shown.item_id for page in (pages[0], pages[2]) for shown in page.items]
+    assert (len(mine), len(set(mine))) == (40, 40)
+    assert [services.pages.page(page.page_id) for page in pages] == pages
 
 
 HARMS = [_corrupt, _truncate, _lose_a_file, _lose_the_manifest, shutil.rmtree]

@@ -410,3 +410,37 @@ def test_the_last_action_changes_the_next_page() -> None:
 def _creators(world: World, page: ServedPage) -> list[int]:
     items = world.state.items
     return [int(items.creator[items.index[shown.item_id]]) for shown in page.items]
+
+
+def test_pages_made_in_step_are_those_made_alone() -> None:
+    """Of everybody, strangers too, on every surface; only where each took its time differs."""
+    feed = checkerboard().feed()
+    feed.use(ColourModel())
+    asked = [
+        query(user_id=UserId(f"p{number}"), surface=surface, seed=number, item_id=about)
+        for number, (surface, about) in enumerate(
+            (surface, ItemId("i7") if surface == "similar" else None) for surface in SURFACES * 2
+        )
+    ]
+    together = feed.traces(asked)
+    alone = [feed.trace(one) for one in asked]
+
+    assert all(isinstance(trace, Trace) for trace in together)
+    assert [_same(trace.page) for trace in together if isinstance(trace, Trace)] == [
+        _same(trace.page) for trace in alone
+    ]
+    assert [bool(trace.page.items) for trace in alone] == [
+        one.surface != "following" for one in asked
+    ]
+
+
+def test_what_is_wrong_with_one_question_leaves_its_neighbours_their_pages() -> None:
+    """The error is the answer of whoever asked it."""
+    feed = checkerboard().feed()
+    unknown = query(surface="similar", item_id=ItemId("nowhere"))
+    first, second, third = feed.traces([query(), unknown, query(user_id=UserId("p3"))])
+
+    assert isinstance(first, Trace)
+    assert isinstance(second, UnknownError)
+    assert isinstance(third, Trace)
+    assert len(ids(third.page)) == 20

@@ -15,7 +15,7 @@ from inhouse.events.types import ServedPage
 from inhouse.features.follow import Follower
 from inhouse.learning.snapshot import SnapshotStore, TasteSnapshot
 from inhouse.recommend.levels import FULL, Level
-from inhouse.recommend.pipeline import Feed
+from inhouse.recommend.pipeline import Feed, Trace
 from inhouse.recommend.retrieval.spaces import Prepared
 from inhouse.recommend.surfaces import Surface
 from inhouse.recommend.types import FeedQuery
@@ -79,12 +79,36 @@ class FeedService:
     def serve(self, request: FeedRequest, level: Level = FULL) -> ServedPage:
         """A page, handed over to the log, where it is durable some 50 ms later. What it shows is
         not on the next one. Raises StoreError where the store is closed."""
+        (made,) = self.serve_all([(request, level)])
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    def serve_all(
+        self, wanted: Sequence[tuple[FeedRequest, Level]]
+    ) -> list[ServedPage | Exception]:
+        """`serve` for requests that wait together, for less than one after another costs: of each
+        the page, or the error of its own. Who asks twice gets the second page behind the first.
+        Raises StoreError where the store is closed."""
         self._hear_of_logged()
+        made: dict[int, ServedPage | Exception] = {}
+        while len(made) < len(wanted):
+            first: dict[UserId, int] = {}  # of each person, the first place without a page
+            for place, (request, _) in enumerate(wanted):
+                if place not in made:
+                    first.setdefault(request.user_id, place)
+            queries = [self._query(*wanted[place]) for place in first.values()]
+            traces = self.feed.traces(queries)
+            for place, query, trace in zip(first.values(), queries, traces, strict=True):
+                made[place] = trace if isinstance(trace, Exception) else self._handed(query, trace)
+        return [made[place] for place in range(len(wanted))]
+
+    def _query(self, request: FeedRequest, level: Level) -> FeedQuery:
         # Which arm somebody is in is a fact about them too.
         paused = self.follower.state.person(request.user_id).paused
         arms = {} if paused else self._experiments.arms_for(request.user_id)
         now_ms = self._clock.now_ms()
-        query = FeedQuery(
+        return FeedQuery(
             user_id=request.user_id,
             surface=request.surface,
             n=request.n,
@@ -97,9 +121,11 @@ class FeedService:
             seed=_seed(request.user_id, self.follower.state.page_offset, now_ms),
             level=level,
         )
-        trace = self.feed.trace(query)
+
+    def _handed(self, query: FeedQuery, trace: Trace) -> ServedPage:
+        """The page, on its way into the log."""
         page = trace.page
-        self._experiments.expose(request.user_id, arms, now_ms)
+        self._experiments.expose(query.user_id, query.arms, query.now_ms)
         logged = self._pages.submit(page)
         self.follower.shown(page, trace.shown)
         logged.add_done_callback(lambda done: self._logged.append((page.page_id, done)))

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 import msgspec
 import numpy as np
@@ -13,6 +13,7 @@ from inhouse.events.types import ServedPage
 from inhouse.features.state import LiveState
 from inhouse.recommend.arrange import Arranged, arrange, as_ranked
 from inhouse.recommend.filters import FILTERS, Filtered, run_all
+from inhouse.recommend.in_step import Staged, in_step
 from inhouse.recommend.levels import FULL, KEPT, Level
 from inhouse.recommend.moment import PART_FAULTS, Moment, World, read_moment
 from inhouse.recommend.page import named, written
@@ -116,37 +117,48 @@ class Feed:
 
     def trace(self, query: FeedQuery) -> Trace:
         """As `serve`, with what each stage handed to the next."""
+        (made,) = self.traces([query])
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    def traces(self, queries: Sequence[FeedQuery]) -> list[Trace | Exception]:
+        """Pages for several people, made in step. Each is what it would be alone, or the error that
+        it would raise."""
+        return in_step([self._staged(query) for query in queries])
+
+    def _staged(self, query: FeedQuery) -> Staged[Trace]:
         failed: _NoOfferError | None = None
         levels: tuple[Level, ...] = (query.level, KEPT, FULL)
         for level in dict.fromkeys(levels):
             try:
-                return self._made(query.at(level))
+                return (yield from self._made(query.at(level)))
             except _NoOfferError as error:
                 failed = failed or error
         assert failed is not None
         if failed.everybody:
             raise failed.fault
-        return self._made(query, empty_will_do=True)
+        return (yield from self._made(query, empty_will_do=True))
 
-    def _made(self, query: FeedQuery, *, empty_will_do: bool = False) -> Trace:
+    def _made(self, query: FeedQuery, *, empty_will_do: bool = False) -> Staged[Trace]:
         watch = Stopwatch()
         moment = self._moment(query)
-        watch.lap("read")
-        offers, faults = self._offers(moment, watch)
+        yield from watch.lap("read")
+        offers, faults = yield from self._offers(moment, watch)
         if faults and not offers and not empty_will_do:
             raise _NoOfferError(faults[0], everybody=len(faults) == len(self._asked(moment)))
         candidates = merge(offers)
-        watch.lap("merge")
+        yield from watch.lap("merge")
         filtered = run_all(moment, candidates)
-        watch.lap("filter")
+        yield from watch.lap("filter")
         ranked = _ranked(moment, filtered.kept)
-        watch.lap("rank")
+        yield from watch.lap("rank")
         arranged = _arranged(moment, ranked)
-        watch.lap("arrange")
+        yield from watch.lap("arrange")
         removals = (*filtered.removed, *arranged.removed)
         removed = named(moment, removals, self._settings.removed_logged)
         page = written(moment, ranked, arranged, removed, watch.took_ms)
-        watch.lap("write")
+        yield from watch.lap("write")
         return Trace(
             page=page,
             candidates=candidates,
@@ -188,7 +200,7 @@ class Feed:
 
     def _offers(
         self, moment: Moment, watch: "Stopwatch"
-    ) -> tuple[dict[str, Offer], list[Exception]]:
+    ) -> Staged[tuple[dict[str, Offer], list[Exception]]]:
         """What each source of the plan offers, and why those that are left out failed."""
         offers: dict[str, Offer] = {}
         faults: list[Exception] = []
@@ -201,7 +213,7 @@ class Feed:
                 continue
             if offer is not None:
                 offers[source.name] = offer
-            watch.lap(f"source_{source.name}")
+            yield from watch.lap(f"source_{source.name}")
         return offers, faults
 
 
@@ -231,14 +243,14 @@ def _arranged(moment: Moment, ranked: Candidates) -> Arranged:
 
 
 class Stopwatch:
-    """Milliseconds between laps."""
+    """Milliseconds from lap to lap, without what others did in between."""
 
     def __init__(self) -> None:
         self.took_ms: dict[str, float] = {}
         self._since = time.perf_counter()
 
-    def lap(self, stage: str) -> None:
-        """The time since the last lap belongs to `stage`."""
-        now = time.perf_counter()
-        self.took_ms[stage] = round((now - self._since) * 1_000, 3)
-        self._since = now
+    def lap(self, stage: str) -> Generator[None, None, None]:
+        """The time since the last lap belongs to `stage`; then it is others' turn."""
+        self.took_ms[stage] = round((time.perf_counter() - self._since) * 1_000, 3)
+        yield
+        self._since = time.perf_counter()

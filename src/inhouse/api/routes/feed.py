@@ -72,9 +72,9 @@ async def get_feed(
     `level`, also in the header `x-feed-level`.
     """
     wanted = _request(user_id, asked)
-    async with turns.next(request.state.arrived_s) as turn:
-        page = use.feeds.serve(wanted, turn.level)
-    meters.page(page, turn.waited_s)
+    made = await turns.page(use.feeds, wanted, request.state.arrived_s)
+    page = made.page
+    meters.page(page, made.waited_s)
     response = answer(_answer(page, use, detail=asked.detail))
     response.headers["x-feed-level"] = str(page.level)
     return response

@@ -26,7 +26,7 @@ from inhouse.core.ids import EventId, ItemId, UserId
 from inhouse.core.random import stream
 from inhouse.events.types import Event, LoggedEvent
 from inhouse.features.state import LiveState
-from inhouse.moderation.verdicts import append_verdicts
+from inhouse.moderation.verdicts.rows import append_verdicts
 from inhouse.recommend.permissive import Permissive
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.threads import Reader

@@ -28,7 +28,7 @@ from inhouse.app.shedding import Shedder
 from inhouse.catalog.types import Item, text_key
 from inhouse.events.types import Event
 from inhouse.moderation.types import Evidence, Label, PersonCall, Verdict
-from inhouse.moderation.verdicts import append_verdicts
+from inhouse.moderation.verdicts.rows import append_verdicts
 from inhouse.recommend.levels import Level
 
 NOW_MS = 1_760_000_000_000

@@ -20,7 +20,7 @@ from inhouse.models.harvest.labels import Labels
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.moderation.reviewing.search import CaseFilter
 from inhouse.moderation.types import Evidence, PersonCall, Verdict
-from inhouse.moderation.verdicts import append_verdicts
+from inhouse.moderation.verdicts.rows import append_verdicts
 
 
 @pytest.fixture

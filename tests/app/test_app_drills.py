@@ -19,7 +19,7 @@ from inhouse.core.ids import ItemId, UserId
 from inhouse.models.drill.book import DrillBook
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import TaskInput, UnansweredError
-from inhouse.moderation.audit import AuditFilter
+from inhouse.moderation.recording.audit import AuditFilter
 
 _VENDORS = """
 [main]

@@ -21,14 +21,14 @@ from inhouse.core.ids import EventId, ItemId, PageId, UserId
 from inhouse.events.types import Event, ServedPage
 from inhouse.models.harvest.conversations import Message
 from inhouse.models.harvest.pairs import Pair, Pairs, add_pairs
+from inhouse.moderation.measuring.sampling import Draw, draw_sample
 from inhouse.moderation.media.records import due, enrol, save_hashes
 from inhouse.moderation.media.types import Frame, MediaHashes
-from inhouse.moderation.queues import QueueSettings
+from inhouse.moderation.reviewing.queues import QueueSettings
 from inhouse.moderation.reviewing.search import CaseFilter
-from inhouse.moderation.sampling import Draw, draw_sample
 from inhouse.moderation.types import Evidence, Verdict
 from inhouse.moderation.types import Label as HarmLabel
-from inhouse.moderation.verdicts import append_verdicts
+from inhouse.moderation.verdicts.rows import append_verdicts
 from inhouse.store import tables
 from inhouse.store.database import StoreSettings
 

@@ -11,8 +11,8 @@ from inhouse.app.settings import load_settings
 from inhouse.app.worker import Worker
 from inhouse.catalog.types import Item
 from inhouse.core.ids import ItemId, UserId
-from inhouse.moderation.answers import NOTICE_KEPT_MS
-from inhouse.moderation.sealed import PRESERVED_MS
+from inhouse.moderation.recording.sealed import PRESERVED_MS
+from inhouse.moderation.statements.answers import NOTICE_KEPT_MS
 from inhouse.moderation.types import Notice
 from inhouse.store import tables
 

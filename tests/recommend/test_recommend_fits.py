@@ -14,9 +14,9 @@ from inhouse.learning.head import HeadWeights
 from inhouse.learning.joiner import served_features
 from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot
 from inhouse.learning.taste import KIND_COUNT, TasteWeights, start_gain
-from inhouse.moderation.board import DecisionBoard
 from inhouse.moderation.policy.parse import load_policy
 from inhouse.moderation.types import Evidence, Label, Verdict
+from inhouse.moderation.verdicts.board import DecisionBoard
 from inhouse.recommend.pipeline import Feed
 
 

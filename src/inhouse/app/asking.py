@@ -20,10 +20,10 @@ from inhouse.models.harvest.uncertain import choose
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.training.judging import Judge
 from inhouse.models.types import Task
-from inhouse.moderation.cases import Concern, count_open, open_cases, open_cases_of
-from inhouse.moderation.history import Window, read_history
-from inhouse.moderation.sampling import existing
-from inhouse.moderation.scoring import shortened
+from inhouse.moderation.judging.scoring import shortened
+from inhouse.moderation.measuring.sampling import existing
+from inhouse.moderation.reviewing.cases import Concern, count_open, open_cases, open_cases_of
+from inhouse.moderation.verdicts.history import Window, read_history
 
 QUEUE: Final = "learning"  # and the kind of its cases
 MOST_OPEN: Final = 500  # cases in it: what waits for weeks teaches a model that has moved on

@@ -5,8 +5,8 @@ from typing import Final, TypeVar
 
 from inhouse.core.ids import ItemId
 from inhouse.features.items import ItemTable
-from inhouse.moderation.board import DecisionBoard
-from inhouse.moderation.verdicts import Verdicts
+from inhouse.moderation.verdicts.board import DecisionBoard
+from inhouse.moderation.verdicts.rows import Verdicts
 
 T = TypeVar("T")
 _AT_ONCE: Final = 20_000

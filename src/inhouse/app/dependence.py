@@ -37,7 +37,7 @@ from inhouse.models.owned.registry import ModelVersion
 from inhouse.models.parity.gate import Parity
 from inhouse.models.tasks import judging
 from inhouse.models.types import Route
-from inhouse.moderation.critical import restricted_by_model
+from inhouse.moderation.verdicts.critical import restricted_by_model
 from inhouse.stats.forecast import drift_sum
 from inhouse.stats.intervals import mean_interval
 from inhouse.stats.types import Interval, NotEnough

@@ -31,8 +31,8 @@ from inhouse.events.pages import erase_pages
 from inhouse.events.sessions import erase_links, linked_to
 from inhouse.models.harvest.labels import erase_labels
 from inhouse.models.harvest.pairs import erase_pairs
-from inhouse.moderation import sampling
 from inhouse.moderation.erasure import erase_person as erase_from_moderation
+from inhouse.moderation.measuring import sampling
 from inhouse.store import tables
 from inhouse.store.database import overwriting
 

@@ -11,7 +11,7 @@ from inhouse.core.errors import Fault, InputError
 from inhouse.models.harvest.labels import PERSON, add_labels, label_fault
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import Label, Task
-from inhouse.moderation.rulings import TERMS
+from inhouse.moderation.recording.rulings import TERMS
 
 _CLIENT: Final = "client:"
 

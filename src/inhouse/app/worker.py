@@ -26,10 +26,10 @@ from inhouse.models.owned.registry import ModelVersion
 from inhouse.models.parity.report import ParityReport
 from inhouse.models.tasks import judging
 from inhouse.models.training.train import train_task
-from inhouse.moderation.answers import forget_notifiers
-from inhouse.moderation.sealed import purge
-from inhouse.moderation.strikes import end_expired
-from inhouse.moderation.teaching import forget_other_banks
+from inhouse.moderation.judging.teaching import forget_other_banks
+from inhouse.moderation.recording.sealed import purge
+from inhouse.moderation.statements.answers import forget_notifiers
+from inhouse.moderation.statements.strikes import end_expired
 from inhouse.stats.types import NotEnough
 
 _MODELS_EVERY_S: Final = 5.0

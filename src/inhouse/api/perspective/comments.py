@@ -40,7 +40,7 @@ from inhouse.app.build import Services
 from inhouse.app.keys import ApiKey
 from inhouse.app.suggestions import Suggestion, keep_suggestion
 from inhouse.core.errors import AccessError, InputError
-from inhouse.moderation.judge import Judgement
+from inhouse.moderation.judging.judge import Judgement
 from inhouse.moderation.signals.read import Text
 
 router = APIRouter(tags=["others' formats"])

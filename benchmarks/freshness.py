@@ -19,7 +19,7 @@ from inhouse.core.ids import EventId, ItemId, UserId
 from inhouse.core.random import stream
 from inhouse.events.log import EventLog
 from inhouse.events.types import Event
-from inhouse.learning.snapshot import SnapshotStore, TasteSnapshot
+from inhouse.learning.snapshots.snapshot import SnapshotStore, TasteSnapshot
 from inhouse.store.database import StoreSettings, open_database
 from inhouse.store.migrate import migrate
 

@@ -20,11 +20,11 @@ from inhouse.core.ids import UserId
 from inhouse.engagement import checkpoint as engagement_checkpoint
 from inhouse.engagement.metrics import CHECKPOINT as ENGAGEMENT
 from inhouse.features import checkpoint
-from inhouse.learning.course import Course
-from inhouse.learning.examples import Impressions
-from inhouse.learning.learner import Learner
-from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot, new_snapshot_id
-from inhouse.learning.train_taste import TasteTrainer, TasteTraining
+from inhouse.learning.examples.types import Impressions
+from inhouse.learning.snapshots.snapshot import SnapshotFacts, TasteSnapshot, new_snapshot_id
+from inhouse.learning.taste.train import TasteTrainer, TasteTraining
+from inhouse.learning.training.course import Course
+from inhouse.learning.training.learner import Learner
 from inhouse.models.harvest.conversations import Message
 from inhouse.models.harvest.pairs import Pair, add_pairs
 

@@ -15,9 +15,9 @@ from inhouse.app.settings import load_settings
 from inhouse.core.errors import StoreError
 from inhouse.core.ids import ItemId, SnapshotId, UserId
 from inhouse.learning.causal.beside import Beside
-from inhouse.learning.deltas import Delta, DeltaFacts
-from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot
-from inhouse.learning.train_taste import TasteTrainer, TasteTraining
+from inhouse.learning.snapshots.snapshot import SnapshotFacts, TasteSnapshot
+from inhouse.learning.taste.deltas import Delta, DeltaFacts
+from inhouse.learning.taste.train import TasteTrainer, TasteTraining
 
 
 def test_a_delta_is_taken_up_on_top_of_the_snapshot_that_serves(tmp_path: Path) -> None:

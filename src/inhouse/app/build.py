@@ -32,7 +32,7 @@ from inhouse.features import checkpoint
 from inhouse.features.follow import Follower
 from inhouse.features.ports import Logs
 from inhouse.features.state import LiveState
-from inhouse.learning.snapshot import SnapshotStore
+from inhouse.learning.snapshots.snapshot import SnapshotStore
 from inhouse.models.asking.fleet import Fleet, open_fleet
 from inhouse.models.asking.gateway import Gateway
 from inhouse.models.cutover.routes import Routes

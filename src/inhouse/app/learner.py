@@ -9,7 +9,7 @@ from inhouse.app.loops import run_loop
 from inhouse.app.rounds import Rounds
 from inhouse.app.settings import load_settings
 from inhouse.core.logs import configure_logs, logger
-from inhouse.learning.learner import Learner
+from inhouse.learning.training.learner import Learner
 
 CHECKPOINT: Final = "learner.bin"  # in the data folder
 _KEPT_EVERY_S: Final = 60.0

@@ -26,9 +26,9 @@ from inhouse.events.types import ITEM_KINDS, LoggedEvent
 from inhouse.features.outcomes import is_positive
 from inhouse.features.people import Person
 from inhouse.features.state import LiveState
-from inhouse.learning.baselines import ItemNeighbours, RecentPopularity
-from inhouse.learning.course import Course
-from inhouse.learning.evaluate import Recommender
+from inhouse.learning.measuring.baselines import ItemNeighbours, RecentPopularity
+from inhouse.learning.measuring.evaluate import Recommender
+from inhouse.learning.training.course import Course
 from inhouse.recommend.permissive import Permissive
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.types import FeedQuery

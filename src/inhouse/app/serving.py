@@ -13,7 +13,7 @@ from inhouse.engagement.experiments.store import Experiments
 from inhouse.events.pages import PageLog
 from inhouse.events.types import ServedPage
 from inhouse.features.follow import Follower
-from inhouse.learning.snapshot import SnapshotStore, TasteSnapshot
+from inhouse.learning.snapshots.snapshot import SnapshotStore, TasteSnapshot
 from inhouse.recommend.levels import FULL, Level
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.retrieval.spaces import Prepared

@@ -105,7 +105,7 @@ def measure(folder: Path, options: argparse.Namespace) -> tuple[list[float], int
     watcher = Watcher(SnapshotStore(folder / "snapshots"))
     served_s: dict[ItemId, float] = {}
     environment = {"INHOUSE_STORE_FOLDER": str(folder), "INHOUSE_APP_LOG_LEVEL": "warning"}
-    with program(["-m", "inhouse.app.learner"], environment):
+    with program(["-m", "inhouse.app.roles.learner"], environment):
         began = time.monotonic()
         for number in range(int(options.seconds / _TICK_S)):
             community.tick(number)

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from tests.api.people_world import NOW_MS, SESSION, WHO, event, make_items, post, shown_to
 
 from inhouse.app.build import Services
-from inhouse.app.erasure import Eraser
+from inhouse.app.people.erasure import Eraser
 from inhouse.core.ids import UserId
 from inhouse.engagement import checkpoint as engagement_checkpoint
 from inhouse.engagement.metrics import CHECKPOINT as ENGAGEMENT
@@ -268,9 +268,9 @@ def test_a_stranger_s_export_is_empty(client: TestClient) -> None:
 
 _DYING = """
 import os, signal, sys
-from inhouse.app import erasure
+from inhouse.app.people import erasure
 from inhouse.app.build import Services
-from inhouse.app.erasure import Eraser
+from inhouse.app.people.erasure import Eraser
 from inhouse.app.settings import load_settings
 
 def die(*_given, **_named):

@@ -22,9 +22,9 @@ from starlette.testclient import TestClient
 
 from inhouse.api.context import Context
 from inhouse.app.build import Services, open_services
+from inhouse.app.feeds.shedding import Shedder
 from inhouse.app.keys import SCOPES
 from inhouse.app.settings import load_settings
-from inhouse.app.shedding import Shedder
 from inhouse.catalog.types import Item, text_key
 from inhouse.events.types import Event
 from inhouse.moderation.types import Evidence, Label, PersonCall, Verdict

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from inhouse.api.turns import Turns
-from inhouse.app.shedding import Shedder
+from inhouse.app.feeds.shedding import Shedder
 
 
 def _turns(target_s: float = 60.0) -> Turns:

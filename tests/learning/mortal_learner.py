@@ -6,7 +6,7 @@ earnest, let a kill fall before, into and after each of them.
 
 from functools import partial
 
-from inhouse.app import learner as role
+from inhouse.app.roles import learner as role
 from inhouse.learning.taste.arrays import TasteShape
 from inhouse.learning.taste.train import TasteTraining
 from inhouse.learning.training import course, learner

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from inhouse.app.shedding import Shedder
+from inhouse.app.feeds.shedding import Shedder
 from inhouse.recommend.levels import Level
 
 

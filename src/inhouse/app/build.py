@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy.engine import Connection
 
 from inhouse.app.communities import chosen_settings
-from inhouse.app.decisions import BoardKeeper
+from inhouse.app.feeds.decisions import BoardKeeper
+from inhouse.app.feeds.reach import StateReach
+from inhouse.app.feeds.serving import FeedService
 from inhouse.app.ingest import Batch, RowReader
 from inhouse.app.parts import Closing, Parts
-from inhouse.app.reach import StateReach
 from inhouse.app.scoring import RouteScorer
-from inhouse.app.serving import FeedService
 from inhouse.app.settings import Settings
 from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import Item, User

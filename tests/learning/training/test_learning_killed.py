@@ -15,7 +15,7 @@ import pytest
 from learning_community import Community
 from numpy.typing import NDArray
 
-from inhouse.app.learner import CHECKPOINT
+from inhouse.app.roles.learner import CHECKPOINT
 from inhouse.core.clock import FollowingClock
 from inhouse.core.random import stream
 from inhouse.learning.settings import LearningSettings

@@ -20,7 +20,7 @@ from inhouse.core.random import stream
 from inhouse.events.log import EventLog
 from inhouse.events.types import Event, EventKind
 from inhouse.moderation.types import Evidence, Label, Verdict
-from inhouse.moderation.verdicts import append_verdicts
+from inhouse.moderation.verdicts.rows import append_verdicts
 from inhouse.store.database import Database
 
 TOPICS: Final = 20

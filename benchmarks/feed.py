@@ -27,7 +27,7 @@ from benchmarks.server import Server, api_server
 from inhouse.app.build import open_services
 from inhouse.app.settings import load_settings
 from inhouse.features import checkpoint
-from inhouse.learning.train import train_once
+from inhouse.learning.training.train import train_once
 
 PAGE = 20
 IN_FULL = {"INHOUSE_API_FEED_WAIT_MS": "60000"}  # nothing is left out, however long callers wait

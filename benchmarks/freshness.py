@@ -19,7 +19,7 @@ from inhouse.core.ids import EventId, ItemId, UserId
 from inhouse.core.random import stream
 from inhouse.events.log import EventLog
 from inhouse.events.types import Event
-from inhouse.learning.snapshot import SnapshotStore, TasteSnapshot
+from inhouse.learning.snapshots.snapshot import SnapshotStore, TasteSnapshot
 from inhouse.store.database import StoreSettings, open_database
 from inhouse.store.migrate import migrate
 
@@ -105,7 +105,7 @@ def measure(folder: Path, options: argparse.Namespace) -> tuple[list[float], int
     watcher = Watcher(SnapshotStore(folder / "snapshots"))
     served_s: dict[ItemId, float] = {}
     environment = {"INHOUSE_STORE_FOLDER": str(folder), "INHOUSE_APP_LOG_LEVEL": "warning"}
-    with program(["-m", "inhouse.app.learner"], environment):
+    with program(["-m", "inhouse.app.roles.learner"], environment):
         began = time.monotonic()
         for number in range(int(options.seconds / _TICK_S)):
             community.tick(number)

@@ -22,7 +22,7 @@ import psutil
 
 from benchmarks.common import Report, arguments, program, wait_until
 from benchmarks.server import Server, free_port, is_ready, make_key
-from inhouse.app.supervisor import STANDBY
+from inhouse.app.roles.supervisor import STANDBY
 from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import Item
 from inhouse.cli.up import MODULES, Role

@@ -22,9 +22,9 @@ from inhouse.core.random import stream
 from inhouse.events.types import Event, EventKind, LoggedEvent, PageItem, ServedPage
 from inhouse.features.content import CONTENT_DIMS
 from inhouse.features.state import LiveState
-from inhouse.learning.course import Course
 from inhouse.learning.settings import LearningSettings
-from inhouse.learning.train_rows import RowTable, TableBounds, rows_in
+from inhouse.learning.taste.rows import RowTable, TableBounds, rows_in
+from inhouse.learning.training.course import Course
 
 START_MS, PAGE, EVENTS_AT_ONCE = 1_700_000_000_000, 20, 4_000
 

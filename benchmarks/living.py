@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from inhouse.core.ids import UserId
 from inhouse.events.types import Event, LoggedEvent, PageItem, ServedPage
 from inhouse.features.state import LiveState
-from inhouse.learning.course import Course
 from inhouse.learning.settings import LearningSettings
+from inhouse.learning.training.course import Course
 from inhouse.moderation.types import CODES, Surface, Viewer
 from inhouse.recommend.permissive import Permissive
 from inhouse.recommend.pipeline import Feed

@@ -19,12 +19,12 @@ from inhouse.events.types import LoggedEvent
 from inhouse.features.history import HistoryArrays
 from inhouse.features.outcomes import KIND_CODES
 from inhouse.features.state import LiveState
-from inhouse.learning.course import training_of
-from inhouse.learning.examples import NextItems, join_next_items
-from inhouse.learning.joiner import Joiner
-from inhouse.learning.sequences import Catalogue
-from inhouse.learning.taste import TasteWeights
-from inhouse.learning.train import train_taste
+from inhouse.learning.examples.types import NextItems, join_next_items
+from inhouse.learning.joining.joiner import Joiner
+from inhouse.learning.sequences.flat import Catalogue
+from inhouse.learning.taste.arrays import TasteWeights
+from inhouse.learning.training.course import training_of
+from inhouse.learning.training.train import train_taste
 
 _AT_ONCE: Final = 4_096  # clicks joined together
 

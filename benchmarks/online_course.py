@@ -16,10 +16,10 @@ from inhouse.core.ids import EventId, ItemId, UserId
 from inhouse.events.types import Event, LoggedEvent
 from inhouse.features.history import history_arrays
 from inhouse.features.state import LiveState
-from inhouse.learning.course import Course, training_of
 from inhouse.learning.settings import LearningSettings
-from inhouse.learning.snapshot import TasteSnapshot
-from inhouse.learning.taste import TasteShape
+from inhouse.learning.snapshots.snapshot import TasteSnapshot
+from inhouse.learning.taste.arrays import TasteShape
+from inhouse.learning.training.course import Course, training_of
 
 # A news site: what is wanted changes within the hour, so memory is short. A step is done
 # for 256 clicks, a fifth of what is usual, so that the week takes minutes.

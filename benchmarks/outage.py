@@ -225,7 +225,7 @@ def scene(folder: Path, rate: float, *, owned: bool) -> Iterator[Scene]:
         with (
             program(["-m", "benchmarks.outage", "--vendor", str(port)], {}),
             api_server(folder, settings=environment) as server,
-            program(["-m", "inhouse.app.worker"], environment),
+            program(["-m", "inhouse.app.roles.worker"], environment),
         ):
             wait_until(lambda: _listens(port), 30, "the vendor's start")
             yield Scene(server=server, services=services, environment=environment, rate=rate)

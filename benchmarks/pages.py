@@ -29,9 +29,9 @@ from inhouse.features.candidates import FEATURE_NAMES
 from inhouse.features.content import CONTENT_DIMS
 from inhouse.features.state import LiveState
 from inhouse.learning.encoding import AGE_CODES, DWELL_CODES
-from inhouse.learning.head import TASKS, HeadWeights
-from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot
-from inhouse.learning.taste import KIND_COUNT, TasteWeights, start_gain
+from inhouse.learning.head.arrays import TASKS, HeadWeights
+from inhouse.learning.snapshots.snapshot import SnapshotFacts, TasteSnapshot
+from inhouse.learning.taste.arrays import KIND_COUNT, TasteWeights, start_gain
 from inhouse.moderation.types import CODES, Surface, Viewer
 from inhouse.recommend.levels import Level
 from inhouse.recommend.permissive import Permissive

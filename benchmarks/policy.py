@@ -23,22 +23,22 @@ from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import text_key
 from inhouse.core.clock import SystemClock
 from inhouse.core.ids import ItemId
-from inhouse.moderation.audited import check_verdicts
-from inhouse.moderation.board import DecisionBoard
-from inhouse.moderation.decide import decide, decide_all
-from inhouse.moderation.history import Window
+from inhouse.moderation.judging.scorer import NoModel
 from inhouse.moderation.past.adoption import adopt
 from inhouse.moderation.past.backtest import backtest
 from inhouse.moderation.past.refresh import Refresher
 from inhouse.moderation.past.rescan import Rescan
 from inhouse.moderation.policy.match import Condition
 from inhouse.moderation.policy.types import Policy, Rule, version_of
-from inhouse.moderation.record import VERDICT
-from inhouse.moderation.scorer import NoModel
+from inhouse.moderation.recording.audited import check_verdicts
+from inhouse.moderation.recording.record import VERDICT
 from inhouse.moderation.signals.read import SIGNALS, SignalReader
 from inhouse.moderation.tools import Rules, Tools
 from inhouse.moderation.types import ACTIONS, SURFACES, Evidence, Label, Verdict
-from inhouse.moderation.verdicts import append_verdicts, evidence_key
+from inhouse.moderation.verdicts.board import DecisionBoard
+from inhouse.moderation.verdicts.decide import decide, decide_all
+from inhouse.moderation.verdicts.history import Window
+from inhouse.moderation.verdicts.rows import append_verdicts, evidence_key
 from inhouse.store import chain, tables
 from inhouse.store.database import Database, StoreSettings, open_database
 from inhouse.store.migrate import migrate

@@ -3,7 +3,7 @@
 `--events PARQUET` with columns user, item, at_ms. Before a click on something new to the person the
 rankers order every item that has come so far but what the person clicked already; the place of the
 one that was clicked counts, ties against the ranker. All know the person's own clicks at once and
-those of others `--delay` seconds later. Online is the learner's own course (`learning.course`),
+those of others `--delay` seconds later. Online is the learner's own course (`learning.training`),
 served from what it publishes as it goes; "published daily" serves until the next midnight (24 h
 after the first click, and so on) from what it had published at the last. Retrained daily is the
 same model trained anew each night on the day's clicks (`nightly.py`), frozen that of the first

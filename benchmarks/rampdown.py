@@ -27,8 +27,8 @@ from benchmarks.common import Report, arguments, program, wait_until
 from benchmarks.judging import texts as made_up
 from benchmarks.simulated_teacher import SimulatedTeacher, Truth
 from inhouse.app.build import Services
+from inhouse.app.owning.watching import RouteWatcher
 from inhouse.app.settings import load_settings
-from inhouse.app.watching import RouteWatcher
 from inhouse.core.clock import SystemClock
 from inhouse.models.asking.fleet import Fleet
 from inhouse.models.asking.gateway import Gateway, ask_now

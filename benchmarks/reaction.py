@@ -26,7 +26,7 @@ from inhouse.app.build import Services, open_services
 from inhouse.app.settings import load_settings
 from inhouse.catalog.types import Item
 from inhouse.core.ids import ItemId
-from inhouse.moderation.verdicts import append_verdicts
+from inhouse.moderation.verdicts.rows import append_verdicts
 
 EVENT_BATCH: Final = 50
 EVENTS_PER_S: Final = 500

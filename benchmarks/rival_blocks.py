@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inhouse.learning.causal.serving import CausalShape
-from inhouse.learning.model import Dropout
+from inhouse.learning.taste.model import Dropout
 
 
 def _near(table: Tensor, distance: Tensor) -> Tensor:

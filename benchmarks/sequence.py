@@ -20,7 +20,6 @@ import numpy as np
 
 from benchmarks.common import Report, arguments, console
 from benchmarks.sequence_peers import BASELINES, PEERS, Fitted, Limits, Peer, Split, installed
-from inhouse.learning.allocator import keep_freed_memory
 from inhouse.learning.causal.fit import (
     Fitting,
     Progress,
@@ -29,9 +28,10 @@ from inhouse.learning.causal.fit import (
     training_for,
 )
 from inhouse.learning.causal.steps import SequenceTraining
-from inhouse.learning.history_model import scores_of
-from inhouse.learning.holdout import HoldOut, HoldOutReport, leave_one_out
-from inhouse.learning.sequences import Catalogue, Sequences, read_sequences
+from inhouse.learning.measuring.history_model import scores_of
+from inhouse.learning.sequences.flat import Catalogue, Sequences, read_sequences
+from inhouse.learning.sequences.holdout import HoldOut, HoldOutReport, leave_one_out
+from inhouse.learning.training.allocator import keep_freed_memory
 from inhouse.stats.types import Interval, NotEnough
 
 COLUMNS = (

@@ -20,15 +20,15 @@ from scipy import sparse
 
 from benchmarks.common import console
 from inhouse.core.random import stream
-from inhouse.learning.baselines import neighbours_of, same_for_all
 from inhouse.learning.encoding import Histories
-from inhouse.learning.examples import NextItems
-from inhouse.learning.history_model import scores_of
-from inhouse.learning.holdout import HoldOut, Scores, ranked
-from inhouse.learning.sequences import Catalogue, Sequences, plain_codes
-from inhouse.learning.taste import TasteShape
-from inhouse.learning.train import train_taste
-from inhouse.learning.train_taste import TasteTraining
+from inhouse.learning.examples.types import NextItems
+from inhouse.learning.measuring.baselines import neighbours_of, same_for_all
+from inhouse.learning.measuring.history_model import scores_of
+from inhouse.learning.sequences.flat import Catalogue, Sequences, plain_codes
+from inhouse.learning.sequences.holdout import HoldOut, Scores, ranked
+from inhouse.learning.taste.arrays import TasteShape
+from inhouse.learning.taste.train import TasteTraining
+from inhouse.learning.training.train import train_taste
 from inhouse.stats.ranking import ndcg
 
 Floats = NDArray[np.float32]
@@ -81,7 +81,7 @@ def popular(split: Split, limits: Limits) -> Fitted:
 
 
 def neighbours(split: Split, limits: Limits) -> Fitted:
-    """Item-item neighbours of `inhouse.learning.baselines`."""
+    """Item-item neighbours of `inhouse.learning.measuring.baselines`."""
     return Fitted(scores=neighbours_of(split.learned, len(split.items)))
 
 

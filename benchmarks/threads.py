@@ -17,8 +17,8 @@ from typing import Final
 from benchmarks.common import Report, arguments, quantiles_ms
 from benchmarks.community import NOW_MS, allowed, item
 from inhouse.app.build import Services, open_services
+from inhouse.app.people.threads import Asked, chosen, counted, listed, told
 from inhouse.app.settings import load_settings
-from inhouse.app.threads import Asked, chosen, counted, listed, told
 from inhouse.catalog.threads import Place
 from inhouse.catalog.types import Item
 from inhouse.core.clock import HOUR_MS
@@ -26,7 +26,7 @@ from inhouse.core.ids import EventId, ItemId, UserId
 from inhouse.core.random import stream
 from inhouse.events.types import Event, LoggedEvent
 from inhouse.features.state import LiveState
-from inhouse.moderation.verdicts import append_verdicts
+from inhouse.moderation.verdicts.rows import append_verdicts
 from inhouse.recommend.permissive import Permissive
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.threads import Reader

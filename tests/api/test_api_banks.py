@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from inhouse.app.build import Services
-from inhouse.app.worker import Worker
+from inhouse.app.roles.worker import Worker
 from inhouse.moderation.media.fetch import Fetcher
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "moderation"))

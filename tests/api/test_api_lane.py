@@ -94,7 +94,7 @@ def test_feeds_answer_alike_both_ways(
     ]
     client.post("/v1/items", json={"items": posts})
     judge()
-    monkeypatch.setattr("inhouse.app.serving._seed", lambda *_: 1)
+    monkeypatch.setattr("inhouse.app.feeds.serving._seed", lambda *_: 1)
     headers = {"x-request-id": "same"}
 
     fast = client.get(f"/v1/feed/u1?{asked}", headers=headers)

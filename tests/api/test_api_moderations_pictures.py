@@ -25,12 +25,12 @@ from inhouse.app.build import Services
 from inhouse.app.keys import SCOPES
 from inhouse.app.settings import load_settings
 from inhouse.models.harvest.labels import Labels
-from inhouse.moderation.audit import AuditFilter
-from inhouse.moderation.audited import check_verdicts
 from inhouse.moderation.media.asked import MOST_WAITING
 from inhouse.moderation.media.fetch import SystemNet
 from inhouse.moderation.media.types import BankSpec
-from inhouse.moderation.period import Period, report_of
+from inhouse.moderation.recording.audit import AuditFilter
+from inhouse.moderation.recording.audited import check_verdicts
+from inhouse.moderation.transparency.period import Period, report_of
 from inhouse.moderation.types import CHILD_ABUSE
 from inhouse.store import tables
 

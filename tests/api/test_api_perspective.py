@@ -16,7 +16,7 @@ from tests.api.wire_world import CALM, HATE, SPAM, own_a_model, running
 
 from inhouse.api.server import create_app
 from inhouse.app.build import Services
-from inhouse.app.erasure import Eraser
+from inhouse.app.people.erasure import Eraser
 from inhouse.app.settings import load_settings
 from inhouse.models.harvest.labels import Labels
 

@@ -15,7 +15,7 @@ from inhouse.app.build import Services
 from inhouse.app.keys import SCOPES
 from inhouse.app.settings import Settings
 from inhouse.core.errors import SettingError
-from inhouse.moderation.breaker import BreakerEvent, append_events
+from inhouse.moderation.judging.breaker import BreakerEvent, append_events
 from inhouse.moderation.tools import Tools
 from inhouse.store import tables
 

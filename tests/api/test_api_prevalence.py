@@ -5,7 +5,7 @@ from collections.abc import Callable
 from starlette.testclient import TestClient
 
 from inhouse.app.build import Services
-from inhouse.moderation.sampling import Draw, draw_sample
+from inhouse.moderation.measuring.sampling import Draw, draw_sample
 
 
 def test_what_a_sample_says_is_told_to_moderators_alone(

@@ -15,16 +15,16 @@ from starlette.testclient import TestClient
 from tests.api.people_world import NOW_MS, SESSION, WHO, event, make_items, post, shown_to
 
 from inhouse.app.build import Services
-from inhouse.app.erasure import Eraser
+from inhouse.app.people.erasure import Eraser
 from inhouse.core.ids import UserId
 from inhouse.engagement import checkpoint as engagement_checkpoint
 from inhouse.engagement.metrics import CHECKPOINT as ENGAGEMENT
 from inhouse.features import checkpoint
-from inhouse.learning.course import Course
-from inhouse.learning.examples import Impressions
-from inhouse.learning.learner import Learner
-from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot, new_snapshot_id
-from inhouse.learning.train_taste import TasteTrainer, TasteTraining
+from inhouse.learning.examples.types import Impressions
+from inhouse.learning.snapshots.snapshot import SnapshotFacts, TasteSnapshot, new_snapshot_id
+from inhouse.learning.taste.train import TasteTrainer, TasteTraining
+from inhouse.learning.training.course import Course
+from inhouse.learning.training.learner import Learner
 from inhouse.models.harvest.conversations import Message
 from inhouse.models.harvest.pairs import Pair, add_pairs
 
@@ -268,9 +268,9 @@ def test_a_stranger_s_export_is_empty(client: TestClient) -> None:
 
 _DYING = """
 import os, signal, sys
-from inhouse.app import erasure
+from inhouse.app.people import erasure
 from inhouse.app.build import Services
-from inhouse.app.erasure import Eraser
+from inhouse.app.people.erasure import Eraser
 from inhouse.app.settings import load_settings
 
 def die(*_given, **_named):

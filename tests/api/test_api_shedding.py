@@ -22,13 +22,13 @@ from starlette.testclient import TestClient
 
 from inhouse.api.context import Context
 from inhouse.app.build import Services, open_services
+from inhouse.app.feeds.shedding import Shedder
 from inhouse.app.keys import SCOPES
 from inhouse.app.settings import load_settings
-from inhouse.app.shedding import Shedder
 from inhouse.catalog.types import Item, text_key
 from inhouse.events.types import Event
 from inhouse.moderation.types import Evidence, Label, PersonCall, Verdict
-from inhouse.moderation.verdicts import append_verdicts
+from inhouse.moderation.verdicts.rows import append_verdicts
 from inhouse.recommend.levels import Level
 
 NOW_MS = 1_760_000_000_000

@@ -22,9 +22,9 @@ from tests.models.models_vendor import Vendor, chat_reply
 
 from inhouse.api.students.server import create_students
 from inhouse.app.build import Services
-from inhouse.app.dependence import Rates, dependence
+from inhouse.app.owning.dependence import Rates, dependence
+from inhouse.app.owning.students import use_version
 from inhouse.app.student_door import door_of, has_students, key_in
-from inhouse.app.students import use_version
 from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import BusyError, StoreError
 from inhouse.models.cutover.routes import Acceptance

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 
 from inhouse.api.turns import TOGETHER, Made, Turns
-from inhouse.app.serving import FeedRequest
-from inhouse.app.shedding import Shedder
+from inhouse.app.feeds.serving import FeedRequest
+from inhouse.app.feeds.shedding import Shedder
 from inhouse.core.ids import PageId, UserId
 from inhouse.events.types import ServedPage
 from inhouse.recommend.levels import Level

@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 from tests.models.models_texts import harvest, register, small_model
 
 from inhouse.app.build import Services
-from inhouse.app.dependence import Rates, dependence
-from inhouse.app.rejudging import judge_again
+from inhouse.app.owning.dependence import Rates, dependence
+from inhouse.app.owning.rejudging import judge_again
 from inhouse.cli.output import plain
 from inhouse.models.cutover.routes import RouteChange
 from inhouse.models.cutover.stages import measuring_of, with_stage

@@ -19,11 +19,11 @@ from inhouse.app.communities import (
     restore,
     settings_of,
 )
-from inhouse.app.erasure import Eraser
 from inhouse.app.hub import Hub
-from inhouse.app.rounds import Rounds
+from inhouse.app.people.erasure import Eraser
+from inhouse.app.roles.rounds import Rounds
+from inhouse.app.roles.standby import Standbys
 from inhouse.app.settings import SECTIONS, Settings, load_settings
-from inhouse.app.standby import Standbys
 from inhouse.catalog.types import Item
 from inhouse.core.errors import (
     AccessError,
@@ -309,7 +309,7 @@ class _Duty:
 
 
 def _rounds(home: Settings, told: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Rounds:
-    monkeypatch.setattr("inhouse.app.rounds.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("inhouse.app.roles.rounds.LOOK_EVERY_S", 0.0)
     return Rounds("worker", Hub(Services(home)), lambda services: _Duty(services, told))
 
 
@@ -339,7 +339,7 @@ def test_one_communitys_fault_costs_the_others_nothing(
     rounds = _rounds(home, told, monkeypatch)
     for _ in range(3):
         rounds.step()
-    monkeypatch.setattr("inhouse.app.rounds.time.monotonic", lambda: float("1e12"))
+    monkeypatch.setattr("inhouse.app.roles.rounds.time.monotonic", lambda: float("1e12"))
     rounds.step()
     rounds.close()
 

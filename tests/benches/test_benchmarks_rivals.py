@@ -12,7 +12,7 @@ from torch import nn
 from inhouse.learning.causal.encoder import CausalEncoder, Rows
 from inhouse.learning.causal.serving import CausalShape
 from inhouse.learning.causal.softmax import Softmax
-from inhouse.learning.model import Dropout
+from inhouse.learning.taste.model import Dropout
 
 SHAPE = CausalShape(dims=8, length=6, blocks=2, heads=2)
 BLOCKS = {name: parts.block for name, parts in RIVALS.items()}

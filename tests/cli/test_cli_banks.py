@@ -14,7 +14,7 @@ from inhouse.core.errors import InputError
 from inhouse.core.ids import ItemId, UserId
 from inhouse.moderation.media.fetch import Fetcher
 from inhouse.moderation.media.types import Unread
-from inhouse.moderation.review import CaseFilter
+from inhouse.moderation.reviewing.review import CaseFilter
 
 ONE, OTHER = "ab" * 32, "cd" * 32
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from inhouse.app.build import open_services
-from inhouse.app.worker import Worker
+from inhouse.app.roles.worker import Worker
 from inhouse.catalog.types import Item
 from inhouse.cli.main import command_line
 from inhouse.core.errors import SettingError

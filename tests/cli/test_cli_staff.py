@@ -10,7 +10,7 @@ from inhouse.app.build import open_services
 from inhouse.app.settings import load_settings
 from inhouse.cli.main import command_line
 from inhouse.core.errors import ConflictError, InputError, UnknownError
-from inhouse.moderation.queues import QueueSettings
+from inhouse.moderation.reviewing.queues import QueueSettings
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")
 

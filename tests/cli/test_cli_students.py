@@ -8,8 +8,8 @@ from tests.models.models_students import make_causal, make_encoder, talk, write_
 from typer.testing import CliRunner
 
 from inhouse.app.build import open_services
+from inhouse.app.owning.students import Begun, train_student
 from inhouse.app.settings import load_settings
-from inhouse.app.students import Begun, train_student
 from inhouse.cli.main import command_line
 from inhouse.cli.up import Role, roles_of
 from inhouse.core.errors import InputError

@@ -21,10 +21,10 @@ from inhouse.learning.causal.serving import CausalShape
 from inhouse.learning.causal.steps import SequenceTraining
 from inhouse.learning.causal_run.gate import Answered, Comparison
 from inhouse.learning.causal_run.train import CausalReport
-from inhouse.learning.holdout import Difference
-from inhouse.learning.sequences import Sequences
-from inhouse.learning.taste import TasteShape
-from inhouse.learning.train_taste import TasteTraining
+from inhouse.learning.sequences.flat import Sequences
+from inhouse.learning.sequences.holdout import Difference
+from inhouse.learning.taste.arrays import TasteShape
+from inhouse.learning.taste.train import TasteTraining
 from inhouse.stats.types import Interval, NotEnough
 
 START_MS = 1_700_000_000_000
@@ -63,7 +63,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr("inhouse.learning.causal_run.train.training_for", small)
     taste = partial(TasteTraining, shape=TasteShape(dims=8, length=16), batch=128)
-    monkeypatch.setattr("inhouse.learning.course.TasteTraining", taste)
+    monkeypatch.setattr("inhouse.learning.training.course.TasteTraining", taste)
     return tmp_path
 
 

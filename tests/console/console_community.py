@@ -22,10 +22,10 @@ from inhouse.events.pages import PageLog
 from inhouse.events.types import Event, EventKind, PageItem, RemovedItem, ServedPage
 from inhouse.models.ledger.rows import append_attempts
 from inhouse.models.types import INHOUSE, Attempt, Usage
-from inhouse.moderation.cases import Concern, open_cases
-from inhouse.moderation.scan import CONSUMER
+from inhouse.moderation.judging.scan import CONSUMER
+from inhouse.moderation.reviewing.cases import Concern, open_cases
 from inhouse.moderation.types import Evidence, Hit, Label, Verdict
-from inhouse.moderation.verdicts import append_verdicts
+from inhouse.moderation.verdicts.rows import append_verdicts
 from inhouse.store import tables
 from inhouse.store.database import Database
 

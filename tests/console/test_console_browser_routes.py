@@ -10,7 +10,7 @@ from console_browser import CHROMIUM, Server, Watched, serving
 from tests.models.models_texts import harvest, register, small_model
 
 from inhouse.app.build import Services
-from inhouse.app.rejudging import judge_again
+from inhouse.app.owning.rejudging import judge_again
 from inhouse.app.settings import load_settings
 from inhouse.models.cutover.routes import RouteChange, Routes
 from inhouse.models.cutover.stages import measuring_of, with_stage

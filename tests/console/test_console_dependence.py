@@ -7,7 +7,7 @@ import pytest
 from console_community import NOW_MS
 
 from inhouse.app.build import Services
-from inhouse.app.dependence import Dependence, Rates, break_evens, dependence
+from inhouse.app.owning.dependence import Dependence, Rates, break_evens, dependence
 from inhouse.console.bill import dependence_page as page
 from inhouse.models.dependence.readiness import Retirement
 from inhouse.models.ledger.owning import TaskDay, Traffic

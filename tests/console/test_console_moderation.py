@@ -13,7 +13,7 @@ from inhouse.console.moderation.desk import SNOOZE_S, Desk, Lost
 from inhouse.console.moderation.model import gather_case, rules_on, thresholds
 from inhouse.core.errors import ConflictError
 from inhouse.core.ids import ItemId, UserId
-from inhouse.moderation.queues import QueueSettings
+from inhouse.moderation.reviewing.queues import QueueSettings
 from inhouse.moderation.reviewing.reviewers import ReviewerSettings
 from inhouse.moderation.reviewing.search import CaseFilter
 

@@ -21,7 +21,7 @@ from inhouse.core.clock import DAY_MS, HOUR_MS
 from inhouse.core.errors import StoreError
 from inhouse.core.ids import ItemId, SnapshotId, UserId
 from inhouse.engagement.experiments.report import Comparison
-from inhouse.moderation.breaker import BreakerEvent, append_events
+from inhouse.moderation.judging.breaker import BreakerEvent, append_events
 from inhouse.stats.types import Interval, NotEnough
 
 WELL = HealthFacts(

@@ -27,8 +27,8 @@ from inhouse.console.login import login_router
 from inhouse.console.moderation.figures_page import Figures, of_one
 from inhouse.console.rights import PLACES, least_role
 from inhouse.core.errors import StoreError
-from inhouse.moderation.agreement import agreement
-from inhouse.moderation.quality import Accuracy, Quality, ReviewerAgreement
+from inhouse.moderation.measuring.agreement import agreement
+from inhouse.moderation.measuring.quality import Accuracy, Quality, ReviewerAgreement
 from inhouse.moderation.reviewing.statistics import Statistics
 from inhouse.stats.types import NotEnough
 from inhouse.store import tables

@@ -12,10 +12,10 @@ from inhouse.core.random import stream
 from inhouse.features.candidates import FEATURE_NAMES
 from inhouse.features.outcomes import KIND_CODES
 from inhouse.learning.encoding import Histories
-from inhouse.learning.examples import Impressions, NextItems
-from inhouse.learning.snapshot import SnapshotStore
-from inhouse.learning.taste import TasteShape
-from inhouse.learning.train_taste import TasteTraining
+from inhouse.learning.examples.types import Impressions, NextItems
+from inhouse.learning.snapshots.snapshot import SnapshotStore
+from inhouse.learning.taste.arrays import TasteShape
+from inhouse.learning.taste.train import TasteTraining
 from inhouse.store.database import Database
 
 LENGTH = 64
@@ -82,9 +82,9 @@ def small_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model of the community's size learns it in a moment."""
     shape = TasteShape(dims=8, length=16)
     small = partial(TasteTraining, shape=shape, batch=128, dropout=0.3)
-    monkeypatch.setattr("inhouse.learning.course.TasteTraining", small)
+    monkeypatch.setattr("inhouse.learning.training.course.TasteTraining", small)
     # Its whole life is read at one look, which is no reason for haste.
-    monkeypatch.setattr("inhouse.learning.learner._MANY", 1_000_000)
+    monkeypatch.setattr("inhouse.learning.training.learner._MANY", 1_000_000)
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ earnest, let a kill fall before, into and after each of them.
 
 from functools import partial
 
-from inhouse.app import learner as role
-from inhouse.learning import course, learner
-from inhouse.learning.taste import TasteShape
-from inhouse.learning.train_taste import TasteTraining
+from inhouse.app.roles import learner as role
+from inhouse.learning.taste.arrays import TasteShape
+from inhouse.learning.taste.train import TasteTraining
+from inhouse.learning.training import course, learner
 
 if __name__ == "__main__":
     small = TasteShape(dims=8, length=16)

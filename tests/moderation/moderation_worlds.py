@@ -9,15 +9,15 @@ from inhouse.catalog.types import Item
 from inhouse.core.clock import FollowingClock
 from inhouse.core.errors import VendorError
 from inhouse.core.ids import ItemId, UserId
+from inhouse.moderation.judging.scan import Moderator, ScanReport
 from inhouse.moderation.policy.parse import read_policy
 from inhouse.moderation.ports import Scores
-from inhouse.moderation.scan import Moderator, ScanReport
 from inhouse.moderation.settings import ModerationSettings
 from inhouse.moderation.signals.read import SignalReader
 from inhouse.moderation.signals.terms import read_bank
 from inhouse.moderation.tools import Rules, Tools
 from inhouse.moderation.types import Verdict
-from inhouse.moderation.verdicts import Verdicts
+from inhouse.moderation.verdicts.rows import Verdicts
 from inhouse.store.database import Database
 
 POLICY = """\

@@ -11,8 +11,8 @@ from inhouse.catalog.types import post_text
 from inhouse.core.errors import SettingError, VendorError
 from inhouse.models.asking.gateway import Gateway
 from inhouse.models.types import Answer, Manner, Task, TaskInput, UnansweredError
+from inhouse.moderation.judging.scorer import GatewayScorer
 from inhouse.moderation.ports import Scores
-from inhouse.moderation.scorer import GatewayScorer
 from inhouse.moderation.settings import ModerationSettings
 from inhouse.moderation.tools import load_rules
 from inhouse.moderation.types import Hit, place

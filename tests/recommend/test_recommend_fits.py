@@ -10,13 +10,13 @@ from inhouse.core.random import stream
 from inhouse.features.candidates import FEATURE_NAMES
 from inhouse.features.content import CONTENT_DIMS
 from inhouse.learning.encoding import AGE_CODES, DWELL_CODES
-from inhouse.learning.head import HeadWeights
-from inhouse.learning.joiner import served_features
-from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot
-from inhouse.learning.taste import KIND_COUNT, TasteWeights, start_gain
-from inhouse.moderation.board import DecisionBoard
+from inhouse.learning.head.arrays import HeadWeights
+from inhouse.learning.joining.joiner import served_features
+from inhouse.learning.snapshots.snapshot import SnapshotFacts, TasteSnapshot
+from inhouse.learning.taste.arrays import KIND_COUNT, TasteWeights, start_gain
 from inhouse.moderation.policy.parse import load_policy
 from inhouse.moderation.types import Evidence, Label, Verdict
+from inhouse.moderation.verdicts.board import DecisionBoard
 from inhouse.recommend.pipeline import Feed
 
 

@@ -3,8 +3,8 @@
 import sys
 
 from inhouse.api.serve import run_api, stand_by
+from inhouse.app.roles.supervisor import STANDBY
 from inhouse.app.settings import load_settings
-from inhouse.app.supervisor import STANDBY
 from inhouse.core.logs import configure_logs
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from inhouse.api.house import Served
 from inhouse.app.build import Services
+from inhouse.app.feeds.serving import MODEL_EVERY_S
 from inhouse.app.heeding import heed
 from inhouse.app.hub import logged_as
-from inhouse.app.serving import MODEL_EVERY_S
 from inhouse.core.errors import InhouseError, StoreError
 from inhouse.core.logs import logger
 from inhouse.moderation.watching import LOOK_EVERY_S as LOOK_AT_RULES_EVERY_S

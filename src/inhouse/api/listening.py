@@ -6,7 +6,7 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
-from inhouse.app.supervisor import stop_with_parent
+from inhouse.app.roles.supervisor import stop_with_parent
 
 
 class _Server(uvicorn.Server):

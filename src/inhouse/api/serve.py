@@ -4,9 +4,9 @@ from inhouse.api.listening import serve, server_of
 from inhouse.api.server import create_app
 from inhouse.app.build import Services
 from inhouse.app.hub import Hub
+from inhouse.app.roles.standby import Standbys
+from inhouse.app.roles.supervisor import wait_for_promotion
 from inhouse.app.settings import ApiSettings, Settings
-from inhouse.app.standby import Standbys
-from inhouse.app.supervisor import wait_for_promotion
 
 
 def run_api(settings: Settings) -> None:

@@ -49,8 +49,8 @@ from inhouse.api.routes import (
 from inhouse.api.turns import Turns
 from inhouse.api.wire import definitions
 from inhouse.app.build import Services
+from inhouse.app.feeds.shedding import Shedder
 from inhouse.app.hub import Hub
-from inhouse.app.shedding import Shedder
 
 # Those that are asked most come first: a request tries them in this order.
 _ROUTES = (

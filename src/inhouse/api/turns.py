@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from inhouse.app.serving import FeedRequest
-from inhouse.app.shedding import Shedder
+from inhouse.app.feeds.serving import FeedRequest
+from inhouse.app.feeds.shedding import Shedder
 from inhouse.events.types import ServedPage
 from inhouse.recommend.levels import Level
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy.engine import Connection
 
 from inhouse.app.communities import chosen_settings
-from inhouse.app.decisions import BoardKeeper
+from inhouse.app.feeds.decisions import BoardKeeper
+from inhouse.app.feeds.reach import StateReach
+from inhouse.app.feeds.serving import FeedService
 from inhouse.app.ingest import Batch, RowReader
 from inhouse.app.parts import Closing, Parts
-from inhouse.app.reach import StateReach
 from inhouse.app.scoring import RouteScorer
-from inhouse.app.serving import FeedService
 from inhouse.app.settings import Settings
 from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import Item, User
@@ -32,7 +32,7 @@ from inhouse.features import checkpoint
 from inhouse.features.follow import Follower
 from inhouse.features.ports import Logs
 from inhouse.features.state import LiveState
-from inhouse.learning.snapshot import SnapshotStore
+from inhouse.learning.snapshots.snapshot import SnapshotStore
 from inhouse.models.asking.fleet import Fleet, open_fleet
 from inhouse.models.asking.gateway import Gateway
 from inhouse.models.cutover.routes import Routes
@@ -41,10 +41,13 @@ from inhouse.models.owned.registry import Registry
 from inhouse.models.passing.guard import Guard
 from inhouse.models.providers.faults import Switch
 from inhouse.models.types import Manner
-from inhouse.moderation.appeals import Appeals
-from inhouse.moderation.audit import Audit
-from inhouse.moderation.board import DecisionBoard
-from inhouse.moderation.judge import TextJudge
+from inhouse.moderation.complaints.appeals import Appeals
+from inhouse.moderation.complaints.reports import Reports
+from inhouse.moderation.judging.judge import TextJudge
+from inhouse.moderation.judging.reading import SpreadReader
+from inhouse.moderation.judging.scan import Moderator
+from inhouse.moderation.judging.scorer import GatewayLooker
+from inhouse.moderation.measuring.prevalence import PrevalenceReport, prevalence
 from inhouse.moderation.media.asked import PictureJudge, within_bounds
 from inhouse.moderation.media.banks import HashBanks
 from inhouse.moderation.media.known import KnownHashes
@@ -55,26 +58,23 @@ from inhouse.moderation.past.adoption import taken_up_last
 from inhouse.moderation.past.refresh import Refresher
 from inhouse.moderation.past.rescan import Changed, Rescan
 from inhouse.moderation.policy.types import Policy
-from inhouse.moderation.prevalence import PrevalenceReport, prevalence
-from inhouse.moderation.queues import ReviewQueues
-from inhouse.moderation.reading import SpreadReader
-from inhouse.moderation.record import follow_policy
-from inhouse.moderation.reports import Reports
-from inhouse.moderation.review import Review
+from inhouse.moderation.recording.audit import Audit
+from inhouse.moderation.recording.record import follow_policy
+from inhouse.moderation.recording.sealed import SealedItems
 from inhouse.moderation.reviewing.bulk import Bulks
 from inhouse.moderation.reviewing.context import CaseContext, ContextReader, Earlier
 from inhouse.moderation.reviewing.gold import Gold
+from inhouse.moderation.reviewing.queues import ReviewQueues
+from inhouse.moderation.reviewing.review import Review
 from inhouse.moderation.reviewing.reviewers import Reviewers
-from inhouse.moderation.scan import Moderator
-from inhouse.moderation.scorer import GatewayLooker
-from inhouse.moderation.sealed import SealedItems
-from inhouse.moderation.sealed_calls import seal_now
+from inhouse.moderation.sealing.sealed_calls import seal_now
+from inhouse.moderation.sealing.vault import Vault
 from inhouse.moderation.statements.book import Statements
-from inhouse.moderation.strikes import Strikes
+from inhouse.moderation.statements.strikes import Strikes
 from inhouse.moderation.tools import Rules, Tools, load_rules, vault_of
 from inhouse.moderation.types import CHILD_ABUSE, Case, Notice, Report
-from inhouse.moderation.vault import Vault
-from inhouse.moderation.verdicts import Verdicts
+from inhouse.moderation.verdicts.board import DecisionBoard
+from inhouse.moderation.verdicts.rows import Verdicts
 from inhouse.moderation.watching import RulesWatch
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.rules.book import RuleBook

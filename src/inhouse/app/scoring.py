@@ -6,8 +6,8 @@ from typing import Final
 from inhouse.models.asking.gateway import Gateway
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.types import Manner
+from inhouse.moderation.judging.scorer import GatewayScorer, NoModel
 from inhouse.moderation.ports import Scores
-from inhouse.moderation.scorer import GatewayScorer, NoModel
 
 _ORDINARY: Final = Manner()
 

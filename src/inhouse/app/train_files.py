@@ -10,7 +10,7 @@ from inhouse.app.imports.tabular import table_by_name
 from inhouse.catalog.types import Item
 from inhouse.core.errors import InputError
 from inhouse.features.content import CONTENT_DIMS, content_vector
-from inhouse.learning.sequences import Catalogue
+from inhouse.learning.sequences.flat import Catalogue
 
 _SHOWN: Final = 5
 

@@ -10,7 +10,7 @@ import typer
 from inhouse.app.build import open_services
 from inhouse.cli.output import Json, console, plain, show
 from inhouse.core.errors import InputError
-from inhouse.moderation.audit import KINDS, AuditFilter, AuditRow
+from inhouse.moderation.recording.audit import KINDS, AuditFilter, AuditRow
 
 Day = Annotated[str | None, typer.Option(help="day, YYYY-MM-DD in UTC")]
 

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from inhouse.app.build import open_services
-from inhouse.app.dependence import Dependence, Rates, Spending
-from inhouse.app.dependence import dependence as report
+from inhouse.app.owning.dependence import Dependence, Rates, Spending
+from inhouse.app.owning.dependence import dependence as report
 from inhouse.cli.output import Json, console, print_json, show
 from inhouse.models.dependence.readiness import retirement_in_words
 from inhouse.models.ledger.owning import BreakEven

@@ -15,9 +15,9 @@ from rich.text import Text
 
 from inhouse.app.build import open_services
 from inhouse.app.communities import chosen_name
-from inhouse.app.demo import Plan, environment, prepare, simulator_program
+from inhouse.app.roles.demo import Plan, environment, prepare, simulator_program
+from inhouse.app.roles.supervisor import Supervisor, on_signals
 from inhouse.app.settings import Settings, load_settings
-from inhouse.app.supervisor import Supervisor, on_signals
 from inhouse.cli.output import console
 from inhouse.cli.up import programs_of, roles_of
 from inhouse.core.errors import ConflictError, InputError

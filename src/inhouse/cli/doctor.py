@@ -15,12 +15,12 @@ from inhouse.cli.audit import time_of
 from inhouse.cli.output import FAILED, Json, console, print_json, show
 from inhouse.core.errors import InhouseError, SettingError
 from inhouse.models.dependence.readiness import retirement_in_words, retirements
-from inhouse.moderation.audit import head_of
-from inhouse.moderation.audited import check_verdicts
-from inhouse.moderation.breaker import open_breakers, opening_in_words
+from inhouse.moderation.judging.breaker import open_breakers, opening_in_words
 from inhouse.moderation.past.adoption import is_in_force, latest_adoption
-from inhouse.moderation.queues import GRAVEST
-from inhouse.moderation.sealed import REPORT_DUTY
+from inhouse.moderation.recording.audit import head_of
+from inhouse.moderation.recording.audited import check_verdicts
+from inhouse.moderation.recording.sealed import REPORT_DUTY
+from inhouse.moderation.reviewing.queues import GRAVEST
 from inhouse.store.chain import Head
 
 _LEAST_FREE_BYTES = 1_000_000_000

@@ -8,7 +8,7 @@ from typing import Annotated, Final, TypeVar
 import typer
 
 from inhouse.app.build import Services, open_services
-from inhouse.app.drills import (
+from inhouse.app.owning.drills import (
     MOST_MINUTES,
     TEXTS,
     Order,

@@ -9,7 +9,7 @@ from inhouse.app.build import open_services
 from inhouse.cli.audit import day_ms
 from inhouse.cli.output import FAILED, Json, complaints, console, print_json
 from inhouse.core.errors import InputError
-from inhouse.moderation.statements.export import DsaExport, Wanted
+from inhouse.moderation.transparency.export import DsaExport, Wanted
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Files for the EU's Transparency Database."

@@ -9,17 +9,17 @@ from inhouse.app.build import open_services
 from inhouse.cli.output import Json, console, print_json, progress_bar, show
 from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import InputError
-from inhouse.learning.allocator import keep_freed_memory
-from inhouse.learning.calibration_report import (
+from inhouse.learning.measuring.calibration_report import (
     Figure,
     ServedReport,
     SliceReport,
     judge_served,
 )
-from inhouse.learning.holdout import Difference
-from inhouse.learning.offline import Standings, judge_after, judge_sequences
-from inhouse.learning.sequences import read_sequences
-from inhouse.learning.time_split import TARGETS, moment_of, read_wants
+from inhouse.learning.measuring.offline import Standings, judge_after, judge_sequences
+from inhouse.learning.sequences.flat import read_sequences
+from inhouse.learning.sequences.holdout import Difference
+from inhouse.learning.sequences.time_split import TARGETS, moment_of, read_wants
+from inhouse.learning.training.allocator import keep_freed_memory
 from inhouse.stats.types import Interval, NotEnough
 
 _CLICK, _LIKE, _HIDE = range(3)  # places of the probabilities in a slice

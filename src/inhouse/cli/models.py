@@ -6,9 +6,9 @@ from typing import Annotated, Final
 
 import typer
 
-from inhouse.app.asking import MOST_OPEN, QUEUE, ask_differences, ask_people
 from inhouse.app.build import open_services
-from inhouse.app.students import USE, Begun, step_of, train_student, use_version
+from inhouse.app.owning.asking import MOST_OPEN, QUEUE, ask_differences, ask_people
+from inhouse.app.owning.students import USE, Begun, step_of, train_student, use_version
 from inhouse.cli import models_owned
 from inhouse.cli.models_parity import parity
 from inhouse.cli.models_way import COMMANDS, Task

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from inhouse.app.build import open_services
-from inhouse.app.datasets import data_of, write_data
+from inhouse.app.owning.datasets import data_of, write_data
 from inhouse.cli.output import Json, console, print_json, show
 from inhouse.models.harvest.terms import KNOWN
 from inhouse.models.training.cards import ADVICE, Purpose, card_in_words

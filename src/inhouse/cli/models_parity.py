@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from inhouse.app.build import open_services
-from inhouse.app.rejudging import judge_again
+from inhouse.app.owning.rejudging import judge_again
 from inhouse.cli.models_way import Task
 from inhouse.cli.output import Json, console, print_json
 from inhouse.console.bill.parity_page import report_page

@@ -19,17 +19,17 @@ from inhouse.cli.policy_report import print_backtest, print_shadow
 from inhouse.cli.sample import prevalence, sample
 from inhouse.cli.sealed import app as sealed
 from inhouse.core.clock import DAY_MS
-from inhouse.moderation.breaker import close_breakers, open_breakers, opening_in_words
-from inhouse.moderation.history import Window
+from inhouse.moderation.judging.breaker import close_breakers, open_breakers, opening_in_words
+from inhouse.moderation.judging.scan import ScanReport
 from inhouse.moderation.past.backtest import backtest
 from inhouse.moderation.past.rescan_job import Progress
 from inhouse.moderation.past.shadow import shadow_report
 from inhouse.moderation.past.told import progress_in_words
 from inhouse.moderation.policy.examples import DEFAULT_EXAMPLES, load_examples, run_examples
 from inhouse.moderation.policy.parse import load_policy
-from inhouse.moderation.rulings import checked_name
-from inhouse.moderation.scan import ScanReport
-from inhouse.moderation.transparency import policy_in_words
+from inhouse.moderation.recording.rulings import checked_name
+from inhouse.moderation.transparency.plain import policy_in_words
+from inhouse.moderation.verdicts.history import Window
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Judge what waits; check a policy."

@@ -10,7 +10,7 @@ from inhouse.cli.audit import day_ms
 from inhouse.cli.output import Json, console, print_json, share_in_words
 from inhouse.core.clock import HOUR_MS
 from inhouse.core.files import write_atomically
-from inhouse.moderation.period import Period, PeriodReport, as_csv, report_of
+from inhouse.moderation.transparency.period import Period, PeriodReport, as_csv, report_of
 
 
 def report(

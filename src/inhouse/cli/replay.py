@@ -9,9 +9,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from inhouse.app.build import open_services
 from inhouse.app.imports.movielens import open_movielens
 from inhouse.app.imports.tabular import table_by_name
-from inhouse.app.replay import replay as play
-from inhouse.app.replay_recording import Recording, recorded_by, recorded_in
-from inhouse.app.replay_types import (
+from inhouse.app.replay.play import replay as play
+from inhouse.app.replay.recording import Recording, recorded_by, recorded_in
+from inhouse.app.replay.types import (
     Difference,
     Measured,
     ReplayProgress,

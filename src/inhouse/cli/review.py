@@ -9,7 +9,7 @@ from inhouse.app.build import open_services
 from inhouse.cli import review_bulk, review_gold, review_queues
 from inhouse.cli.output import Json, console, print_json, show
 from inhouse.core.clock import DAY_MS, HOUR_MS
-from inhouse.moderation.quality import Quality, review_quality
+from inhouse.moderation.measuring.quality import Quality, review_quality
 from inhouse.moderation.reviewing.search import CaseFilter
 from inhouse.moderation.reviewing.statistics import review_statistics
 from inhouse.moderation.types import Case

@@ -6,7 +6,7 @@ import typer
 
 from inhouse.app.build import open_services
 from inhouse.cli.output import Json, console, print_json, show
-from inhouse.moderation.queues import QueueSettings, Takes
+from inhouse.moderation.reviewing.queues import QueueSettings, Takes
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="What goes where, for whom, how carefully."

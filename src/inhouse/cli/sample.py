@@ -7,8 +7,8 @@ import typer
 
 from inhouse.app.build import open_services
 from inhouse.cli.output import Json, console, print_json, share_in_words, show
-from inhouse.moderation import sampling
-from inhouse.moderation.sampling import Draw, draw_sample
+from inhouse.moderation.measuring import sampling
+from inhouse.moderation.measuring.sampling import Draw, draw_sample
 
 _SEED_BITS: Final = 32
 

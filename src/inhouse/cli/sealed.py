@@ -10,7 +10,7 @@ from inhouse.app.build import open_services
 from inhouse.cli.audit import time_of
 from inhouse.cli.output import Json, console, print_json, show
 from inhouse.core.errors import StoreError
-from inhouse.moderation.sealed import REPORT_DUTY
+from inhouse.moderation.recording.sealed import REPORT_DUTY
 
 app = typer.Typer(
     no_args_is_help=True,

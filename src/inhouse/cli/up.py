@@ -14,9 +14,9 @@ import typer
 from inhouse.app.communities import chosen_name, chosen_settings, names_in, settings_of
 from inhouse.app.hub import LOOK_EVERY_S
 from inhouse.app.parts import Parts
+from inhouse.app.roles.supervisor import STANDBY, Program, Supervisor, on_signals
 from inhouse.app.settings import SETTINGS_FILE, Settings, load_settings
 from inhouse.app.student_door import has_students
-from inhouse.app.supervisor import STANDBY, Program, Supervisor, on_signals
 from inhouse.cli.output import console
 from inhouse.core.errors import InhouseError, InputError
 from inhouse.core.logs import configure_logs
@@ -39,8 +39,8 @@ _ALONE: Final = Role.gateway
 # Each role loads only its own libraries: torch stays out of the process that serves.
 MODULES: Final[Mapping[Role, str]] = {
     Role.api: "inhouse.api",
-    Role.learner: "inhouse.app.learner",
-    Role.worker: "inhouse.app.worker",
+    Role.learner: "inhouse.app.roles.learner",
+    Role.worker: "inhouse.app.roles.worker",
     Role.console: "inhouse.console",
     Role.students: "inhouse.api.students",
     Role.gateway: "inhouse.api.gateway",

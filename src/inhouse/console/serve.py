@@ -12,8 +12,8 @@ from starlette.staticfiles import StaticFiles
 
 from inhouse.app.build import Services
 from inhouse.app.heeding import heed_beside
+from inhouse.app.roles.supervisor import stop_with_parent
 from inhouse.app.settings import Settings
-from inhouse.app.supervisor import stop_with_parent
 from inhouse.console import missing
 from inhouse.console.access import Door, cookie_of
 from inhouse.console.assets import ASSETS, PATH

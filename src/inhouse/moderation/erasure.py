@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.catalog.erasures import ERASED
-from inhouse.moderation.cases import GOLD, GOLD_CLOSED
 from inhouse.moderation.media.records import erase_media
 from inhouse.moderation.reviewing.bulk import without_creator
-from inhouse.moderation.verdicts import without_text
+from inhouse.moderation.reviewing.cases import GOLD, GOLD_CLOSED
+from inhouse.moderation.verdicts.rows import without_text
 from inhouse.store import chain, tables
 
 _CHUNK: Final = 500

@@ -9,6 +9,7 @@ from inhouse.core.errors import SettingError
 from inhouse.moderation.policy.parse import DEFAULT_POLICY, load_policy
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.ports import NoReach, Reach
+from inhouse.moderation.sealing.vault import KEY_FILE, FileVault, NoVault, Vault
 from inhouse.moderation.settings import ModerationSettings
 from inhouse.moderation.signals.compiled import (
     CompiledBanks,
@@ -19,7 +20,6 @@ from inhouse.moderation.signals.compiled import (
 )
 from inhouse.moderation.signals.read import SignalReader
 from inhouse.moderation.signals.terms import load_bank, shipped_banks
-from inhouse.moderation.vault import KEY_FILE, FileVault, NoVault, Vault
 
 _COMPILED: Final = ".compiled"  # the folder beside term banks that holds what was made of them
 

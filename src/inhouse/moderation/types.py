@@ -95,7 +95,7 @@ class Evidence:
 
     @property
     def is_sealed(self) -> bool:
-        """Whether nothing and nobody may show the post; see `moderation.sealed`."""
+        """Whether nothing and nobody may show the post; see `moderation.recording.sealed`."""
         return SEALED in self.signals or any(label.is_seal for label in self.labels)
 
 
@@ -131,7 +131,7 @@ class Verdict:
     model_version: str | None = None  # the model that scored it; None where none did
     note: str | None = None  # a person's words on it
     reader_version: str | None = None  # of the term banks and the reader whose signals it holds
-    removed_by: str | None = None  # the rule that removed it when it was judged; see `breaker`
+    removed_by: str | None = None  # the rule that removed it when it was judged: `judging.breaker`
     log_offset: int = 0  # place in the table; 0 before it is written
 
 
@@ -148,7 +148,7 @@ class Case:
     item_id: ItemId  # what it is about; one open case an item
     queue: str  # the category it was opened for, `unscored`, or one that takes such cases
     reason: str  # what opened it, in words
-    priority: float  # expected harm: see `cases.priority`; highest first
+    priority: float  # expected harm: see `reviewing.cases.priority`; highest first
     state: CaseState
     opened_ms: int
     locked_by: str | None = None  # the reviewer who has it on the table

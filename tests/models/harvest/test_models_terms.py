@@ -15,7 +15,7 @@ from inhouse.models.owned.registry import ModelVersion, Registry
 from inhouse.models.training.cards import bounds, card_in_words, teachers_on
 from inhouse.models.training.exporting import Wanted, export_model
 from inhouse.models.types import ModelCard, Teacher
-from inhouse.moderation.audit import KINDS, Audit
+from inhouse.moderation.recording.audit import KINDS, Audit
 from inhouse.store.database import Database
 
 RENTED = Teacher(source="openai/openai/gpt", terms="openai-2026-01-01", labels=700)

@@ -4,8 +4,8 @@ import os
 from typing import Final
 
 from inhouse.api.gateway.serve import run_gateway
+from inhouse.app.roles.supervisor import Program, Supervisor, on_signals
 from inhouse.app.settings import Settings, load_settings
-from inhouse.app.supervisor import Program, Supervisor, on_signals
 from inhouse.core.errors import InhouseError
 from inhouse.core.logs import configure_logs, logger
 

@@ -15,8 +15,8 @@ from inhouse.api.gateway.server import Gateway
 from inhouse.api.listening import listening_on
 from inhouse.app.hub import Hub
 from inhouse.app.parts import Parts
+from inhouse.app.roles.supervisor import stop_with_parent
 from inhouse.app.settings import Settings
-from inhouse.app.supervisor import stop_with_parent
 
 _GRACE_S: Final = 5.0  # for calls under way, when told to stop
 _BACKLOG: Final = 2_048

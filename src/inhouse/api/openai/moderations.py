@@ -18,7 +18,7 @@ from inhouse.app.build import Services
 from inhouse.core.errors import InputError, UnknownError
 from inhouse.core.ids import new_id
 from inhouse.models.tasks import TEXT_HARM
-from inhouse.moderation.judge import Judgement
+from inhouse.moderation.judging.judge import Judgement
 from inhouse.moderation.media.asked import (
     NOT_LOOKED_AT,
     AskedPicture,

@@ -38,9 +38,9 @@ from inhouse.api.shapes import google_answer
 from inhouse.api.wire import answer, documented, takes
 from inhouse.app.build import Services
 from inhouse.app.keys import ApiKey
-from inhouse.app.suggestions import Suggestion, keep_suggestion
+from inhouse.app.owning.suggestions import Suggestion, keep_suggestion
 from inhouse.core.errors import AccessError, InputError
-from inhouse.moderation.judge import Judgement
+from inhouse.moderation.judging.judge import Judgement
 from inhouse.moderation.signals.read import Text
 
 router = APIRouter(tags=["others' formats"])

@@ -9,7 +9,7 @@ from inhouse.api.context import needs, seen_at_once, services_of
 from inhouse.api.vouching import vouched
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
-from inhouse.moderation.appeals import Instead
+from inhouse.moderation.complaints.appeals import Instead
 from inhouse.moderation.types import Appeal, AppealState
 
 router = APIRouter(prefix="/v1/appeals", tags=["moderation"])

@@ -14,8 +14,8 @@ from inhouse.api.paging import place_in, place_of
 from inhouse.api.turns import Turns
 from inhouse.api.wire import FeedAnswer, FeedItem, answer, documented
 from inhouse.app.build import Services
+from inhouse.app.feeds.serving import FeedRequest, titles_of
 from inhouse.app.rules import reasons_of
-from inhouse.app.serving import FeedRequest, titles_of
 from inhouse.core.errors import InputError, UnknownError
 from inhouse.core.ids import ID_RULE, ItemId, PageId, UserId, is_valid_id
 from inhouse.events.types import PageItem, ServedPage

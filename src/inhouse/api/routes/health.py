@@ -16,7 +16,7 @@ from inhouse.api.turns import Turns
 from inhouse.api.wire import Health, answer, documented
 from inhouse.app.build import Services
 from inhouse.core.errors import StoreError
-from inhouse.moderation.breaker import open_breakers
+from inhouse.moderation.judging.breaker import open_breakers
 
 router = APIRouter(tags=["health"])
 

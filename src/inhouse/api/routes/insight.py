@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from inhouse.api.context import needs, services_of
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
-from inhouse.app.dependence import Dependence, Rates, dependence
+from inhouse.app.owning.dependence import Dependence, Rates, dependence
 from inhouse.core.clock import DAY_MS
 from inhouse.engagement.types import Engagement
 from inhouse.models.ledger.bill import Bill, bill

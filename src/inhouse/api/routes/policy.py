@@ -10,13 +10,13 @@ from inhouse.api.vouching import vouched
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
 from inhouse.core.clock import DAY_MS
-from inhouse.moderation.breaker import BreakerEvent, close_breakers, open_breakers
-from inhouse.moderation.history import Window
+from inhouse.moderation.judging.breaker import BreakerEvent, close_breakers, open_breakers
 from inhouse.moderation.past.backtest import Backtest, backtest
 from inhouse.moderation.past.rescan_job import Progress
 from inhouse.moderation.past.shadow import ShadowReport, shadow_report
 from inhouse.moderation.policy.parse import policy_from
-from inhouse.moderation.rulings import checked_name
+from inhouse.moderation.recording.rulings import checked_name
+from inhouse.moderation.verdicts.history import Window
 
 router = APIRouter(
     prefix="/v1/policy", tags=["moderation"], dependencies=[Depends(needs("moderation"))]

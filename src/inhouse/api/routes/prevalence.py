@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from inhouse.api.context import needs, services_of
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
-from inhouse.moderation.prevalence import PrevalenceReport
+from inhouse.moderation.measuring.prevalence import PrevalenceReport
 
 router = APIRouter(
     prefix="/v1/prevalence", tags=["moderation"], dependencies=[Depends(needs("moderation"))]

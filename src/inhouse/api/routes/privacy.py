@@ -10,9 +10,9 @@ from fastapi.responses import StreamingResponse
 from inhouse.api.context import needs, seen_at_once, services_of
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
-from inhouse.app.controls import Controls, controls_of, link_session, note
-from inhouse.app.erasure import Eraser
-from inhouse.app.export import export_lines
+from inhouse.app.people.controls import Controls, controls_of, link_session, note
+from inhouse.app.people.erasure import Eraser
+from inhouse.app.people.export import export_lines
 from inhouse.catalog.erasures import Erasure
 from inhouse.core.errors import InputError
 from inhouse.core.ids import ID_RULE, UserId, is_valid_id

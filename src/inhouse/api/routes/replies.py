@@ -11,7 +11,7 @@ from inhouse.api.context import needs, services_of
 from inhouse.api.paging import place_in, place_of
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
-from inhouse.app.threads import Asked, Chosen, State, Told, chosen, counted, listed, told
+from inhouse.app.people.threads import Asked, Chosen, State, Told, chosen, counted, listed, told
 from inhouse.catalog.threads import Order, Place
 from inhouse.core.errors import InputError
 from inhouse.core.ids import ID_RULE, ItemId, UserId, is_valid_id

@@ -9,8 +9,8 @@ from inhouse.api.context import needs, seen_at_once, services_of
 from inhouse.api.vouching import vouched
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
-from inhouse.moderation.review import CaseNote, QueueCount
 from inhouse.moderation.reviewing.context import CaseContext
+from inhouse.moderation.reviewing.review import CaseNote, QueueCount
 from inhouse.moderation.reviewing.search import CaseFilter
 from inhouse.moderation.types import Case, CaseState, ReviewDecision
 

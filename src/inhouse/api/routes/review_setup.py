@@ -11,10 +11,10 @@ from inhouse.api.vouching import vouched
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
 from inhouse.core.clock import DAY_MS
-from inhouse.moderation.quality import Quality, review_quality
-from inhouse.moderation.queues import QueueSettings
+from inhouse.moderation.measuring.quality import Quality, review_quality
 from inhouse.moderation.reviewing.bulk import Bulk
 from inhouse.moderation.reviewing.gold import GoldItem
+from inhouse.moderation.reviewing.queues import QueueSettings
 from inhouse.moderation.reviewing.reviewers import ReviewerSettings
 from inhouse.moderation.reviewing.search import CaseFilter
 from inhouse.moderation.reviewing.statistics import Statistics, review_statistics

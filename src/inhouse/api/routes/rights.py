@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Query, Response
 from inhouse.api.context import needs, services_of
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
+from inhouse.moderation.statements.strikes import Standing
 from inhouse.moderation.statements.types import Statement
-from inhouse.moderation.strikes import Standing
 from inhouse.moderation.types import Appeal, ReportStatus
 
 router = APIRouter(prefix="/v1", tags=["rights"], dependencies=[Depends(needs("rights"))])

@@ -9,7 +9,7 @@ from inhouse.api.context import needs, seen_at_once, services_of
 from inhouse.api.vouching import vouched
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
-from inhouse.moderation.sealed import SealedItem
+from inhouse.moderation.recording.sealed import SealedItem
 
 router = APIRouter(prefix="/v1/sealed", tags=["sealed"])
 Use = Annotated[Services, Depends(services_of)]

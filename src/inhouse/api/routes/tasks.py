@@ -10,7 +10,7 @@ from inhouse.api.bodies import read_body
 from inhouse.api.context import context_of, needs, services_of
 from inhouse.api.wire import answer, documented, takes
 from inhouse.app.build import Services
-from inhouse.app.suggestions import Judged, keep_judged
+from inhouse.app.owning.suggestions import Judged, keep_judged
 from inhouse.catalog.types import words_ref
 from inhouse.core.errors import InputError
 from inhouse.core.ids import ID_RULE, is_valid_id

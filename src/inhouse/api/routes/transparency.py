@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from inhouse.api.context import needs, services_of
 from inhouse.api.wire import answer, documented
 from inhouse.app.build import Services
-from inhouse.moderation.period import Period, PeriodReport, as_csv, report_of
+from inhouse.moderation.transparency.period import Period, PeriodReport, as_csv, report_of
 
 router = APIRouter(
     prefix="/v1/transparency", tags=["rights"], dependencies=[Depends(needs("moderation"))]

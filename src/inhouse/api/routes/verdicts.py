@@ -11,8 +11,8 @@ from inhouse.app.build import Services
 from inhouse.catalog.types import key_of
 from inhouse.core.errors import UnknownError
 from inhouse.core.ids import ItemId
-from inhouse.moderation.decide import decide
 from inhouse.moderation.types import Label, Surface, Viewer
+from inhouse.moderation.verdicts.decide import decide
 
 router = APIRouter(
     prefix="/v1/verdicts", tags=["moderation"], dependencies=[Depends(needs("moderation"))]

@@ -12,7 +12,7 @@ from inhouse.api.context import needs, services_of
 from inhouse.api.vouching import vouched
 from inhouse.api.wire import answer, documented, takes
 from inhouse.app.build import Services
-from inhouse.app.ways import Judged, Way, judged, way_of
+from inhouse.app.owning.ways import Judged, Way, judged, way_of
 from inhouse.models.cutover.stages import measuring_of
 from inhouse.models.cutover.steering import Ruling, hold, resume, roll_back
 from inhouse.models.parity.margins import Margin, Margins

@@ -3,9 +3,9 @@
 import uvicorn
 
 from inhouse.api.students.server import create_students
+from inhouse.app.roles.supervisor import stop_with_parent
 from inhouse.app.settings import load_settings
 from inhouse.app.student_door import HOST
-from inhouse.app.supervisor import stop_with_parent
 from inhouse.core.logs import configure_logs, logger
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from inhouse.app.dependence import Dependence, Rates
+from inhouse.app.owning.dependence import Dependence, Rates
 from inhouse.console.bill.page import concentration_name
 from inhouse.console.charts import VENDOR_COLOURS, Options, columns
 from inhouse.console.markup import (

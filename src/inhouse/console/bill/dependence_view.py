@@ -4,7 +4,7 @@ from fastapi import Request
 from nicegui import ui
 
 from inhouse.app.build import Services
-from inhouse.app.dependence import Dependence, Rates, break_evens, dependence
+from inhouse.app.owning.dependence import Dependence, Rates, break_evens, dependence
 from inhouse.console.bill import dependence_page as page
 from inhouse.console.frame import Region, chart_panel, follow, frame, panel, section
 from inhouse.console.gathering import Latest

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from nicegui import app, ui
 
 from inhouse.app.build import Services
-from inhouse.app.parity_facts import CatalogFacts
+from inhouse.app.owning.parity_facts import CatalogFacts
 from inhouse.console.bill import page
 from inhouse.console.bill.model import BillFacts, gather
 from inhouse.console.bill.parity_page import report_page

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from inhouse.app.build import Services
 from inhouse.console.moderation.model import CaseFacts, gather_case
-from inhouse.moderation.decide import decide_all, strictest
 from inhouse.moderation.statements.types import Statement
 from inhouse.moderation.types import Appeal, Case
+from inhouse.moderation.verdicts.decide import decide_all, strictest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

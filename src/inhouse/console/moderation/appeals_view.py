@@ -19,8 +19,8 @@ from inhouse.console.moderation.page import policy_html, post_html, scores_html,
 from inhouse.console.moderation.reviewer import reviewer_of
 from inhouse.console.moments import community_now
 from inhouse.core.errors import InhouseError
-from inhouse.moderation.appeals import MOST_WORDS_CHARS, Instead
-from inhouse.moderation.rulings import OTHER, RULINGS
+from inhouse.moderation.complaints.appeals import MOST_WORDS_CHARS, Instead
+from inhouse.moderation.recording.rulings import OTHER, RULINGS
 from inhouse.moderation.types import Appeal
 
 LOOK_EVERY_S: Final = 8.0

@@ -15,8 +15,8 @@ from inhouse.console.moderation.fields import show_heading
 from inhouse.console.moderation.reviewer import reviewer_of
 from inhouse.console.moments import community_now
 from inhouse.core.errors import InhouseError
+from inhouse.moderation.recording.rulings import OTHER, RULINGS
 from inhouse.moderation.reviewing.bulk import Bulk
-from inhouse.moderation.rulings import OTHER, RULINGS
 
 _SHOWN: Final = 20
 

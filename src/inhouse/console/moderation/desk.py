@@ -11,8 +11,8 @@ from inhouse.app.build import Services
 from inhouse.console.moderation.model import CaseFacts, gather_case
 from inhouse.console.moments import community_now
 from inhouse.core.errors import ConflictError, UnknownError
-from inhouse.moderation.queues import closed_to
-from inhouse.moderation.review import QueueCount
+from inhouse.moderation.reviewing.queues import closed_to
+from inhouse.moderation.reviewing.review import QueueCount
 from inhouse.moderation.reviewing.reviewers import ReviewerSettings
 from inhouse.moderation.reviewing.search import CaseFilter
 from inhouse.moderation.types import Action, Case, ReviewDecision

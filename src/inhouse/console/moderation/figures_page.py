@@ -10,7 +10,7 @@ from inhouse.console.moderation.headings import heading
 from inhouse.console.moderation.speech import category_name
 from inhouse.console.words import UNKNOWN, count, day, share, span
 from inhouse.core.clock import DAY_MS
-from inhouse.moderation.quality import Accuracy, Quality
+from inhouse.moderation.measuring.quality import Accuracy, Quality
 from inhouse.moderation.reviewing.statistics import Flow, Statistics
 from inhouse.stats.types import Interval, NotEnough
 

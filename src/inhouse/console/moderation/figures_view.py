@@ -14,7 +14,7 @@ from inhouse.console.moderation import figures_page as page
 from inhouse.console.moderation.fields import show_heading
 from inhouse.console.moments import community_now
 from inhouse.core.clock import DAY_MS
-from inhouse.moderation.quality import review_quality
+from inhouse.moderation.measuring.quality import review_quality
 from inhouse.moderation.reviewing.statistics import review_statistics
 
 KEEP_S: Final = 5.0

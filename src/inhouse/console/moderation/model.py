@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from inhouse.app.build import Services
 from inhouse.catalog.types import Item, User
 from inhouse.console.moments import community_now
-from inhouse.moderation.decide import decide
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.reviewing.context import CaseContext
-from inhouse.moderation.transparency import rule_in_words
+from inhouse.moderation.transparency.plain import rule_in_words
 from inhouse.moderation.types import Case, Decision, Verdict
+from inhouse.moderation.verdicts.decide import decide
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,7 +31,7 @@ from inhouse.console.words import (
     shortened,
     span,
 )
-from inhouse.moderation.review import QueueCount
+from inhouse.moderation.reviewing.review import QueueCount
 from inhouse.moderation.reviewing.reviewers import ReviewerSettings
 from inhouse.moderation.reviewing.search import CaseFilter
 from inhouse.moderation.types import Action, ReviewDecision

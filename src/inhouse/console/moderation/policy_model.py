@@ -10,13 +10,13 @@ from inhouse.console.moments import community_now
 from inhouse.console.words import moment
 from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import InputError
-from inhouse.moderation.history import Window
 from inhouse.moderation.past.adoption import Adoption, adoptions
 from inhouse.moderation.past.backtest import Backtest, Tell, backtest
 from inhouse.moderation.past.rescan_job import Progress
 from inhouse.moderation.past.shadow import ShadowReport, shadow_report
 from inhouse.moderation.policy.parse import DEFAULT_POLICY, load_policy, policy_from
 from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.verdicts.history import Window
 
 TYPED: Final = "typed"  # the choice of a policy that is pasted or dropped on the page
 SHADOW_DAYS: Final = 7

@@ -22,7 +22,7 @@ from inhouse.moderation.past.told import (
     progress_in_words,
     share_in_words,
 )
-from inhouse.moderation.transparency import policy_in_words, rule_in_words
+from inhouse.moderation.transparency.plain import policy_in_words, rule_in_words
 from inhouse.moderation.watching import HEARD_WITHIN_S
 
 HEADING: Final = heading(

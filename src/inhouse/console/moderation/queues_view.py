@@ -13,7 +13,7 @@ from inhouse.console.moderation.fields import number_field, show_heading, text_f
 from inhouse.console.moderation.headings import heading
 from inhouse.console.moderation.speech import category_name
 from inhouse.core.errors import InhouseError
-from inhouse.moderation.queues import QueueSettings, Takes
+from inhouse.moderation.reviewing.queues import QueueSettings, Takes
 
 HEADING: Final = heading(
     "/moderation/queues",

@@ -5,7 +5,7 @@ from typing import Final
 from inhouse.console.markup import Safe, empty, join, note, tag, words
 from inhouse.console.moderation.headings import heading
 from inhouse.console.words import date, moment, plural
-from inhouse.moderation.sealed import PRESERVE_DUTY, REPORT_DUTY, SealedItem
+from inhouse.moderation.recording.sealed import PRESERVE_DUTY, REPORT_DUTY, SealedItem
 
 HEADING: Final = heading(
     "/moderation/sealed",

@@ -16,9 +16,9 @@ from inhouse.console.private import feed_key
 from inhouse.console.words import ago, count, plural, shortened, span
 from inhouse.core.clock import HOUR_MS, MINUTE_MS, SystemClock
 from inhouse.core.ids import SnapshotId
-from inhouse.learning.snapshot import SnapshotStore
-from inhouse.moderation.breaker import BreakerEvent, open_breakers, opening_in_words
-from inhouse.moderation.scan import CONSUMER
+from inhouse.learning.snapshots.snapshot import SnapshotStore
+from inhouse.moderation.judging.breaker import BreakerEvent, open_breakers, opening_in_words
+from inhouse.moderation.judging.scan import CONSUMER
 from inhouse.store import tables
 from inhouse.store.database import Database
 

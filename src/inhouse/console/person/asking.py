@@ -8,9 +8,9 @@ from fastapi.responses import StreamingResponse
 from nicegui import run, ui
 
 from inhouse.app.build import Services
-from inhouse.app.controls import note
-from inhouse.app.erasure import Eraser
-from inhouse.app.export import export_lines
+from inhouse.app.people.controls import note
+from inhouse.app.people.erasure import Eraser
+from inhouse.app.people.export import export_lines
 from inhouse.catalog.erasures import Erasure
 from inhouse.console.frame import Region, press
 from inhouse.console.markup import Safe, join, tag, words

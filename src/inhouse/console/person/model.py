@@ -8,7 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from inhouse.app.build import Services
-from inhouse.app.serving import titles_of
+from inhouse.app.feeds.serving import titles_of
 from inhouse.catalog.types import Item, User
 from inhouse.console.moments import community_now
 from inhouse.console.person.history import (

@@ -22,7 +22,7 @@ from inhouse.features.history import HistoryArrays
 from inhouse.features.items import ItemTable
 from inhouse.features.outcomes import are_positive
 from inhouse.learning.causal.serving import CausalWeights, ReadRows
-from inhouse.learning.sequences import timed_codes
+from inhouse.learning.sequences.flat import timed_codes
 
 Floats = NDArray[np.float32]
 

@@ -17,8 +17,8 @@ from torch.nn import functional
 
 from inhouse.learning.causal.serving import CausalShape
 from inhouse.learning.encoding import AGE_CODES, DWELL_CODES
-from inhouse.learning.model import Dropout
-from inhouse.learning.taste import KIND_COUNT
+from inhouse.learning.taste.arrays import KIND_COUNT
+from inhouse.learning.taste.model import Dropout
 
 _UNSEEN: Final = -1e4  # added to the logit of what must not be read
 _SPREAD: Final = 0.05

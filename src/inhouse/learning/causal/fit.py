@@ -23,8 +23,8 @@ from inhouse.core.random import stream
 from inhouse.core.tensors import tensor_bytes
 from inhouse.learning.causal.serving import CausalShape, CausalWeights, ReadRows
 from inhouse.learning.causal.steps import SequenceTrainer, SequenceTraining, place
-from inhouse.learning.holdout import HoldOut, Scores, ranked
-from inhouse.learning.sequences import Catalogue, Sequences, plain_codes
+from inhouse.learning.sequences.flat import Catalogue, Sequences, plain_codes
+from inhouse.learning.sequences.holdout import HoldOut, Scores, ranked
 from inhouse.learning.train_state import below, under
 from inhouse.stats.ranking import ndcg
 

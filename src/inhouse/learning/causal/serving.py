@@ -27,9 +27,9 @@ from inhouse.core.ids import ItemId
 from inhouse.core.tensors import tensor_bytes
 from inhouse.features.content import CONTENT_DIMS
 from inhouse.features.history import HistoryArrays
-from inhouse.learning.deltas import packed_names, unpacked_names
 from inhouse.learning.encoding import AGE_CODES, DWELL_CODES, age_codes, dwell_codes
-from inhouse.learning.taste import KIND_COUNT
+from inhouse.learning.taste.arrays import KIND_COUNT
+from inhouse.learning.taste.deltas import packed_names, unpacked_names
 
 Floats = NDArray[np.float32]
 

@@ -32,9 +32,9 @@ from inhouse.learning.causal.encoder import Block, CausalBlock, CausalEncoder, R
 from inhouse.learning.causal.id_rows import IdRows
 from inhouse.learning.causal.serving import CausalShape, CausalWeights
 from inhouse.learning.causal.softmax import Softmax, mean_loss
-from inhouse.learning.factors import item_factors
-from inhouse.learning.model import Dropout
-from inhouse.learning.sequences import Catalogue, Longs, Packed, Sequences, pack
+from inhouse.learning.sequences.factors import item_factors
+from inhouse.learning.sequences.flat import Catalogue, Longs, Packed, Sequences, pack
+from inhouse.learning.taste.model import Dropout
 
 Floats = NDArray[np.float32]
 Arrays = dict[str, NDArray[Any]]

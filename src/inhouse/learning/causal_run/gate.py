@@ -19,10 +19,10 @@ from inhouse.features.items import ItemTable
 from inhouse.learning.causal.beside import Beside, BesideFacts
 from inhouse.learning.causal.serving import CausalWeights
 from inhouse.learning.causal_run.log_wants import LogWants, WhatWasWanted
-from inhouse.learning.holdout import Difference, HoldOut, difference
-from inhouse.learning.sequences import Longs, Sequences
-from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot
-from inhouse.learning.taste import TasteWeights
+from inhouse.learning.sequences.flat import Longs, Sequences
+from inhouse.learning.sequences.holdout import Difference, HoldOut, difference
+from inhouse.learning.snapshots.snapshot import SnapshotFacts, TasteSnapshot
+from inhouse.learning.taste.arrays import TasteWeights
 from inhouse.stats.ranking import hit_rate, ndcg, target_ranks
 from inhouse.stats.types import Interval, NotEnough
 

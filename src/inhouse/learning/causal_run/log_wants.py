@@ -18,13 +18,13 @@ from inhouse.features.history import HistoryArrays, history_arrays
 from inhouse.features.items import ItemTable
 from inhouse.features.ports import Logs
 from inhouse.features.state import LiveState
-from inhouse.learning.course import Progress
-from inhouse.learning.examples import NextItems, join_next_items
-from inhouse.learning.gathering import Gathering
-from inhouse.learning.joiner import is_first_want
-from inhouse.learning.page_replay import PageReplay
-from inhouse.learning.sequences import Longs
-from inhouse.learning.tail import Stretch, Tail
+from inhouse.learning.examples.gathering import Gathering
+from inhouse.learning.examples.types import NextItems, join_next_items
+from inhouse.learning.joining.joiner import is_first_want
+from inhouse.learning.joining.page_replay import PageReplay
+from inhouse.learning.joining.tail import Stretch, Tail
+from inhouse.learning.sequences.flat import Longs
+from inhouse.learning.training.course import Progress
 
 _EVENTS_AT_ONCE: Final = 4_000
 

@@ -36,12 +36,12 @@ from inhouse.learning.causal.serving import CausalWeights
 from inhouse.learning.causal.steps import SequenceTraining
 from inhouse.learning.causal_run.gate import Comparison, compare, ranks_by_weight
 from inhouse.learning.causal_run.log_wants import Chosen, LogWants, WhatWasWanted, read_wanted
-from inhouse.learning.course import Progress, no_progress, training_of
-from inhouse.learning.sequences import Catalogue, Longs, Sequences, timed_codes
+from inhouse.learning.sequences.flat import Catalogue, Longs, Sequences, timed_codes
 from inhouse.learning.settings import LearningSettings
-from inhouse.learning.snapshot import SnapshotStore
-from inhouse.learning.taste import TasteWeights
-from inhouse.learning.train import train_taste
+from inhouse.learning.snapshots.snapshot import SnapshotStore
+from inhouse.learning.taste.arrays import TasteWeights
+from inhouse.learning.training.course import Progress, no_progress, training_of
+from inhouse.learning.training.train import train_taste
 from inhouse.stats.types import Interval
 
 T = TypeVar("T")

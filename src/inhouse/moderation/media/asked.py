@@ -21,7 +21,7 @@ from inhouse.moderation.media.forms import file_kind
 from inhouse.moderation.media.known import KnownHashes
 from inhouse.moderation.media.types import MediaHashes, Unread
 from inhouse.moderation.ports import PictureScorer
-from inhouse.moderation.sealed_calls import Sighting
+from inhouse.moderation.sealing.sealed_calls import Sighting
 from inhouse.moderation.settings import ModerationSettings
 from inhouse.moderation.types import Label
 

@@ -16,18 +16,18 @@ from sqlalchemy.engine import Connection
 from inhouse.catalog.types import Item, text_key
 from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId
-from inhouse.moderation.cases import asked_by_rules, open_cases
-from inhouse.moderation.decide import decide_all, removing_rule, strictest
 from inhouse.moderation.media.known import KnownHashes
 from inhouse.moderation.media.records import enrol, media_of
 from inhouse.moderation.media.stored import evidence_of_row
-from inhouse.moderation.record import record_verdicts
-from inhouse.moderation.sealed import seal_matches
+from inhouse.moderation.recording.record import record_verdicts
+from inhouse.moderation.recording.sealed import seal_matches
+from inhouse.moderation.reviewing.cases import asked_by_rules, open_cases
 from inhouse.moderation.signals.read import HASHES, UNREAD
 from inhouse.moderation.statements.keep import Judged
 from inhouse.moderation.tools import Tools
 from inhouse.moderation.types import Evidence, MediaEvidence
-from inhouse.moderation.verdicts import latest_verdicts
+from inhouse.moderation.verdicts.decide import decide_all, removing_rule, strictest
+from inhouse.moderation.verdicts.rows import latest_verdicts
 from inhouse.store import tables
 from inhouse.store.database import Database
 from inhouse.store.statements import upsert

@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inhouse.moderation.decide import compiled
-from inhouse.moderation.history import Posts, Window, read_history
 from inhouse.moderation.past.effects import Labels, LabelTally, Move, MoveTally, RuleLabels, acts
 from inhouse.moderation.policy.compiled import Compiled, Decided
 from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.verdicts.decide import compiled
+from inhouse.moderation.verdicts.history import Posts, Window, read_history
 from inhouse.store.database import Database
 
 _MOST_CREATORS: Final = 5

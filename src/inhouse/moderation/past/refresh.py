@@ -7,14 +7,14 @@ from inhouse.catalog.catalog import Catalog
 from inhouse.catalog.types import Item, key_of
 from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId
-from inhouse.moderation.decide import UNSCORED, decide_all, strictest
+from inhouse.moderation.judging.reading import text_of
+from inhouse.moderation.judging.scoring import MODEL, Questioner, labels_of, readings_of
 from inhouse.moderation.ports import Scores, TextScorer
-from inhouse.moderation.reading import text_of
-from inhouse.moderation.scoring import MODEL, Questioner, labels_of, readings_of
 from inhouse.moderation.signals.facts import facts_of, is_fact
 from inhouse.moderation.signals.read import BANKS, Reading, is_in_texts
 from inhouse.moderation.tools import Tools
 from inhouse.moderation.types import Evidence, Verdict
+from inhouse.moderation.verdicts.decide import UNSCORED, decide_all, strictest
 
 
 class Refresher:

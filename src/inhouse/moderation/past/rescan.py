@@ -21,15 +21,7 @@ from sqlalchemy.engine import Connection
 from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId, new_id
 from inhouse.core.logs import logger
-from inhouse.moderation.cases import (
-    Concern,
-    asked_by_rules,
-    open_cases,
-    open_cases_of,
-    withdraw,
-)
-from inhouse.moderation.decide import compiled, decide_all
-from inhouse.moderation.history import columns_of, last_verdict, latest_rows
+from inhouse.moderation.judging.teaching import teach_from_banks
 from inhouse.moderation.past.adoption import adopt, adoptions, is_in_force
 from inhouse.moderation.past.refresh import Refresher
 from inhouse.moderation.past.rescan_job import (
@@ -47,12 +39,20 @@ from inhouse.moderation.past.rescan_job import (
 )
 from inhouse.moderation.policy.compiled import Decided
 from inhouse.moderation.policy.types import Policy
-from inhouse.moderation.record import judged, record_verdicts
-from inhouse.moderation.sealed import seal_matches
-from inhouse.moderation.teaching import teach_from_banks
+from inhouse.moderation.recording.record import judged, record_verdicts
+from inhouse.moderation.recording.sealed import seal_matches
+from inhouse.moderation.reviewing.cases import (
+    Concern,
+    asked_by_rules,
+    open_cases,
+    open_cases_of,
+    withdraw,
+)
 from inhouse.moderation.tools import Tools
 from inhouse.moderation.types import CODES, Decision, Evidence, Surface, Verdict, ViewerClass
-from inhouse.moderation.verdicts import latest_offsets, verdict_of_row
+from inhouse.moderation.verdicts.decide import compiled, decide_all
+from inhouse.moderation.verdicts.history import columns_of, last_verdict, latest_rows
+from inhouse.moderation.verdicts.rows import latest_offsets, verdict_of_row
 from inhouse.store.database import Database
 
 _AT_ONCE: Final = 2_000  # posts in a transaction

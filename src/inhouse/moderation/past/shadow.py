@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inhouse.core.clock import DAY_MS
-from inhouse.moderation.decide import compiled
-from inhouse.moderation.history import Posts, Window, read_history
 from inhouse.moderation.past.effects import MOST_EXAMPLES, LabelTally, Move, MoveTally, RuleLabels
 from inhouse.moderation.policy.compiled import Compiled, Decided
 from inhouse.moderation.policy.types import Policy
+from inhouse.moderation.verdicts.decide import compiled
+from inhouse.moderation.verdicts.history import Posts, Window, read_history
 from inhouse.store.database import Database
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import yaml
 
 from inhouse.core.faults import did_you_mean
-from inhouse.moderation.dsa_terms import CATEGORIES, KEYWORDS
+from inhouse.moderation.policy.dsa_terms import CATEGORIES, KEYWORDS
 from inhouse.moderation.policy.nodes import YamlFile, kind_of
 from inhouse.moderation.policy.rights import CategoryRights, Rights, StrikeRules
 from inhouse.moderation.types import CHILD_ABUSE

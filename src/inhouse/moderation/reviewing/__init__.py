@@ -1,1 +1,1 @@
-"""What review is made of: finding cases, opinions, known answers, what lies around a case."""
+"""Review: cases and their queues, opinions, known answers, what lies around a case."""

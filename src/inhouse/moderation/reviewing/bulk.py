@@ -20,10 +20,10 @@ from inhouse.core.clock import DAY_MS, Clock
 from inhouse.core.errors import ConflictError, InputError, UnknownError
 from inhouse.core.ids import new_id
 from inhouse.core.logs import logger
-from inhouse.moderation.queues import closed_to, queues_in
+from inhouse.moderation.recording.rulings import Ruling, checked_name
 from inhouse.moderation.reviewing.deciding import Decider
+from inhouse.moderation.reviewing.queues import closed_to, queues_in
 from inhouse.moderation.reviewing.search import Asker, CaseFilter, find_cases
-from inhouse.moderation.rulings import Ruling, checked_name
 from inhouse.moderation.tools import Tools
 from inhouse.moderation.types import Case
 from inhouse.store import tables

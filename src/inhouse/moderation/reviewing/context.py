@@ -16,14 +16,14 @@ from sqlalchemy.engine import Connection
 from inhouse.catalog.catalog import item_of_row
 from inhouse.catalog.types import Item, post_text
 from inhouse.core.ids import ItemId, UserId
-from inhouse.moderation.decide import decide
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.reviewing.gold import known_since
 from inhouse.moderation.reviewing.likeness import grams, likeness
 from inhouse.moderation.reviewing.thread import Thread, thread_around
-from inhouse.moderation.strikes import Standing, Strikes
+from inhouse.moderation.statements.strikes import Standing, Strikes
 from inhouse.moderation.types import UNDO, Case, PersonCall, Verdict
-from inhouse.moderation.verdicts import latest_verdicts, verdict_history
+from inhouse.moderation.verdicts.decide import decide
+from inhouse.moderation.verdicts.rows import latest_verdicts, verdict_history
 from inhouse.store import tables
 from inhouse.store.database import Database
 

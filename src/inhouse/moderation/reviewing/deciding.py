@@ -10,9 +10,10 @@ from sqlalchemy.engine import Connection
 from inhouse.core.clock import Clock
 from inhouse.core.errors import ConflictError, UnknownError
 from inhouse.core.ids import new_id
-from inhouse.moderation.cases import GOLD, GOLD_CLOSED, case_of_row, open_case_of
-from inhouse.moderation.queues import QueueSettings, queue_in
+from inhouse.moderation.recording.rulings import Ruling, hold, rule_on, take_back
+from inhouse.moderation.reviewing.cases import GOLD, GOLD_CLOSED, case_of_row, open_case_of
 from inhouse.moderation.reviewing.gold import drop_gold, keep_gold
+from inhouse.moderation.reviewing.queues import QueueSettings, queue_in
 from inhouse.moderation.reviewing.records import (
     effect_of,
     keep_decision,
@@ -23,10 +24,9 @@ from inhouse.moderation.reviewing.records import (
     unknown_decision,
 )
 from inhouse.moderation.reviewing.table import WAITING, case_row, change, put_back
-from inhouse.moderation.rulings import Ruling, hold, rule_on, take_back
 from inhouse.moderation.tools import Tools
 from inhouse.moderation.types import UNDO, Effect, PersonCall, ReviewDecision, Verdict
-from inhouse.moderation.verdicts import verdict_history
+from inhouse.moderation.verdicts.rows import verdict_history
 from inhouse.store import tables
 
 

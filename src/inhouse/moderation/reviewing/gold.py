@@ -17,11 +17,11 @@ from inhouse.catalog.types import text_key
 from inhouse.core.clock import Clock
 from inhouse.core.errors import ConflictError, UnknownError
 from inhouse.core.ids import ItemId, new_id
-from inhouse.moderation.cases import GOLD, case_of_row
 from inhouse.moderation.policy.types import Policy
-from inhouse.moderation.rulings import Ruling, checked_ruling
+from inhouse.moderation.recording.rulings import Ruling, checked_ruling
+from inhouse.moderation.reviewing.cases import GOLD, case_of_row
 from inhouse.moderation.types import UNDO, Case
-from inhouse.moderation.verdicts import latest_verdicts
+from inhouse.moderation.verdicts.rows import latest_verdicts
 from inhouse.store import tables
 from inhouse.store.database import Database
 

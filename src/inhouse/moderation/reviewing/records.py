@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.core.errors import ConflictError, UnknownError
-from inhouse.moderation.rulings import Ruling
+from inhouse.moderation.recording.rulings import Ruling
 from inhouse.moderation.types import UNDO, Effect, ReviewDecision
 from inhouse.store import tables
 

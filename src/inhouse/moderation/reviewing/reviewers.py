@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from inhouse.core.clock import Clock
 from inhouse.core.errors import Fault, SettingError
-from inhouse.moderation.rulings import checked_name
+from inhouse.moderation.recording.rulings import checked_name
 from inhouse.store import tables
 from inhouse.store.database import Database
 

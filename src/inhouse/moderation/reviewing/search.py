@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.core.errors import InputError
-from inhouse.moderation.cases import case_of_row
+from inhouse.moderation.reviewing.cases import case_of_row
 from inhouse.moderation.types import Case, CaseState, Verdict
-from inhouse.moderation.verdicts import latest_verdicts
+from inhouse.moderation.verdicts.rows import latest_verdicts
 from inhouse.store import tables
 
 MOST_TERM_CHARS: Final = 200

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.core.errors import ConflictError, UnknownError
-from inhouse.moderation.cases import GOLD, case_of_row
+from inhouse.moderation.reviewing.cases import GOLD, case_of_row
 from inhouse.moderation.types import Case
 from inhouse.store import tables
 

@@ -11,10 +11,10 @@ from inhouse.catalog.catalog import items_by_id
 from inhouse.catalog.threads import End, Place, above, replies
 from inhouse.catalog.types import Item, key_of, post_text
 from inhouse.core.ids import ItemId, UserId
-from inhouse.moderation.decide import decide
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.types import Verdict
-from inhouse.moderation.verdicts import latest_verdicts
+from inhouse.moderation.verdicts.decide import decide
+from inhouse.moderation.verdicts.rows import latest_verdicts
 from inhouse.store import tables
 
 BESIDE: Final = 3  # of the other replies, before the post and after it

@@ -1,1 +1,1 @@
-"""Statements of reasons (Art. 17 DSA): what is restricted, why, and how to object."""
+"""What people are told: authors of restrictions and strikes (Art. 17 DSA), reporters of answers."""

@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.core.ids import ItemId, UserId, new_id
-from inhouse.moderation.decide import NO_RULE, SEALED_BY, decide_all
 from inhouse.moderation.policy.types import Policy
 from inhouse.moderation.statements.restriction import Decisions, Restriction, restriction_of
 from inhouse.moderation.statements.types import (
@@ -27,6 +26,7 @@ from inhouse.moderation.statements.types import (
 )
 from inhouse.moderation.statements.words import REDRESS, explanation_of, facts_of
 from inhouse.moderation.types import Verdict
+from inhouse.moderation.verdicts.decide import NO_RULE, SEALED_BY, decide_all
 from inhouse.store import tables
 
 _CHUNK: Final = 500

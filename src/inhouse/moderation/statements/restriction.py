@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from inhouse.moderation.decide import UNSCORED, strictest
 from inhouse.moderation.statements.types import Kind
 from inhouse.moderation.types import SHOWN, SURFACES, Decision, Surface, ViewerClass
+from inhouse.moderation.verdicts.decide import UNSCORED, strictest
 
 Decisions = Mapping[tuple[Surface, ViewerClass], Decision]
 

@@ -1,0 +1,1 @@
+"""Feeds of one process: served from memory, beside moderation's decisions, less under load."""

@@ -1,0 +1,1 @@
+"""The ranking head: as arrays for serving, and how it is taught."""

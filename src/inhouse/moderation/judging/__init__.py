@@ -1,0 +1,1 @@
+"""Posts judged as they come: read, scored, decided, and a breaker for rules that go too far."""

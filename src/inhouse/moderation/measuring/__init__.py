@@ -1,0 +1,1 @@
+"""How well it goes: how far people agree, known answers, random samples and what they show."""

@@ -1,0 +1,1 @@
+"""What nobody may read: the vault and its key, and pictures of calls that go straight into it."""

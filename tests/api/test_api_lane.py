@@ -12,18 +12,20 @@ from inhouse.app.build import Services
 _EVENT = {"event_id": "e", "at_ms": 1, "kind": "visit", "user_id": "u"}
 
 
-def test_both_ways_answer_alike(client: TestClient, services: Services) -> None:
+@pytest.mark.parametrize("name", ["events", "items"])
+def test_both_ways_answer_alike(client: TestClient, services: Services, name: str) -> None:
     """What is taken, rejected, refused, too large or unknown has one status and one body, whether
     the lane or the framework's routing found the function (a slash more asks that one)."""
     _, weak = services.keys.create("weak", ("feed",))
-    bodies = (b'{"events": []}', b'{"events": [{}]}', b"{", b"[1]", b"x" * 200_001)
+    rows = (f'{{"{name}": []}}'.encode(), f'{{"{name}": [{{}}]}}'.encode())
+    bodies = (*rows, b"{", b"[1]", b"x" * 200_001)
     keys = (client.headers["authorization"], f"Bearer {weak}", "Bearer inh_nothing", "")
 
     for body in bodies:
         for key in keys:
             headers = {"authorization": key, "x-request-id": "same"}
             fast, slow = (
-                client.request("POST", f"/v1/events{query}", content=body, headers=headers)
+                client.request("POST", f"/v1/{name}{query}", content=body, headers=headers)
                 for query in ("", "/")
             )
             assert (fast.status_code, fast.content) == (slow.status_code, slow.content)
@@ -37,6 +39,17 @@ def test_an_event_takes_the_lane(client: TestClient) -> None:
     assert (answer.status_code, answer.json()["stored"]) == (200, 1)
     assert client.get("/v1/events").status_code == 405
     assert 'method="POST",path="/v1/events",status="200"' in client.get("/metrics").text
+
+
+def test_a_post_takes_the_lane(client: TestClient) -> None:
+    """It is stored, can be read and acted upon at once, and is counted under its path."""
+    answer = client.post("/v1/items", json={"items": [{"item_id": "lane", "creator_id": "c"}]})
+    click = {"event_id": "e", "at_ms": 1, "kind": "click", "user_id": "u", "item_id": "lane"}
+
+    assert (answer.status_code, answer.json()["created"]) == (200, 1)
+    assert client.get("/v1/items/lane").json()["item_id"] == "lane"
+    assert client.post("/v1/events", json={"events": [click]}).json()["stored"] == 1
+    assert 'method="POST",path="/v1/items",status="200"' in client.get("/metrics").text
 
 
 def test_a_crash_in_the_lane_is_told_like_any_other(

@@ -1,16 +1,20 @@
 """Following: what this process wrote is folded in without being read back; nothing is missed."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
 import pytest
 
 from inhouse.catalog.catalog import Catalog
-from inhouse.catalog.types import Item
+from inhouse.catalog.types import Change, Item, Posted
 from inhouse.core.clock import FollowingClock
 from inhouse.core.ids import EventId, ItemId, PageId, UserId
 from inhouse.events.log import EventLog
 from inhouse.events.pages import PageLog
 from inhouse.events.types import Event, LoggedEvent, PageItem, ServedPage
 from inhouse.features.follow import Follower
-from inhouse.features.ports import Logs
+from inhouse.features.items import COLUMNS
+from inhouse.features.ports import Logs, Nobody
 from inhouse.features.state import LiveState
 from inhouse.store.database import Database
 
@@ -25,10 +29,24 @@ class CountedLog(EventLog):
         return super().read(after, limit)
 
 
+class CountedCatalog(Catalog):
+    """Counts how often its changes and items are read."""
+
+    reads = 0
+
+    def changes(self, after: int, limit: int = 10_000) -> list[Change]:
+        self.reads += 1
+        return super().changes(after, limit)
+
+    def items(self, ids: Iterable[str]) -> dict[ItemId, Item]:
+        self.reads += 1
+        return super().items(ids)
+
+
 @pytest.fixture
 def logs(database: Database) -> Logs:
     """Of a community with three posts."""
-    catalog = Catalog(database)
+    catalog = CountedCatalog(database)
     catalog.put_items(
         [Item(item_id=ItemId(f"i{n}"), creator_id=UserId("c"), created_ms=n) for n in range(3)]
     )
@@ -119,6 +137,16 @@ def _page(name: str) -> ServedPage:
     )
 
 
+class Heard(Nobody):
+    """Writes down which rows it hears of."""
+
+    def __init__(self, rows: list[list[int]]) -> None:
+        self._rows = rows
+
+    def items_changed(self, rows: Sequence[int]) -> None:
+        self._rows.append(list(rows))
+
+
 def _show(follower: Follower, page: ServedPage) -> None:
     index = follower.state.items.index
     follower.shown(page, [index[each.item_id] for each in page.items if each.item_id in index])
@@ -148,3 +176,71 @@ def test_a_page_the_log_refused_was_shown_all_the_same(follower: Follower) -> No
 
     assert follower.state.person(UserId("u")).pages == 1
     assert not follower.state.ahead
+
+
+def _item(number: int, title: str = "") -> Item:
+    return Item(
+        item_id=ItemId(f"i{number}"),
+        creator_id=UserId("c"),
+        title=title,
+        topics=("tea",),
+        created_ms=5_000 + number,
+        vectors={"image": (0.1, 0.7)},
+    )
+
+
+def _put(logs: Logs, *items: Item) -> Posted:
+    return logs.catalog.submit_items(items).result(30)
+
+
+def _items_as_stored(follower: Follower, logs: Logs) -> bool:
+    fresh = Follower(LiveState(), logs, FollowingClock(1))
+    fresh.rebuild()
+    mine, theirs = follower.state, fresh.state
+    told = [
+        {
+            item_id: [getattr(state.items, name)[row].tolist() for name in COLUMNS]
+            for item_id, row in state.items.index.items()
+        }
+        for state in (mine, theirs)
+    ]
+    return told[0] == told[1] and mine.change_offset == theirs.change_offset
+
+
+def test_what_was_posted_here_is_not_read_back(follower: Follower, logs: Logs) -> None:
+    """New, changed, unchanged and withdrawn items: the state is as if it had read them, their
+    listener hears of them, and so does the clock."""
+    heard: list[list[int]] = []
+    follower._listener = Heard(heard)
+    before = logs.catalog.reads  # type: ignore[attr-defined]
+    for batch in (
+        [_item(7), _item(8)],
+        [_item(7, "new"), _item(8)],
+        [_item(8)],
+        [replace(_item(8), hidden=True)],
+        [],
+    ):
+        follower.posted(_put(logs, *batch))
+
+    assert logs.catalog.reads == before  # type: ignore[attr-defined]
+    assert heard == [[3, 4], [3], [4]]
+    assert follower._clock.now_ms() == 5_008
+    assert _items_as_stored(follower, logs)
+
+
+def test_changes_that_others_made_in_between_are_read(follower: Follower, logs: Logs) -> None:
+    """Offsets that do not join on send the follower to the log of changes, for all it tells."""
+    _put(logs, _item(7))
+    follower.posted(_put(logs, _item(8)))
+
+    assert ItemId("i7") in follower.state.items.index
+    assert _items_as_stored(follower, logs)
+
+
+def test_posts_heard_of_out_of_order_lose_nothing(follower: Follower, logs: Logs) -> None:
+    """Two puts of one item, heard of the other way round: the later one stays."""
+    first, second = _put(logs, _item(7, "old")), _put(logs, _item(7, "new"))
+    follower.posted(second)
+    follower.posted(first)
+
+    assert _items_as_stored(follower, logs)

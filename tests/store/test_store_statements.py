@@ -43,6 +43,15 @@ def test_upsert_overwrites_and_the_last_of_equal_keys_counts(any_database: Datab
     assert _consumers(any_database) == [("a", 1), ("b", 6), ("c", 3)]
 
 
+def test_rows_may_name_their_columns_in_any_order(any_database: Database) -> None:
+    """A value goes to the column it is given for."""
+    turned = dict(reversed(_row("b", 2).items()))
+    any_database.write(lambda c: upsert(c, tables.consumers, [_row("a", 1), turned]))
+    any_database.write(lambda c: insert_new(c, tables.consumers, [_row("c", 3), turned]))
+
+    assert _consumers(any_database) == [("a", 1), ("b", 2), ("c", 3)]
+
+
 def test_no_rows_are_no_work(any_database: Database) -> None:
     """An empty batch is allowed."""
     any_database.write(lambda c: upsert(c, tables.consumers, []))

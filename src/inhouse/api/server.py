@@ -82,7 +82,7 @@ _ROUTES = (
     discovery,
     health,
 )
-_FAST = (feed, events, moderations, comments)
+_FAST = (feed, events, items, moderations, comments)
 _ABOUT = (
     "A personalised, moderated feed. Send items, users and events; ask for feeds. "
     "Every call needs `Authorization: Bearer inh_…`; `inhouse keys create` makes keys."

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Literal, TypeVar
 
@@ -10,17 +10,36 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.catalog.erasures import Erasures
-from inhouse.catalog.types import Change, Item, Put, User, texts_of, words_ref
+from inhouse.catalog.types import Change, Item, Posted, Put, User, texts_of, words_ref
 from inhouse.catalog.vectors import packed, rounded, unpacked
 from inhouse.core.ids import ItemId, UserId
 from inhouse.store import tables
 from inhouse.store.database import Database
-from inhouse.store.statements import delete_in, upsert
+from inhouse.store.prepared import AT_ONCE, Prepared
+from inhouse.store.statements import delete_in, insert_values, upsert
 
 Entity = Literal["item", "user", "verdict", "erased"]
 T = TypeVar("T", Item, User)
-_CHUNK = 500
 _FIELDS = {kind: tuple(f.name for f in dataclasses.fields(kind)) for kind in (Item, User)}
+
+
+def _by_ids(key: "sa.Column[Any]", *columns: Any) -> Prepared:
+    """Rows whose key is one of `ids`."""
+    return Prepared(sa.select(*columns).where(key.in_(sa.bindparam("ids", expanding=True))))
+
+
+_CHANGES = tables.changes.c
+_ITEMS = _by_ids(tables.items.c.item_id, tables.items)
+_USERS = _by_ids(tables.users.c.user_id, tables.users)
+_SEALED = _by_ids(tables.sealed.c.item_id, tables.sealed.c.item_id)
+_ANY_SEALED = Prepared(sa.select(tables.sealed.c.item_id).limit(1))
+_LAST_CHANGE = Prepared(sa.select(sa.func.max(_CHANGES.log_offset)))
+_BEHIND = Prepared(
+    sa.select(_CHANGES.log_offset, _CHANGES.entity, _CHANGES.entity_id)
+    .where(_CHANGES.log_offset > sa.bindparam("after"))
+    .order_by(_CHANGES.log_offset)
+    .limit(sa.bindparam("most"))
+)
 
 
 class Catalog:
@@ -34,13 +53,13 @@ class Catalog:
         """The jobs that erase people."""
         return Erasures(self._database)
 
-    def submit_items(self, items: Sequence[Item]) -> "Future[Put]":
+    def submit_items(self, items: Sequence[Item]) -> "Future[Posted]":
         """Create or overwrite items; of an id given twice the last counts. Done once durable."""
-        return self._database.submit(lambda connection: put_items(connection, items))
+        return self._database.submit(lambda connection: post_items(connection, items))
 
     def put_items(self, items: Sequence[Item]) -> Put:
         """As `submit_items`, waiting."""
-        return self.submit_items(items).result()
+        return self.submit_items(items).result().put
 
     def submit_users(self, users: Sequence[User]) -> "Future[Put]":
         """Create or overwrite users; of an id given twice the last counts. Done once durable."""
@@ -62,7 +81,7 @@ class Catalog:
     def users(self, ids: Iterable[str]) -> dict[UserId, User]:
         """The known ones among `ids`."""
         with self._database.read() as connection:
-            rows = _rows_by_id(connection, tables.users, "user_id", ids)
+            rows = _rows(connection, _USERS, ids)
         return {user.user_id: user for user in map(_user_of_row, rows)}
 
     def user(self, user_id: str) -> User | None:
@@ -90,18 +109,10 @@ class Catalog:
 
     def changes(self, after: int, limit: int = 10_000) -> list[Change]:
         """What changed behind an offset, in order."""
-        table = tables.changes
-        query = (
-            sa.select(table)
-            .where(table.c.log_offset > after)
-            .order_by(table.c.log_offset)
-            .limit(limit)
-        )
-        with self._database.read() as connection:
-            return [
-                Change(log_offset=row[0], entity=row[1], entity_id=row[2])
-                for row in connection.execute(query)
-            ]
+        return [
+            Change(log_offset=offset, entity=entity, entity_id=entity_id)
+            for offset, entity, entity_id in _BEHIND.ask(self._database, after=after, most=limit)
+        ]
 
     def latest_item_ms(self) -> int:
         """When the item that changed last was posted, 0 where there is none."""
@@ -124,10 +135,7 @@ class Catalog:
     def last_change(self) -> int:
         """Offset of the newest change, 0 where none was made."""
         with self._database.read() as connection:
-            return (
-                connection.execute(sa.select(sa.func.max(tables.changes.c.log_offset))).scalar()
-                or 0
-            )
+            return _LAST_CHANGE.run(connection).scalar() or 0
 
     def _all(self, table: sa.Table, key: str, chunk: int) -> Iterator[Sequence[Any]]:
         last = ""
@@ -143,21 +151,29 @@ class Catalog:
 
 def items_by_id(connection: Connection, ids: Iterable[str]) -> dict[ItemId, Item]:
     """As `Catalog.items`, in the caller's transaction."""
-    rows = _rows_by_id(connection, tables.items, "item_id", ids)
+    rows = _rows(connection, _ITEMS, ids)
     return {item.item_id: item for item in map(item_of_row, rows)}
 
 
 def put_items(connection: Connection, items: Sequence[Item]) -> Put:
     """Upsert items in the caller's transaction and tell of those that differ. What moderation has
     sealed stays as it is."""
+    return post_items(connection, items).put
+
+
+def post_items(connection: Connection, items: Sequence[Item]) -> Posted:
+    """As `put_items`, for whoever keeps what differs in memory."""
     last = {item.item_id: _as_stored(item) for item in items}
     for item_id in _sealed(connection, last):
         del last[item_id]
-    known = {
-        i.item_id: i
-        for i in map(item_of_row, _rows_by_id(connection, tables.items, "item_id", last))
-    }
-    return _put(connection, "item", tables.items, last, known)
+    known = items_by_id(connection, last)
+    changed = [item for key, item in last.items() if known.get(key) != item]
+    if not changed:
+        return Posted(put=_counted(last, known, changed), changed=(), last_change=0)
+    upsert(connection, tables.items, [_row(item) for item in changed])
+    tell(connection, "item", [item.item_id for item in changed])
+    told = _LAST_CHANGE.run(connection).scalar_one()
+    return Posted(put=_counted(last, known, changed), changed=tuple(changed), last_change=told)
 
 
 def replace_item(connection: Connection, item: Item) -> None:
@@ -169,11 +185,11 @@ def replace_item(connection: Connection, item: Item) -> None:
 def put_users(connection: Connection, users: Sequence[User]) -> Put:
     """Upsert users in the caller's transaction and tell of those that differ."""
     last = {user.user_id: user for user in users}
-    known = {
-        u.user_id: u
-        for u in map(_user_of_row, _rows_by_id(connection, tables.users, "user_id", last))
-    }
-    return _put(connection, "user", tables.users, last, known)
+    known = {user.user_id: user for user in map(_user_of_row, _rows(connection, _USERS, last))}
+    changed = [user for key, user in last.items() if known.get(key) != user]
+    upsert(connection, tables.users, [_row(user) for user in changed])
+    tell(connection, "user", [user.user_id for user in changed])
+    return _counted(last, known, changed)
 
 
 def erase_person(connection: Connection, user_ids: Sequence[str], posts: Sequence[str]) -> int:
@@ -199,7 +215,7 @@ def posts_of(connection: Connection, user_ids: Sequence[str]) -> list[str]:
 
 def words_of(connection: Connection, item_ids: Sequence[str]) -> list[str]:
     """What the texts of these items are called where somebody sent them without an id."""
-    items = _rows_by_id(connection, tables.items, "item_id", item_ids)
+    items = _rows(connection, _ITEMS, item_ids)
     return sorted(
         {words_ref(text) for item in map(item_of_row, items) for text in texts_of(item) if text}
     )
@@ -207,39 +223,26 @@ def words_of(connection: Connection, item_ids: Sequence[str]) -> list[str]:
 
 def tell(connection: Connection, entity: Entity, ids: Iterable[str]) -> None:
     """Append to the log of changes, in the caller's transaction."""
-    rows = [{"entity": entity, "entity_id": entity_id} for entity_id in ids]
-    if rows:
-        connection.execute(tables.changes.insert(), rows)
+    rows = [(entity, entity_id) for entity_id in ids]
+    insert_values(connection, tables.changes, ("entity", "entity_id"), rows)
 
 
-def _put(
-    connection: Connection,
-    entity: Entity,
-    table: sa.Table,
-    given: dict[Any, T],
-    known: dict[Any, T],
-) -> Put:
-    differ = [thing for key, thing in given.items() if known.get(key) != thing]
-    upsert(connection, table, [_row(thing) for thing in differ])
-    key = "item_id" if entity == "item" else "user_id"
-    tell(connection, entity, [getattr(thing, key) for thing in differ])
-    created = len(given) - len(known)
-    return Put(created=created, updated=len(differ) - created, unchanged=len(given) - len(differ))
+def _counted(given: Mapping[Any, T], known: Mapping[Any, T], changed: Sequence[T]) -> Put:
+    created, same = len(given) - len(known), len(given) - len(changed)
+    return Put(created=created, updated=len(changed) - created, unchanged=same)
 
 
 def _sealed(connection: Connection, ids: Iterable[str]) -> list[ItemId]:
-    table = tables.sealed
-    if connection.execute(sa.select(table.c.item_id).limit(1)).first() is None:
+    if _ANY_SEALED.run(connection).first() is None:
         return []
-    return [row.item_id for row in _rows_by_id(connection, table, "item_id", ids)]
+    return [row.item_id for row in _rows(connection, _SEALED, ids)]
 
 
-def _rows_by_id(connection: Connection, table: sa.Table, key: str, ids: Iterable[str]) -> list[Any]:
+def _rows(connection: Connection, query: Prepared, ids: Iterable[str]) -> list[Any]:
     wanted = list(ids)
     rows: list[Any] = []
-    for start in range(0, len(wanted), _CHUNK):
-        query = sa.select(table).where(table.c[key].in_(wanted[start : start + _CHUNK]))
-        rows.extend(connection.execute(query).all())
+    for start in range(0, len(wanted), AT_ONCE):
+        rows.extend(query.run(connection, ids=wanted[start : start + AT_ONCE]))
     return rows
 
 
@@ -261,9 +264,11 @@ def item_of_row(row: Any) -> Item:
     """An item from a row of its table."""
     values = dict(row._mapping)
     topics, vectors = tuple(json.loads(values["topics"])), unpacked(values["vectors"])
-    return Item(**{**values, "topics": topics, "vectors": vectors})
+    hidden = bool(values["hidden"])
+    return Item(**{**values, "topics": topics, "vectors": vectors, "hidden": hidden})
 
 
 def _user_of_row(row: Any) -> User:
     values = dict(row._mapping)
-    return User(**{**values, "topics": tuple(json.loads(values["topics"]))})
+    topics, is_creator = tuple(json.loads(values["topics"])), bool(values["is_creator"])
+    return User(**{**values, "topics": topics, "is_creator": is_creator})

@@ -55,6 +55,15 @@ class Put:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Posted:
+    """What became of a batch of items, for whoever keeps them in memory."""
+
+    put: Put
+    changed: tuple[Item, ...]  # those that are new or differ now, as they are stored
+    last_change: int  # offset of the news of the last of them, each before it one less; 0 for none
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
     """Something that other processes must hear of."""
 

@@ -13,7 +13,8 @@ from inhouse.events.types import Appended, Event, EventKind, LoggedEvent
 from inhouse.store import tables
 from inhouse.store.combining import Combined
 from inhouse.store.database import Database
-from inhouse.store.statements import delete_in, upsert
+from inhouse.store.prepared import Prepared
+from inhouse.store.statements import delete_in, insert_values, upsert
 
 Row = tuple[Any, ...]  # of the log, in the order of the columns
 
@@ -30,22 +31,37 @@ _COLUMNS: Final = {
     "page_id": "text",
     "position": "integer",
 }
-# The hottest statement of the system goes to the driver as it is: SQLite runs it row by row,
-# PostgreSQL takes the whole batch as one array a column (twice as fast as row by row).
-_INSERT_SQLITE: Final = (
-    f"INSERT INTO events ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-    " ON CONFLICT (event_id) DO NOTHING"
-)
+# The hottest statement of the system goes to the driver as it is: SQLite takes many rows at once,
+# PostgreSQL the whole batch as one array a column (twice as fast as row by row).
+_IF_NEW: Final = "ON CONFLICT (event_id) DO NOTHING"
 _INSERT_POSTGRES: Final = (
     f"INSERT INTO events ({', '.join(_COLUMNS)})"
     f" SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in _COLUMNS.values())})"
-    " ON CONFLICT (event_id) DO NOTHING"
+    f" {_IF_NEW}"
 )
+_NAMES: Final = tuple(_COLUMNS)
 
 
 # The consumer that says how far the log had come when somebody was last erased from it.
 ERASED_UNTIL: Final = "erased"
 _SCANNED_AT_ONCE: Final = 200_000
+
+_LOG, _CONSUMERS = tables.events.c, tables.consumers.c
+_LAST: Final = Prepared(
+    sa.select(
+        sa.select(sa.func.max(_LOG.log_offset)).scalar_subquery(),
+        sa.select(_CONSUMERS.log_offset).where(_CONSUMERS.name == ERASED_UNTIL).scalar_subquery(),
+    )
+)
+_BEHIND: Final = Prepared(
+    sa.select(tables.events)
+    .where(_LOG.log_offset > sa.bindparam("after"))
+    .order_by(_LOG.log_offset)
+    .limit(sa.bindparam("most"))
+)
+_NEW_IDS: Final = Prepared(
+    sa.select(_LOG.event_id, _LOG.log_offset).where(_LOG.log_offset > sa.bindparam("after"))
+)
 
 
 class Mention(NamedTuple):
@@ -73,8 +89,7 @@ class EventLog:
 
     def read(self, after: int, limit: int = 10_000) -> list[LoggedEvent]:
         """Events behind offset `after`, in order, at most `limit`."""
-        with self._database.read() as connection:
-            return [_logged(row) for row in _select(connection, after, limit)]
+        return [_logged(row) for row in _BEHIND.ask(self._database, after=after, most=limit)]
 
     def read_all(self, after: int = 0, chunk: int = 50_000) -> Iterator[list[LoggedEvent]]:
         """The whole rest of the log in chunks."""
@@ -166,7 +181,7 @@ def append_rows(connection: Connection, rows: Sequence[Row]) -> Appended:
     if not rows:
         return Appended(stored=0, repeated=0, last_offset=_last_offset(connection))
     if connection.dialect.name == "sqlite":
-        stored = connection.exec_driver_sql(_INSERT_SQLITE, list(rows)).rowcount
+        stored = insert_values(connection, tables.events, _NAMES, rows, _IF_NEW)
     else:
         columns = tuple(list(column) for column in zip(*rows, strict=True))
         stored = connection.exec_driver_sql(_INSERT_POSTGRES, columns).rowcount
@@ -184,9 +199,7 @@ def append_batches(connection: Connection, batches: Sequence[list[Row]]) -> list
         return [append_rows(connection, batches[0])]
     last = _last_offset(connection)
     append_rows(connection, [row for batch in batches for row in batch])
-    table = tables.events.c
-    query = sa.select(table.event_id, table.log_offset).where(table.log_offset > last)
-    new: dict[str, int] = dict(iter(connection.execute(query)))
+    new = {row[0]: row[1] for row in _NEW_IDS.run(connection, after=last)}
     answers: list[Appended] = []
     for batch in batches:
         offsets = [new.pop(row[0]) for row in batch if row[0] in new]
@@ -199,9 +212,8 @@ def append_batches(connection: Connection, batches: Sequence[list[Row]]) -> list
 
 def _last_offset(connection: Connection) -> int:
     """Of the newest event there ever was: an erased one had an offset too."""
-    newest = connection.execute(sa.select(sa.func.max(tables.events.c.log_offset))).scalar() or 0
-    query = sa.select(tables.consumers.c.log_offset).where(tables.consumers.c.name == ERASED_UNTIL)
-    return max(newest, connection.execute(query).scalar() or 0)
+    found = _LAST.run(connection).one()
+    return max(offset or 0 for offset in found)
 
 
 def erase_events(connection: Connection, offsets: Sequence[int]) -> int:
@@ -212,16 +224,6 @@ def erase_events(connection: Connection, offsets: Sequence[int]) -> int:
     last = _last_offset(connection)
     set_consumer(connection, ERASED_UNTIL, last, SystemClock().now_ms())
     return delete_in(connection, tables.events.c.log_offset, offsets)
-
-
-def _select(connection: Connection, after: int, limit: int) -> Sequence[Any]:
-    query = (
-        sa.select(tables.events)
-        .where(tables.events.c.log_offset > after)
-        .order_by(tables.events.c.log_offset)
-        .limit(limit)
-    )
-    return connection.execute(query).all()
 
 
 def _logged(row: Any) -> LoggedEvent:

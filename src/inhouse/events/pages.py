@@ -18,6 +18,7 @@ from inhouse.events.types import ServedPage
 from inhouse.store import tables
 from inhouse.store.combining import Combined
 from inhouse.store.database import Database
+from inhouse.store.prepared import Prepared
 from inhouse.store.statements import delete_in
 
 _PAGES_AT_ONCE = 100
@@ -27,6 +28,13 @@ _DECODER = msgspec.msgpack.Decoder(ServedPage)
 _COLUMNS: Final = ("page_id", "at_ms", "user_id", "surface", "body")
 _INSERT_SQLITE: Final = (
     f"INSERT INTO served_pages ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+)
+_PAGES: Final = tables.served_pages.c
+_BEHIND: Final = Prepared(
+    sa.select(_PAGES.log_offset, _PAGES.body)
+    .where(_PAGES.log_offset > sa.bindparam("after"))
+    .order_by(_PAGES.log_offset)
+    .limit(sa.bindparam("most"))
 )
 _NEWEST_SQLITE: Final = "SELECT log_offset FROM served_pages ORDER BY log_offset DESC LIMIT ?"
 
@@ -97,15 +105,8 @@ class PageLog:
 
     def read(self, after: int, limit: int = 1_000) -> list[tuple[int, ServedPage]]:
         """Pages behind an offset with their own offsets, in order."""
-        pages = tables.served_pages
-        query = (
-            sa.select(pages.c.log_offset, pages.c.body)
-            .where(pages.c.log_offset > after)
-            .order_by(pages.c.log_offset)
-            .limit(limit)
-        )
-        with self._database.read() as connection:
-            return [(offset, _decode(body)) for offset, body in connection.execute(query)]
+        found = _BEHIND.ask(self._database, after=after, most=limit)
+        return [(offset, _decode(body)) for offset, body in found]
 
     def last_offset(self) -> int:
         """Offset of the newest page, 0 where none was served."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from inhouse.catalog.erasures import marked
+from inhouse.catalog.types import Item, Posted
 from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId, PageId, UserId
 from inhouse.events.types import Appended, Event, LoggedEvent, ServedPage
@@ -90,6 +91,17 @@ class Follower:
         )
         self._clock.advance(self.state.last_event_ms)
 
+    def posted(self, posted: Posted) -> None:
+        """Fold in the items that this process has just put into the catalog; as `stored`."""
+        start = self.state.change_offset
+        if posted.last_change <= start:  # nothing changed, or read from the log meanwhile
+            return
+        if posted.last_change != start + len(posted.changed):
+            self.follow_changes()
+            return
+        self._take_in(posted.changed)
+        self.state.change_offset = posted.last_change
+
     def shown(self, page: ServedPage, rows: Sequence[int]) -> None:
         """Fold in a page that this process hands out and has submitted to the log. rows: of what
         it shows."""
@@ -109,8 +121,8 @@ class Follower:
 
     def follow_changes(self) -> int:
         """Take in what changed in the catalog; returns how many changes that was."""
-        done = 0
-        while changes := self._catalog.changes(self.state.change_offset, _CHUNK):
+        done, full = 0, True
+        while full and (changes := self._catalog.changes(self.state.change_offset, _CHUNK)):
             named = {
                 kind: [c.entity_id for c in changes if c.entity == kind]
                 for kind in ("item", "user", "verdict", "erased")
@@ -126,7 +138,7 @@ class Follower:
                     [ItemId(name) for name in dict.fromkeys(named["verdict"])]
                 )
             self.state.change_offset = changes[-1].log_offset
-            done += len(changes)
+            done, full = done + len(changes), len(changes) == _CHUNK
         return done
 
     def _forget(self, mark: str) -> None:
@@ -138,11 +150,12 @@ class Follower:
 
     def _take_items(self, names: Sequence[str]) -> None:
         found = self._catalog.items(names)
-        self.state.apply_items(
-            item for name in dict.fromkeys(names) if (item := found.get(ItemId(name))) is not None
-        )
-        self._listener.items_changed([self.state.items.index[item_id] for item_id in found])
-        self._clock.advance(max((item.created_ms for item in found.values()), default=0))
+        self._take_in([item for name in dict.fromkeys(names) if (item := found.get(ItemId(name)))])
         for name in names:
             if name not in found:
                 self.state.items.withdraw(ItemId(name))
+
+    def _take_in(self, items: Sequence[Item]) -> None:
+        self.state.apply_items(items)
+        self._listener.items_changed([self.state.items.index[item.item_id] for item in items])
+        self._clock.advance(max((item.created_ms for item in items), default=0))

@@ -2,14 +2,16 @@
 
 import asyncio
 import dataclasses
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from inhouse.api.context import needs, services_of
+from inhouse.api.context import admit, needs, services_of
+from inhouse.api.lane import Fast
 from inhouse.api.wire import PutAnswer, answer, documented, takes
 from inhouse.app.build import Services
-from inhouse.catalog.types import Item
+from inhouse.catalog.types import Item, Put
 from inhouse.catalog.validate import item_fault
 from inhouse.core.errors import UnknownError
 
@@ -25,13 +27,14 @@ class ItemsBody:
 
 
 @router.post("", responses=documented(PutAnswer), openapi_extra=takes(ItemsBody))
-async def put_items(request: Request, use: Use) -> Response:
+async def put_items(request: Request) -> Response:
     """Post or change items. Good rows are taken, bad ones are listed; the answer means durable."""
+    await admit(request, "items")
+    use = await services_of(request)
     batch = use.item_rows.read(await request.body(), item_fault)
     now_ms = use.clock.now_ms()
     items = [i if i.created_ms else dataclasses.replace(i, created_ms=now_ms) for i in batch.good]
-    put = await asyncio.wrap_future(use.catalog.submit_items(items))
-    use.feeds.follower.catch_up()
+    put = await _put(use, items)
     return answer(
         PutAnswer(
             created=put.created,
@@ -58,6 +61,15 @@ async def hide_item(item_id: str, use: Use) -> Response:
     if item is None:
         raise UnknownError(f"no item {item_id!r}; it may be withdrawn already under another id")
     hidden = dataclasses.replace(item, hidden=True)
-    await asyncio.wrap_future(use.catalog.submit_items([hidden]))
-    use.feeds.follower.catch_up()
+    await _put(use, [hidden])
     return answer(hidden)
+
+
+async def _put(use: Services, items: Sequence[Item]) -> Put:
+    """Into the catalog, and into what this process holds in memory."""
+    posted = await asyncio.wrap_future(use.catalog.submit_items(items))
+    use.feeds.follower.posted(posted)
+    return posted.put
+
+
+FAST: Final = {("POST", "/v1/items"): Fast(path="/v1/items", handle=put_items)}

@@ -15,6 +15,7 @@ from inhouse.core.ids import ItemId
 from inhouse.moderation.types import Evidence, Hit, Label, PersonCall, Verdict
 from inhouse.store import tables
 from inhouse.store.database import Database
+from inhouse.store.prepared import Prepared
 
 _CHUNK = 500
 
@@ -34,6 +35,13 @@ class _Body:
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(_Body)
+_COLUMNS = tables.verdicts.c
+_NEWEST = (
+    sa.select(sa.func.max(_COLUMNS.log_offset))
+    .where(_COLUMNS.item_id.in_(sa.bindparam("ids", expanding=True)))
+    .group_by(_COLUMNS.item_id)
+)
+_LATEST = Prepared(sa.select(tables.verdicts).where(_COLUMNS.log_offset.in_(_NEWEST)))
 
 
 class Verdicts:
@@ -88,15 +96,10 @@ def verdict_history(connection: Connection, item_id: str) -> list[Verdict]:
 
 def latest_verdicts(connection: Connection, item_ids: Iterable[str]) -> dict[ItemId, Verdict]:
     """As `Verdicts.latest`, in the caller's transaction."""
-    table, wanted = tables.verdicts, list(item_ids)
+    wanted = list(item_ids)
     found: dict[ItemId, Verdict] = {}
     for start in range(0, len(wanted), _CHUNK):
-        newest = (
-            sa.select(sa.func.max(table.c.log_offset))
-            .where(table.c.item_id.in_(wanted[start : start + _CHUNK]))
-            .group_by(table.c.item_id)
-        )
-        rows = connection.execute(sa.select(table).where(table.c.log_offset.in_(newest)))
+        rows = _LATEST.run(connection, ids=wanted[start : start + _CHUNK])
         found.update({verdict.item_id: verdict for verdict in map(verdict_of_row, rows)})
     return found
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from benchmarks.common import Report, arguments, console
 from benchmarks.rival_blocks import FuxiBlock, HstuBlock, PlainBlock
 from benchmarks.rival_losses import gbce
-from inhouse.learning.allocator import keep_freed_memory
+from inhouse.core.allocator import keep_freed_memory
 from inhouse.learning.causal.encoder import Block, CausalEncoder, Rows
 from inhouse.learning.causal.fit import read_rows, training_for
 from inhouse.learning.causal.serving import CausalShape

@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 from benchmarks.common import Report, arguments, console
 from benchmarks.sequence_peers import Limits, Peer, Split, neighbours, popular
 from inhouse.catalog.types import Item
+from inhouse.core.allocator import keep_freed_memory
 from inhouse.core.ids import ItemId, UserId
 from inhouse.core.random import stream
 from inhouse.features.content import CONTENT_DIMS, content_vector
-from inhouse.learning.allocator import keep_freed_memory
 from inhouse.learning.causal.fit import Fitting, fit_sequences, training_for
 from inhouse.learning.history_model import scores_of
 from inhouse.learning.holdout import Scores

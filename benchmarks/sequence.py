@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.common import Report, arguments, console
 from benchmarks.sequence_peers import BASELINES, PEERS, Fitted, Limits, Peer, Split, installed
-from inhouse.learning.allocator import keep_freed_memory
+from inhouse.core.allocator import keep_freed_memory
 from inhouse.learning.causal.fit import (
     Fitting,
     Progress,

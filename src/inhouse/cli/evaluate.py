@@ -7,9 +7,9 @@ import typer
 
 from inhouse.app.build import open_services
 from inhouse.cli.output import Json, console, print_json, progress_bar, show
+from inhouse.core.allocator import keep_freed_memory
 from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import InputError
-from inhouse.learning.allocator import keep_freed_memory
 from inhouse.learning.calibration_report import (
     Figure,
     ServedReport,

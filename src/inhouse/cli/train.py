@@ -9,8 +9,8 @@ import typer
 from inhouse.app.build import open_services
 from inhouse.app.train_files import catalogue_with
 from inhouse.cli.output import Json, console, print_json, progress_bar
+from inhouse.core.allocator import keep_freed_memory
 from inhouse.core.errors import InputError
-from inhouse.learning.allocator import keep_freed_memory
 from inhouse.learning.causal.fit import (
     Fitting,
     Progress,

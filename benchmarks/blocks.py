@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from benchmarks.common import Report, arguments, console
 from benchmarks.rival_blocks import FuxiBlock, HstuBlock, PlainBlock
 from benchmarks.rival_losses import gbce
+from inhouse.core.allocator import keep_freed_memory
 from inhouse.learning.causal.encoder import Block, CausalEncoder, Rows
 from inhouse.learning.causal.fit import read_rows, training_for
 from inhouse.learning.causal.serving import CausalShape
@@ -26,7 +27,6 @@ from inhouse.learning.causal.steps import Parts, SequenceTrainer
 from inhouse.learning.sequences.flat import Catalogue, Sequences, read_sequences
 from inhouse.learning.sequences.holdout import HoldOut, Scores, leave_one_out, ranked
 from inhouse.learning.taste.model import Dropout
-from inhouse.learning.training.allocator import keep_freed_memory
 from inhouse.stats.ranking import hit_rate, ndcg
 from inhouse.stats.types import Interval
 

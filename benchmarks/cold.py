@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from benchmarks.common import Report, arguments, console
 from benchmarks.sequence_peers import Limits, Peer, Split, neighbours, popular
 from inhouse.catalog.types import Item
+from inhouse.core.allocator import keep_freed_memory
 from inhouse.core.ids import ItemId, UserId
 from inhouse.core.random import stream
 from inhouse.features.content import CONTENT_DIMS, content_vector
@@ -33,7 +34,6 @@ from inhouse.learning.causal.fit import Fitting, fit_sequences, training_for
 from inhouse.learning.measuring.history_model import scores_of
 from inhouse.learning.sequences.flat import Catalogue, Longs, Sequences, from_lists
 from inhouse.learning.sequences.holdout import Scores
-from inhouse.learning.training.allocator import keep_freed_memory
 from inhouse.stats.intervals import bootstrap, mean_interval
 from inhouse.stats.types import Interval
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.common import Report, arguments, console
 from benchmarks.sequence_peers import BASELINES, PEERS, Fitted, Limits, Peer, Split, installed
+from inhouse.core.allocator import keep_freed_memory
 from inhouse.learning.causal.fit import (
     Fitting,
     Progress,
@@ -31,7 +32,6 @@ from inhouse.learning.causal.steps import SequenceTraining
 from inhouse.learning.measuring.history_model import scores_of
 from inhouse.learning.sequences.flat import Catalogue, Sequences, read_sequences
 from inhouse.learning.sequences.holdout import HoldOut, HoldOutReport, leave_one_out
-from inhouse.learning.training.allocator import keep_freed_memory
 from inhouse.stats.types import Interval, NotEnough
 
 COLUMNS = (

@@ -1,8 +1,12 @@
 """Clock, ids, errors, randomness and logs."""
 
+import ctypes
 import json
+import resource
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inhouse.core import errors
+from inhouse.core.allocator import return_freed_memory
 from inhouse.core.clock import FollowingClock, SystemClock, clock_named
 from inhouse.core.errors import Fault, InhouseError, SettingError
 from inhouse.core.ids import MAX_ID_CHARS, is_valid_id, new_id
@@ -134,3 +139,28 @@ def test_logs_are_json_lines_with_role_and_part(capsys: pytest.CaptureFixture[st
         "role": "worker",
         "rows": 12,
     }
+
+
+def test_what_was_freed_between_what_is_held_is_returned() -> None:
+    """Every second of many small blocks is freed: they lie between others, and yet they go."""
+    if sys.platform != "linux":
+        pytest.skip("resident memory is read from Linux' own file")
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    block_bytes, count = 16_384, 4_000
+    blocks = [libc.malloc(block_bytes) for _ in range(count)]
+    for block in blocks:
+        ctypes.memset(block, 1, block_bytes)
+    for block in blocks[::2]:
+        libc.free(block)
+    before = _resident_bytes()
+    return_freed_memory()
+    returned = before - _resident_bytes()
+    for block in blocks[1::2]:
+        libc.free(block)
+
+    assert returned > block_bytes * count // 4
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

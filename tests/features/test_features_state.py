@@ -167,6 +167,25 @@ def test_served_pages_are_remembered_in_order() -> None:
     assert state.person(UserId("u")).served.rows().tolist() == [3, 1]
 
 
+def test_names_of_a_page_from_the_log_are_held_once() -> None:
+    """What the page left over is remembered by the table's own names, in its order."""
+    state = _state()
+    page = ServedPage(
+        page_id=PageId("p"),
+        at_ms=START_MS,
+        user_id=UserId("u"),
+        surface="for_you",
+        items=(),
+        reserve=tuple(ItemId("".join(("i", k))) for k in "20x1"),
+    )
+    state.apply_page(1, page)
+    reserve = state.reserves.of(UserId("u"))
+    assert reserve is not None
+
+    assert reserve.items == ("i2", "i0", "i1")
+    assert {id(name) for name in reserve.items} <= {id(name) for name in state.items.ids}
+
+
 def test_history_is_padded_on_the_left_and_newest_last() -> None:
     """The arrays hold the latest actions; places not filled are -1."""
     state = _state()

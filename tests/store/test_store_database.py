@@ -370,3 +370,34 @@ def test_what_was_deleted_is_overwritten(tmp_path: Path) -> None:
 
     assert found > 0
     assert (again, left) == (0, [])
+
+
+def test_what_was_read_is_let_go(any_database: Database) -> None:
+    """Connections that nobody uses are closed; the next one is set up as they were."""
+    any_database.write(lambda connection: connection.exec_driver_sql("SELECT 1").scalar())
+    with any_database.read() as connection:
+        before = _as_set_up(connection)
+    held = _unused(any_database)
+    any_database.let_go()
+    left = _unused(any_database)
+    with any_database.read() as connection:
+        after = _as_set_up(connection)
+
+    assert (held > 0, left) == (True, 0)
+    assert after == before
+
+
+def _unused(database: Database) -> int:
+    pool = database.engine.pool
+    assert isinstance(pool, sa.QueuePool)
+    return pool.checkedin()
+
+
+def _as_set_up(connection: Connection) -> list[object]:
+    """What a connection of ours has that a fresh one has not."""
+    asked = (
+        ("PRAGMA synchronous", "PRAGMA foreign_keys", "PRAGMA cache_size", "PRAGMA mmap_size")
+        if connection.dialect.name == "sqlite"
+        else ("SHOW search_path",)
+    )
+    return [connection.exec_driver_sql(statement).scalar() for statement in asked]

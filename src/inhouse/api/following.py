@@ -9,6 +9,7 @@ from inhouse.app.build import Services
 from inhouse.app.feeds.serving import MODEL_EVERY_S
 from inhouse.app.heeding import heed
 from inhouse.app.hub import logged_as
+from inhouse.app.loading import load_feeds
 from inhouse.core.errors import InhouseError, StoreError
 from inhouse.core.logs import logger
 from inhouse.moderation.watching import LOOK_EVERY_S as LOOK_AT_RULES_EVERY_S
@@ -22,7 +23,7 @@ class Following(Served[Services]):
 
     def _load(self) -> None:
         """The state as of now; one that stood by is brought up to now."""
-        self.services.feeds.start()
+        load_feeds(self.services)
         self.services.feeds.catch_up()
 
     @property

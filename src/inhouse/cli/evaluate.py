@@ -7,6 +7,7 @@ import typer
 
 from inhouse.app.build import open_services
 from inhouse.cli.output import Json, console, print_json, progress_bar, show
+from inhouse.core.allocator import keep_freed_memory
 from inhouse.core.clock import DAY_MS
 from inhouse.core.errors import InputError
 from inhouse.learning.measuring.calibration_report import (
@@ -19,7 +20,6 @@ from inhouse.learning.measuring.offline import Standings, judge_after, judge_seq
 from inhouse.learning.sequences.flat import read_sequences
 from inhouse.learning.sequences.holdout import Difference
 from inhouse.learning.sequences.time_split import TARGETS, moment_of, read_wants
-from inhouse.learning.training.allocator import keep_freed_memory
 from inhouse.stats.types import Interval, NotEnough
 
 _CLICK, _LIKE, _HIDE = range(3)  # places of the probabilities in a slice

@@ -9,6 +9,7 @@ import typer
 from inhouse.app.build import open_services
 from inhouse.app.train_files import catalogue_with
 from inhouse.cli.output import Json, console, print_json, progress_bar
+from inhouse.core.allocator import keep_freed_memory
 from inhouse.core.errors import InputError
 from inhouse.learning.causal.fit import (
     Fitting,
@@ -22,7 +23,6 @@ from inhouse.learning.causal.serving import Taught, write_causal
 from inhouse.learning.causal.steps import place, together
 from inhouse.learning.causal_run.train import Workplace, train_causal
 from inhouse.learning.sequences.flat import Catalogue, read_sequences
-from inhouse.learning.training.allocator import keep_freed_memory
 from inhouse.learning.training.train import train_once
 from inhouse.stats.types import Interval, NotEnough
 

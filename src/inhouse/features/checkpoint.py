@@ -2,9 +2,14 @@
 
 A checkpoint is a shortcut, never a truth: it names the offsets it was folded to, and the log goes
 on from them. One that is torn, of another format or newer than the log is passed over.
+
+It is read where it lies on disk: columns are copied from there into their table, and people are
+made one after the other. Read whole it would take the state's memory three times, and much of it
+would stay with the process, in holes between what was kept.
 """
 
 import hashlib
+import mmap
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +24,7 @@ from inhouse.features.people import EMPTY, SERVED_KEPT, History, Person
 from inhouse.features.rows import Actions, Latest, RowSet
 from inhouse.features.state import LiveState
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 _DIGEST_BYTES: Final = 32
 
 
@@ -28,7 +33,7 @@ class _Columns(msgspec.Struct, array_like=True):
 
     dtype: str
     shape: tuple[int, ...]
-    data: bytes
+    data: memoryview
 
 
 class _Someone(msgspec.Struct, array_like=True):
@@ -42,12 +47,11 @@ class _Someone(msgspec.Struct, array_like=True):
     words: list[str]
     topics: tuple[int, ...]
     about: tuple[str | None, str | None, int | None, int, int, int, int]
-    page: tuple[str, ...]
     paused: bool
 
 
 class _Saved(msgspec.Struct):
-    """The whole file."""
+    """The whole file but for its digest."""
 
     format: int
     offsets: tuple[int, int, int, int]  # log, changes, pages, latest event's time
@@ -56,7 +60,10 @@ class _Saved(msgspec.Struct):
     words: _Columns
     word_counts: _Columns
     columns: dict[str, _Columns]
-    people: list[_Someone]
+    people: list[msgspec.Raw]  # each a `_Someone`
+
+
+_SOMEONE: Final = msgspec.msgpack.Decoder(_Someone)
 
 
 def save(state: LiveState, path: Path) -> None:
@@ -68,8 +75,9 @@ def save(state: LiveState, path: Path) -> None:
 def load(path: Path) -> LiveState | None:
     """The state in the file; None where there is none that can be used."""
     try:
-        data = path.read_bytes()
-    except OSError:
+        with path.open("rb") as file:
+            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError):  # an empty file cannot be mapped
         return None
     digest, body = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
     return decode(body) if hashlib.sha256(body).digest() == digest else None
@@ -87,24 +95,29 @@ def encode(state: LiveState) -> bytes:
         words=_packed(words),
         word_counts=_packed(lengths),
         columns={name: _packed(getattr(table, name)[: table.count]) for name in COLUMNS},
-        people=[_packed_person(person) for person in state.people.values()],
+        people=[
+            msgspec.Raw(msgspec.msgpack.encode(_packed_person(person)))
+            for person in state.people.values()
+        ],
     )
     return msgspec.msgpack.encode(saved)
 
 
-def decode(body: bytes) -> LiveState | None:
+def decode(body: bytes | memoryview) -> LiveState | None:
     """The state again; None where the bytes are of another format."""
     try:
         saved = msgspec.msgpack.decode(body, type=_Saved)
+        return _restored(saved) if saved.format == FORMAT else None
     except msgspec.MsgspecError:
         return None
-    return _restored(saved) if saved.format == FORMAT else None
 
 
 def _restored(saved: _Saved) -> LiveState:
     state = LiveState()
     state.adopt(_restored_items(saved))
-    state.people = {UserId(someone.user_id): _person(someone) for someone in saved.people}
+    for packed in saved.people:
+        person = _person(_SOMEONE.decode(packed))
+        state.people[person.user_id] = person
     state.log_offset, state.change_offset, state.page_offset, state.last_event_ms = saved.offsets
     return state
 
@@ -127,7 +140,8 @@ def _name_lists(table: ItemTable) -> tuple[Names, Names, Names, Names]:
 
 
 def _packed(array: NDArray[Any]) -> _Columns:
-    return _Columns(dtype=array.dtype.str, shape=array.shape, data=array.tobytes())
+    whole = np.ascontiguousarray(array)
+    return _Columns(dtype=array.dtype.str, shape=array.shape, data=whole.reshape(-1).view("B").data)
 
 
 def _unpacked(column: _Columns) -> NDArray[Any]:
@@ -166,7 +180,6 @@ def _packed_person(person: Person) -> _Someone:
             person.last_ms,
             person.pages,
         ),
-        page=person.last_page_items,
         paused=person.paused,
     )
 
@@ -179,7 +192,7 @@ def _person(someone: _Someone) -> Person:
     )
     return Person(
         user_id=UserId(someone.user_id),
-        seen=RowSet(np.frombuffer(someone.seen, dtype=np.int32).copy()),
+        seen=RowSet(np.frombuffer(someone.seen, dtype=np.int32)),
         recent=History(
             Actions(
                 items=np.frombuffer(items, dtype=np.int32),
@@ -204,5 +217,4 @@ def _person(someone: _Someone) -> Person:
         last_ms=last_ms,
         pages=pages,
         paused=someone.paused,
-        last_page_items=tuple(ItemId(item_id) for item_id in someone.page),
     )

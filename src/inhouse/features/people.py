@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from inhouse.core.ids import ItemId, UserId
+from inhouse.core.ids import UserId
 from inhouse.features.outcomes import CODE_STRENGTH
 from inhouse.features.rows import Actions, Latest, RowSet
 
@@ -156,4 +156,3 @@ class Person:
     last_ms: int = 0  # latest event
     pages: int = 0  # pages served so far
     paused: bool = False  # personalisation is off: what is done meanwhile says nothing of taste
-    last_page_items: tuple[ItemId, ...] = ()  # what the latest page showed

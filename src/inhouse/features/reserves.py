@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from inhouse.core.ids import ItemId, PageId, UserId
 from inhouse.events.types import ServedPage
@@ -52,6 +53,13 @@ class Reserves:
         self._kept.move_to_end(page.user_id)
         if len(self._kept) > self._most:
             self._kept.popitem(last=False)
+
+    def share(self, user_id: UserId, table: ItemTable) -> None:
+        """Of a page that was read from its log: hold the names that the table holds already."""
+        kept = self._kept.get(user_id)
+        if kept is not None:
+            rows = kept.rows(table).tolist()
+            self._kept[user_id] = replace(kept, items=tuple(table.ids[row] for row in rows))
 
     def drop(self, user_id: UserId) -> None:
         """What was ranked for this person no longer is."""

@@ -3,7 +3,7 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -11,28 +11,30 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.int32]
 Mask = NDArray[np.bool_]
-_MERGED_AT: Final = 64
 R = TypeVar("R", np.int16, np.int32)
 N = TypeVar("N", np.int32, np.int64, np.uint32, np.float64)
 
 
 class RowSet(Collection[int]):
-    """A growing set of rows in four bytes each: a sorted array, and the few that came since."""
+    """A growing set of rows, sorted, in four bytes each."""
 
-    __slots__ = ("_new", "_sorted")
+    __slots__ = ("_rows",)
 
     def __init__(self, rows: Rows | None = None) -> None:
         """rows: int32[k], sorted, each once."""
-        self._sorted = np.empty(0, dtype=np.int32) if rows is None else rows
-        self._new: set[int] = set()
+        self._rows = array("i")
+        if rows is not None:
+            self._rows.frombytes(rows.tobytes())
 
     def add(self, row: int) -> bool:
         """Let a row in; returns whether it is new."""
-        if row in self._new or self._holds(row):
+        # Not numpy's own search: it lets go of the interpreter for a microsecond of work, and a
+        # thread that takes it keeps it for milliseconds.
+        held = self._rows
+        place = bisect_left(held, row)
+        if place < len(held) and held[place] == row:
             return False
-        self._new.add(row)
-        if len(self._new) >= _MERGED_AT:
-            self.rows()
+        held.insert(place, row)
         return True
 
     def among(self, rows: Rows) -> Mask:
@@ -40,34 +42,24 @@ class RowSet(Collection[int]):
         return in_sorted(self.rows(), rows)
 
     def rows(self) -> Rows:
-        """int32[k], sorted."""
-        if self._new:
-            new = np.fromiter(self._new, dtype=np.int32, count=len(self._new))
-            self._sorted = np.sort(np.concatenate([self._sorted, new]))
-            self._new = set()
-        return self._sorted
+        """int32[k], sorted; of its own, since an array that is looked into cannot grow."""
+        return np.frombuffer(self._rows[:], dtype=np.int32)
 
     def __contains__(self, row: object) -> bool:
-        return row in self._new or (isinstance(row, int) and self._holds(row))
-
-    def _holds(self, row: int) -> bool:
-        """Whether it is among the sorted ones."""
-        if not len(self._sorted):
+        if not isinstance(row, int):
             return False
-        # Not numpy's own search: it lets go of the interpreter for a microsecond of work, and a
-        # thread that takes it keeps it for milliseconds.
-        held = self._sorted.data
+        held = self._rows
         place = bisect_left(held, row)
         return place < len(held) and held[place] == row
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.rows().tolist())
+        return iter(self._rows.tolist())
 
     def __len__(self) -> int:
-        return len(self._sorted) + len(self._new)
+        return len(self._rows)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, RowSet) and np.array_equal(self.rows(), other.rows())
+        return isinstance(other, RowSet) and self._rows == other._rows
 
     __hash__ = None  # type: ignore[assignment]
 

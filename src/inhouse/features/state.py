@@ -93,6 +93,7 @@ class LiveState:
         else:
             rows = (self.items.index.get(shown.item_id) for shown in page.items)
             self._show(page, (row for row in rows if row is not None))
+            self.reserves.share(page.user_id, self.items)
 
     def show(self, page: ServedPage, rows: Sequence[int]) -> None:
         """Take a page in that has no offset yet: it comes from the log later, and counts once.
@@ -108,7 +109,6 @@ class LiveState:
         person.pages += 1
         if page.user_id.startswith(SESSION_PREFIX):
             person.last_ms = max(person.last_ms, page.at_ms)
-        person.last_page_items = tuple(shown.item_id for shown in page.items)
         person.served.extend(rows)
         self.reserves.hear(page)
 

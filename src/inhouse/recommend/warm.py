@@ -25,13 +25,18 @@ _ITEMS: Final = 2_400  # so many that lists are cut short as in life
 @cache
 def warm_up() -> None:
     """Serve every surface of an invented community once; again in this process it does nothing."""
-    feed = Feed(_state(), Permissive())
+    serve_all(Feed(invented(_ITEMS), Permissive()))
+
+
+def serve_all(feed: Feed) -> None:
+    """Every surface of a feed over an invented community."""
     for surface in SURFACES:
         item_id = ItemId("i1") if surface == "similar" else None
         feed.serve(FeedQuery(user_id=_ME, now_ms=_NOW_MS, surface=surface, item_id=item_id))
 
 
-def _state() -> LiveState:
+def invented(items: int) -> LiveState:
+    """A community of so many items, and of one person of whom something is known."""
     state = LiveState()
     state.apply_items(
         Item(
@@ -41,7 +46,7 @@ def _state() -> LiveState:
             topics=(f"t{i % 3}",),
             created_ms=_NOW_MS - i * HOUR_MS // 60,
         )
-        for i in range(_ITEMS)
+        for i in range(items)
     )
     state.apply_users([User(user_id=_ME, topics=("t1",))])
     told: list[tuple[EventKind, str | None, str | None]] = [

@@ -68,13 +68,15 @@ class FeedService:
         self._started = False
         self._log = logger("serving")
 
-    def start(self) -> None:
-        """Load state and model; afterwards the service answers. Twice is once."""
+    def start(self) -> bool:
+        """Load state and model; afterwards the service answers. Twice is once: returns whether this
+        was the first time."""
         if self._started:
-            return
+            return False
         self.follower.rebuild()
         self.swap_model()
         self._started = True
+        return True
 
     def serve(self, request: FeedRequest, level: Level = FULL) -> ServedPage:
         """A page, handed over to the log, where it is durable some 50 ms later. What it shows is

@@ -12,6 +12,7 @@ from typing import Final
 
 from inhouse.app.build import Services
 from inhouse.app.hub import LOOK_EVERY_S, Hub
+from inhouse.app.loading import load_feeds
 from inhouse.core.errors import InhouseError
 from inhouse.core.logs import logger
 from inhouse.features import checkpoint
@@ -58,8 +59,8 @@ class Standby:
                 self._called.wait(_PAUSE_S)
 
     def _step(self) -> bool:
+        load_feeds(self._services)
         feeds = self._services.feeds
-        feeds.start()
         done = feeds.catch_up()
         new = self._services.state.log_offset - self._kept_offset
         if self._heard != feeds.follower.erasures:  # what is on disk may name whoever is gone

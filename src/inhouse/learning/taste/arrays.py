@@ -102,6 +102,27 @@ class TasteWeights:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "item_ids"}
 
 
+def untrained(shape: TasteShape) -> TasteWeights:
+    """Weights that have seen nothing: without rows, and everybody in one place."""
+    h, length, d = shape.weightings, shape.length, shape.dims
+
+    def nothing(*sizes: int) -> Floats:
+        return np.zeros(sizes, dtype=np.float32)
+
+    return TasteWeights(
+        item_ids=(),
+        id_part=nothing(0, d),
+        content_map=np.eye(CONTENT_DIMS, d, dtype=np.float32),
+        place=nothing(h, length),
+        kind=nothing(h, KIND_COUNT),
+        age=nothing(h, AGE_CODES),
+        dwell=nothing(h, DWELL_CODES),
+        gain=start_gain(h),
+        mix=nothing(h, d, d),
+        start=nothing(d),
+    )
+
+
 def aligned(weights: TasteWeights, item_ids: Sequence[ItemId]) -> TasteWeights:
     """The same weights with a row for each of `item_ids` in their order, 0 where it is unknown."""
     known = {item_id: row for row, item_id in enumerate(weights.item_ids)}

@@ -9,8 +9,8 @@ PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-c
 # Torch first and alone: a CPU build at hand is taken before the resolver looks for others.
 TORCH := "torch==2.13.0"
 
-# Containers often ask for no bytecode. Each of the hundred processes that tests start would then
-# compile every module anew.
+# Containers often ask for no bytecode. Every process that tests start would then compile every
+# module anew.
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test check types layers pages lint bench lock format clean

@@ -3,9 +3,17 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+# Python compiles what it imports, once; the installer would compile seven million lines, most of
+# which nothing here ever reads.
+PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint requirements.lock
+# Torch first and alone: a CPU build at hand is taken before the resolver looks for others.
+TORCH := "torch==2.13.0"
 
-.PHONY: demo test check bench lock format clean
+# Containers often ask for no bytecode. Every process that tests start would then compile every
+# module anew.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo test check types layers pages lint bench lock format clean
 
 demo: $(VENV)/.runs
 	$(BIN)/inhouse demo
@@ -13,12 +21,21 @@ demo: $(VENV)/.runs
 test: $(VENV)/.develops
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
-check: $(VENV)/.develops
+# What takes longest first: with `--jobs 2` the others are done meanwhile.
+check: types layers pages lint
+
+types: $(VENV)/.develops
+	$(BIN)/mypy
+
+layers: $(VENV)/.develops
+	$(BIN)/lint-imports
+
+pages: $(VENV)/.develops
+	$(BIN)/python -m tools.docs --check
+
+lint: $(VENV)/.develops
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/python -m tools.docs --check
 
 bench: $(VENV)/.develops
 	$(BIN)/python -m benchmarks.ingest --quick
@@ -41,16 +58,17 @@ $(VENV)/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "inhouse needs Python 3.11 or newer; none found" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# Torch first and alone: a CPU build at hand is taken before the resolver looks for others.
 $(VENV)/.runs: pyproject.toml requirements.lock | $(VENV)/bin/python
-	$(PIP) "torch==2.13.0"
+	$(PIP) $(TORCH)
 	$(PIP) --editable .
 	@touch $@
 
-$(VENV)/.develops: $(VENV)/.runs tools/system.sh
+# Whoever develops runs it too.
+$(VENV)/.develops: pyproject.toml requirements.lock tools/system.sh | $(VENV)/bin/python
+	$(PIP) $(TORCH)
 	$(PIP) --editable ".[dev]"
 	bash tools/system.sh
-	@touch $@
+	@touch $(VENV)/.runs $@
 
 clean:
 	rm -rf $(VENV) data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -8,8 +8,16 @@ import pytest
 from inhouse.store.database import Database, StoreSettings, open_database
 from inhouse.store.migrate import migrate
 from postgres import any_database, migrated_template, postgres_cluster, store_settings
+from tables import step_by_step, upgrades
 
-__all__ = ["any_database", "migrated_template", "postgres_cluster", "store_settings"]
+__all__ = [  # fixtures
+    "any_database",
+    "migrated_template",
+    "postgres_cluster",
+    "step_by_step",
+    "store_settings",
+    "upgrades",
+]
 
 
 @pytest.fixture

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cli_program import Said
 from typer.testing import CliRunner
 
 from inhouse.app.build import Services, open_services
@@ -434,14 +436,15 @@ def test_an_experiment_is_started_read_and_stopped(folder: Path) -> None:
         (("evaluate", "--events", "ghost.parquet"), "cannot read ghost.parquet"),
     ],
 )
-def test_asking_wrongly_is_exit_code_two(words: tuple[str, ...], said: str) -> None:
+def test_asking_wrongly_is_exit_code_two(
+    program: Callable[..., Said], words: tuple[str, ...], said: str
+) -> None:
     """The message is one line on standard error, without a traceback."""
-    run = [sys.executable, "-m", "inhouse.cli.main", *words]
-    found = subprocess.run(run, capture_output=True, text=True, check=False)
+    found = program(*words)
 
-    assert (found.returncode, found.stdout) == (2, "")
-    assert found.stderr.startswith("inhouse: ")
-    assert said in found.stderr
+    assert (found.code, found.out) == (2, "")
+    assert found.err.startswith("inhouse: ")
+    assert said in found.err
 
 
 def test_a_rule_is_made_listed_and_withdrawn(folder: Path) -> None:

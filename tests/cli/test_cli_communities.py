@@ -15,6 +15,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pytest
+from cli_program import Said
 from typer.testing import CliRunner
 
 from inhouse.cli.main import _called, command_line
@@ -124,14 +125,15 @@ def test_doctor_looks_at_every_community(folder: Path) -> None:
         (("communities", "remove", "ghost"), "no community 'ghost' in "),
     ],
 )
-def test_asking_wrongly_names_what_is_wrong(words: tuple[str, ...], said: str) -> None:
+def test_asking_wrongly_names_what_is_wrong(
+    program: Callable[..., Said], words: tuple[str, ...], said: str
+) -> None:
     """By a message that says what to do, with exit code 2."""
     _call("communities", "add", "tea")
-    run = [sys.executable, "-m", "inhouse.cli.main", *words]
-    found = subprocess.run(run, capture_output=True, text=True, check=False)
+    found = program(*words)
 
-    assert (found.returncode, found.stdout) == (2, "")
-    assert said in " ".join(found.stderr.split())
+    assert (found.code, found.out) == (2, "")
+    assert said in " ".join(found.err.split())
 
 
 def test_the_variable_names_a_community_too(monkeypatch: pytest.MonkeyPatch) -> None:

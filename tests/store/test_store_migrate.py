@@ -1,8 +1,10 @@
 """Migrations arrive at the tables that the program declares."""
 
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,13 @@ from alembic.script import ScriptDirectory
 
 from inhouse import store
 from inhouse.core.errors import StoreError
-from inhouse.store import tables
+from inhouse.store import tables, upgrade
 from inhouse.store.database import Database, StoreSettings, open_database
 from inhouse.store.migrate import check_current, migrate, newest
 from postgres import Cluster
+from tables import Upgrades
 
+pytestmark = pytest.mark.usefixtures("step_by_step")
 _MIGRATE = """
 import sys
 from inhouse.store.database import StoreSettings, open_database
@@ -57,6 +61,24 @@ def test_migrations_end_at_the_declared_tables(any_database: Database) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
 
         assert compare_metadata(context, tables.metadata) == []
+
+
+def test_new_tables_made_at_once_are_those_of_the_migrations(
+    tmp_path: Path, upgrades: Upgrades, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What tests of everything else start from is, to the letter, what a server starts from."""
+
+    def found(folder: Path) -> tuple[str, ...]:
+        database = open_database(StoreSettings(folder=str(folder)))
+        migrate(database)
+        database.close()
+        with closing(sqlite3.connect(folder / "inhouse.db")) as connection:
+            return tuple(connection.iterdump())
+
+    step_by_step = found(tmp_path / "steps")
+    monkeypatch.setattr(upgrade, "upgrade", upgrades.at_once)
+
+    assert found(tmp_path / "at once") == step_by_step
 
 
 def test_the_newest_version_is_the_end_of_alembics_chain() -> None:

@@ -103,8 +103,9 @@ def create_app(services: Services | Hub[Services]) -> FastAPI:
         house=house, meters=meters, turns=turns, places=places, calls=calling
     )
     handlers.install(app)
+    # As they are, and not included: that would build each of them anew for every app.
     for module in _ROUTES:
-        app.include_router(module.router)
+        app.router.routes.extend(module.router.routes)
     fast = {path: each for module in _FAST for path, each in module.FAST.items()}
     app.add_middleware(Lane, fast={**fast, **calling.fast()})
     app.add_middleware(Origins, origins=house.origins)

@@ -44,11 +44,10 @@ class Judged(Permissive):
         flags = [max(scores.values()) >= FLAG_AT for scores in found]
         self.flagged = np.append(self.flagged, np.array(flags, dtype=np.bool_))
 
-    def actions(
-        self, items: NDArray[np.int32], surface: Surface, viewer: Viewer
-    ) -> NDArray[np.uint8]:
+    def column(self, surface: Surface, viewer: Viewer) -> NDArray[np.uint8]:
         """Removed where it was flagged; a post's row in the table is its number."""
-        return np.where(self.flagged[items], CODES["remove"], CODES["allow"]).astype(np.uint8)
+        flagged = np.append(self.flagged, False)
+        return np.where(flagged, CODES["remove"], CODES["allow"]).astype(np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

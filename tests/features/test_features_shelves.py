@@ -1,7 +1,7 @@
 """Shelves: short lists that say what a walk over the whole catalogue would say."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inhouse.catalog.types import Item
@@ -88,6 +88,7 @@ def _item(row: int, reply_to: str | None = None) -> Item:
 _ACTS = ["impression", "click", "like", "hide", "answers", "stands alone"]
 
 
+@settings(deadline=None)  # the first compiles
 @given(st.lists(st.tuples(st.sampled_from(_ACTS), st.integers(0, 9)), max_size=40))
 def test_folding_and_rebuilding_agree(acts: list[tuple[str, int]]) -> None:
     """A state that followed every event has the shelves of one that starts from its columns."""

@@ -43,12 +43,10 @@ class Board:
     rest: str = "allow"
     policy: BoardPolicy = field(default_factory=BoardPolicy)
 
-    def actions(
-        self, items: NDArray[np.int32], surface: Surface, viewer: Viewer
-    ) -> NDArray[np.uint8]:
-        codes = np.full(len(items), _code(self.rest), dtype=np.uint8)
+    def column(self, surface: Surface, viewer: Viewer) -> NDArray[np.uint8]:
+        codes = np.full(max(self.by_row, default=-1) + 2, _code(self.rest), dtype=np.uint8)
         for row, action in self.by_row.items():
-            codes[items == row] = _code(action)
+            codes[row] = _code(action)
         return codes
 
 

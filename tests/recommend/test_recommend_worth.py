@@ -8,6 +8,7 @@ from inhouse.recommend.worth import (
     ANY_REGION,
     BLOCKED,
     BLOCKED_BY,
+    BY_ROW,
     EXCLUDED,
     EXPIRED,
     HIDDEN,
@@ -26,8 +27,10 @@ from inhouse.recommend.worth import (
     Parts,
     against,
     among,
+    enough,
     first_of_each,
     first_on_topic,
+    looked_at,
     marks_of,
     on_topic,
     picked,
@@ -60,6 +63,7 @@ def _bars(dice: np.random.Generator) -> Bars:
         hidden=dice.random(ITEMS) < 0.1,
         is_reply=dice.random(ITEMS) < 0.1,
         shown=dice.random(7) < 0.8,
+        verdicts=dice.integers(0, 7, int(dice.integers(1, ITEMS + 1))).astype(np.uint8),
         creator=dice.integers(-1, 20, ITEMS).astype(np.int32),
         silenced=silenced,
         silenced_for=why,
@@ -113,6 +117,8 @@ def test_the_first_reason_against_an_item_is_named(seed: int) -> None:
         for row, action in zip(rows.tolist(), actions.tolist(), strict=True)
     ]
     assert against(rows, actions, bars).tolist() == expected
+    told = bars.verdicts[np.minimum(rows, len(bars.verdicts) - 1)]
+    assert against(rows, BY_ROW, bars).tolist() == against(rows, told, bars).tolist()
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -124,9 +130,16 @@ def test_walks_take_what_going_one_by_one_would_take(seed: int) -> None:
     fine = against(rows, actions, bars) == 0
     good, bad = np.flatnonzero(fine), np.flatnonzero(~fine)
     last = good[4] if len(good) > 4 else ITEMS
-    places, count = picked(rows, actions, bars, 5, 3)
+    places, count = picked(rows, actions, bars, 5, 3, ITEMS)
     assert places.tolist() == [*good[:5], *bad[bad < last][:3]]
     assert count == min(len(good), 5)
+    until = 6  # and more, until four of the five are found
+    while until < ITEMS and (found_so_far := int(np.count_nonzero(good < until))) < enough(5):
+        until = max(2 * until, looked_at(5, 2 * (until - found_so_far)))
+    few = good[good < until][:5]
+    last = few[4] if len(few) == 5 else until
+    places, count = picked(rows, actions, bars, 5, 3, 6)
+    assert (places.tolist(), count) == ([*few, *bad[bad < last][:3]], len(few))
     ends = np.array([20, 20, ITEMS])
     parts = [rows[start:end][fine[start:end]] for start, end in ((0, 20), (20, 20), (20, ITEMS))]
     found, counts = first_of_each(rows, actions, bars, ends, 4)

@@ -1,5 +1,6 @@
 """uvicorn around an app, for every role that serves."""
 
+import asyncio
 import gc
 import socket
 
@@ -7,10 +8,11 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from inhouse.app.roles.supervisor import stop_with_parent
+from inhouse.core.large_pages import join_pages
 
 
 class _Server(uvicorn.Server):
-    """One that looks through what it loaded for garbage no more.
+    """One that looks through what it loaded for garbage no more, and has it in large pages.
 
     A hundred thousand people are 1.6 million objects, and looking at them all, as Python does now
     and then, holds every request up for 0.3 s.
@@ -19,6 +21,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         gc.freeze()
+        await asyncio.to_thread(join_pages)
 
 
 def server_of(app: ASGIApp) -> uvicorn.Server:

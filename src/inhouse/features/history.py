@@ -3,9 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from inhouse.features.people import Person
+
+Rows = NDArray[np.int32]
+Kinds = NDArray[np.int8]
+Times = NDArray[np.int64]
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,14 +28,23 @@ class HistoryArrays:
 def history_arrays(person: Person, now_ms: int, length: int = 64) -> HistoryArrays:
     """The person's last `length` actions as of `now_ms`."""
     recent = person.recent.latest(length)
-    count = len(recent)
-    items = np.full(length, -1, dtype=np.int32)
-    kinds = np.full(length, -1, dtype=np.int8)
-    ages_ms = np.zeros(length, dtype=np.int64)
-    values = np.zeros(length, dtype=np.float32)
-    if count:
-        items[-count:] = recent.items
-        kinds[-count:] = recent.kinds
-        ages_ms[-count:] = np.maximum(now_ms - recent.at_ms, 0)
-        values[-count:] = recent.values
-    return HistoryArrays(items=items, kinds=kinds, ages_ms=ages_ms, values=values, count=count)
+    items, kinds, ages_ms, values = _padded(
+        recent.items, recent.kinds, recent.at_ms, recent.values, now_ms, length
+    )
+    return HistoryArrays(
+        items=items, kinds=kinds, ages_ms=ages_ms, values=values, count=len(recent)
+    )
+
+
+@njit(cache=True)
+def _padded(
+    items: Rows, kinds: Kinds, at_ms: Times, values: Floats, now_ms: int, length: int
+) -> tuple[Rows, Kinds, Times, Floats]:
+    """The columns of `HistoryArrays` from those of at most `length` actions."""
+    out, did = np.full(length, -1, dtype=np.int32), np.full(length, -1, dtype=np.int8)
+    ages_ms, told = np.zeros(length, dtype=np.int64), np.zeros(length, dtype=np.float32)
+    for i in range(len(items)):
+        place = length - len(items) + i
+        out[place], did[place], told[place] = items[i], kinds[i], values[i]
+        ages_ms[place] = max(now_ms - at_ms[i], 0)
+    return out, did, ages_ms, told

@@ -1,5 +1,6 @@
 """Everything the stages may look at, read once at the start of a request."""
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,7 +20,7 @@ from inhouse.features.nearness import ANCHORS, latest_positives
 from inhouse.features.people import Person
 from inhouse.features.reserves import Reserve
 from inhouse.features.state import LiveState
-from inhouse.moderation.types import AWAITING, Viewer
+from inhouse.moderation.types import AWAITING
 from inhouse.recommend.levels import level_for
 from inhouse.recommend.plans import Plan, lighter, plan_for
 from inhouse.recommend.ports import Decisions, TasteModel
@@ -34,6 +35,7 @@ from inhouse.recommend.worth import (
     ANY_REGION,
     BLOCKED,
     BLOCKED_BY,
+    BY_ROW,
     MUTED_CREATOR,
     NEVER,
     OWN,
@@ -84,8 +86,6 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     tuning: Tuning
     person: Person  # without any behaviour where the plan may not use it
     state: LiveState
-    board: Decisions
-    viewer: Viewer  # adult, minor or unknown
     model: TasteModel | None  # None before the first snapshot, or where it failed
     taste: Taste | None  # None for a stranger
     space: Space  # in which neighbours are looked for: the taste's, else content
@@ -113,7 +113,8 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 
     def actions(self, rows: Rows) -> NDArray[np.uint8]:
         """uint8[n]: moderation's action on each item, for this surface and viewer."""
-        return self.board.actions(rows, self.plan.verdicts, self.viewer)
+        actions: NDArray[np.uint8] = self.bars.verdicts.take(rows, mode="clip")
+        return actions
 
     def seen(self, rows: Rows) -> Mask:
         """bool[n]: with an impression, or anything stronger, by this person."""
@@ -130,7 +131,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 
     def against(self, rows: Rows) -> NDArray[np.uint8]:
         """uint8[n]: why each item is not shown, as far as that is cheap to know; see `worth`."""
-        return against(rows, self.actions(rows), self.handed)
+        return against(rows, BY_ROW, self.handed)
 
     def worthwhile(self, rows: Rows) -> Mask:
         """bool[n]: worth a place in a source's quota: nothing cheap to know speaks against it."""
@@ -139,10 +140,11 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 
     def verdicts(self, rows: Rows) -> NDArray[np.uint8]:
         """`actions` for sources, which need no reason: what an operator blocks is as if it still
-        awaited its verdict."""
+        awaited its verdict. `BY_ROW` where nothing is blocked."""
+        if not self.orders.blocks:
+            return BY_ROW
         actions = self.actions(rows)
-        if self.orders.blocks:
-            actions[named_by(self.table, self.orders.blocks, rows)] = AWAITING
+        actions[named_by(self.table, self.orders.blocks, rows)] = AWAITING
         return actions
 
     def shared_trending(self, k: int) -> tuple[Rows, Floats]:
@@ -180,18 +182,17 @@ def read_moment(world: World, query: FeedQuery, tuning: Tuning) -> Moment:
     person = known if plan.profiled else unprofiled(known)
     positives = latest_positives(table, person, _INTERESTS_FROM) if plan.tastes else _NOBODYS
     usable, taste = _taste(world, person, query.now_ms) if plan.tastes else (None, None)
-    served, excluded = np.sort(person.served.rows()), _excluded(table, query)
+    served, excluded = person.served.rows(), _excluded(table, query)
+    served.sort()  # they are a copy
     seen = _NOBODYS if plan.repeats else person.seen.rows()
     shown = _NOBODYS if plan.repeats else served
-    bars = _bars(table, query, plan, person, (excluded, seen, shown))
+    bars = _bars(world, query, plan, person, (excluded, seen, shown))
     return Moment(
         query=query,
         plan=plan,
         tuning=tuning,
         person=person,
         state=state,
-        board=world.board,
-        viewer=viewer_of(person.birth_year, query.now_ms),
         model=usable,
         taste=taste,
         space=world.spaces.content(table) if taste is None else taste.space,
@@ -244,10 +245,11 @@ def _by_topic(table: ItemTable, topics: Collection[int]) -> Mask:
 
 
 def _bars(
-    table: ItemTable, query: FeedQuery, plan: Plan, person: Person, barred: tuple[Rows, Rows, Rows]
+    world: World, query: FeedQuery, plan: Plan, person: Person, barred: tuple[Rows, Rows, Rows]
 ) -> Bars:
     """What speaks against an item in this request. barred: what is excluded, was seen, was served,
     each sorted."""
+    table, viewer = world.state.items, viewer_of(person.birth_year, query.now_ms)
     of_region = plan.regional and person.region is not None
     after_ms, after_id = (NEVER, None) if query.after is None else query.after
     excluded, seen, _ = barred
@@ -259,7 +261,8 @@ def _bars(
         expires_ms=table.expires_ms,
         hidden=table.hidden,
         is_reply=table.is_reply,
-        shown=shown_codes(plan.verdicts, viewer_of(person.birth_year, query.now_ms)),
+        shown=shown_codes(plan.verdicts, viewer),
+        verdicts=world.board.column(plan.verdicts, viewer),
         creator=table.creator,
         silenced=silenced,
         silenced_for=silenced_for,
@@ -331,6 +334,6 @@ def _learned_taste(world: World, model: TasteModel, person: Person, now_ms: int)
     vector = model.user_vector(history_arrays(person, now_ms))
     if space.vectors.shape[1:] != vector.shape:
         raise ValueError(f"item vectors are {space.vectors.shape}; a person's is {vector.shape}")
-    if not np.isfinite(vector).all():
+    if not math.isfinite(vector @ vector):
         raise ArithmeticError("the person's taste vector is not finite")
     return Taste(person=vector, space=space, learned=True)

@@ -1,11 +1,14 @@
 """A board on which everything is allowed: for recorded posts, and for an invented community."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inhouse.moderation.types import CODES, Surface, Viewer
+
+_ALLOWED: Final = np.array([CODES["allow"]], dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +22,6 @@ class Permissive:
     def __init__(self) -> None:
         self.policy = _Policy()
 
-    def actions(
-        self, items: NDArray[np.int32], surface: Surface, viewer: Viewer
-    ) -> NDArray[np.uint8]:
+    def column(self, surface: Surface, viewer: Viewer) -> NDArray[np.uint8]:
         """Allowed, all of them."""
-        return np.full(len(items), CODES["allow"], dtype=np.uint8)
+        return _ALLOWED

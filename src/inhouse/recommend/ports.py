@@ -70,7 +70,6 @@ class Decisions(Protocol):
     def policy(self) -> PolicyInForce:
         """The policy in force."""
 
-    def actions(
-        self, items: NDArray[np.int32], surface: Surface, viewer: Viewer
-    ) -> NDArray[np.uint8]:
-        """uint8[n], the action on each item."""
+    def column(self, surface: Surface, viewer: Viewer) -> NDArray[np.uint8]:
+        """uint8[k], the action on each item by its row, the last for all later ones; not to be
+        written to."""

@@ -39,7 +39,7 @@ def readable(state: LiveState, board: Decisions, reader: Reader, rows: Rows) -> 
     table = state.items
     person = state.person(reader.user_id or UserId(""))
     viewer = viewer_of(person.birth_year, reader.now_ms)
-    actions = board.actions(rows, reader.surface, viewer)
+    actions = board.column(reader.surface, viewer).take(rows, mode="clip")
     shown: Mask = shown_codes(reader.surface, viewer)[actions]
     shown = shown & ~table.hidden[rows] & (table.expires_ms[rows] > reader.now_ms)
     silenced = person.muted_creators | person.blocked_creators | person.blocked_by

@@ -9,8 +9,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
+from inhouse.features.machine import AHEAD, prefetch
 from inhouse.moderation.types import ACTIONS
 from inhouse.recommend.types import Mask, Rows
 
@@ -36,6 +38,7 @@ SERVED: Final = OPERATOR + 10
 
 _COLD: Final = 255  # wanted too long ago to be in question
 _AT_ONCE: Final = 64  # items are judged, since the first often are enough
+_SLACK: Final = 32
 _MARKS: Final = 128  # words of one bit for each rest of a division by 8,192
 Codes = NDArray[np.int16]
 Times = NDArray[np.int64]
@@ -43,6 +46,7 @@ Bytes = NDArray[np.uint8]
 Bits = NDArray[np.uint64]
 Places = NDArray[np.int64]
 Numbers = NDArray[np.float64]
+BY_ROW: Final = np.empty(0, dtype=np.uint8)  # as actions: `Bars.verdicts` has them
 
 
 class Bars(NamedTuple):
@@ -53,6 +57,7 @@ class Bars(NamedTuple):
     hidden: Mask
     is_reply: Mask
     shown: Mask  # [7] by moderation's action: whether a post with it is shown
+    verdicts: Bytes  # moderation's action on each item, the last for all that came later
     creator: Rows
     silenced: Rows  # sorted: creators whose posts are not for this person
     silenced_for: Bytes  # for each of them the reason
@@ -93,9 +98,9 @@ def marks_of(barred: Rows) -> Bits:
 def against(rows: Rows, actions: Bytes, bars: Bars) -> Bytes:
     """uint8[n]: the first reason not to show each item, 0 where there is none.
 
-    actions: moderation's, [n]. An item is worthwhile that is alive, no reply, whose action shows
-    it, whose creator is not silenced, with no muted topic, of no region or of the person's, not
-    barred, and not on a page before.
+    actions: moderation's, [n], or `BY_ROW`. An item is worthwhile that is alive, no reply, whose
+    action shows it, whose creator is not silenced, with no muted topic, of no region or of the
+    person's, not barred, and not on a page before.
     """
     bars = Bars(*bars)
     codes = np.zeros(len(rows), dtype=np.uint8)
@@ -111,6 +116,7 @@ def against(rows: Rows, actions: Bytes, bars: Bars) -> Bytes:
     creators, silenced, silenced_for = bars.creator, bars.silenced, bars.silenced_for
     topics, muted, regions = bars.topics, bars.muted, bars.region
     marks, barred, excluded, seen = bars.marks, bars.barred, bars.excluded, bars.seen
+    verdicts, by_row, last = bars.verdicts, len(actions) == 0, len(bars.verdicts) - 1
     now_ms, after_ms, after_row, my_region = (
         bars.now_ms,
         bars.after_ms,
@@ -119,9 +125,12 @@ def against(rows: Rows, actions: Bytes, bars: Bars) -> Bytes:
     )
     for i in range(len(rows)):
         row = rows[i]
+        if i + AHEAD < len(rows):  # what is known of an item lies in one line
+            prefetch(hidden, rows[i + AHEAD])
         code = _no_post(hidden[row], expires_ms[row] <= now_ms, is_reply[row])
-        if code == 0 and not shown[actions[i]]:
-            code = VERDICT + actions[i]
+        action = verdicts[min(row, last)] if by_row else actions[i]
+        if code == 0 and not shown[action]:
+            code = VERDICT + action
         if code:
             codes[i] = code
             continue
@@ -171,16 +180,39 @@ def _is_marked(marks: Bits, row: int) -> bool:
     return bool((marks[(row >> 6) & (_MARKS - 1)] >> np.uint64(row & 63)) & np.uint64(1))
 
 
+@register_jitable
+def looked_at(quota: int, met: int = 0) -> int:
+    """How many of an order are looked at first where `quota` of them are to be worthwhile.
+
+    met: how many that are barred are likely to stand among them.
+    """
+    return quota + quota // 4 + _SLACK + met
+
+
+@register_jitable
+def enough(quota: int) -> int:
+    """So many are as good as all of them: to look again for the rest would cost many times what it
+    brings."""
+    return quota - quota // 4
+
+
 @njit(cache=True)
-def picked(rows: Rows, actions: Bytes, bars: Bars, quota: int, misses: int) -> tuple[Places, int]:
+def picked(
+    rows: Rows, actions: Bytes, bars: Bars, quota: int, misses: int, first: int
+) -> tuple[Places, int]:
     """Places of the first `quota` worthwhile items, then of the first `misses` others above the
-    last of them; and how many worthwhile ones those are."""
+    last of them; and how many worthwhile ones those are.
+
+    first: so many are looked at, and then more where those do not hold `enough`.
+    """
     chosen, missed = np.empty(quota + misses, dtype=np.int64), np.empty(misses, dtype=np.int64)
-    found, lost = 0, 0
-    for start in range(0, len(rows), _AT_ONCE):
-        if found == quota:
-            break
-        end = min(start + _AT_ONCE, len(rows))
+    found, lost, start, until = 0, 0, 0, first
+    while start < len(rows) and found < quota:
+        if start == until:
+            if found >= enough(quota):
+                break
+            until = max(2 * until, looked_at(quota, 2 * (until - found)))
+        end = min(start + _AT_ONCE, until, len(rows))
         codes = against(rows[start:end], actions[start:end], bars)
         for i in range(len(codes)):
             if found == quota:
@@ -191,6 +223,7 @@ def picked(rows: Rows, actions: Bytes, bars: Bars, quota: int, misses: int) -> t
             elif lost < misses:
                 missed[lost] = start + i
                 lost += 1
+        start = end
     chosen[found : found + lost] = missed[:lost]
     return chosen[: found + lost], found
 
@@ -249,11 +282,22 @@ def each_once(rows: Rows) -> Rows:
 @njit(cache=True)
 def first_on_topic(rows: Rows, actions: Bytes, bars: Bars, wanted: Mask, most: int) -> Rows:
     """int32[at most `most`]: the first worthwhile ones that have a wanted topic. wanted: by topic,
-    the last stands for -1, none."""
-    on = np.flatnonzero(on_topic(rows, Bars(*bars).topics, wanted))
-    fine = on[against(rows[on], actions[on], bars) == 0]
-    found: Rows = rows[fine[:most]]
-    return found
+    the last stands for -1, none. They are looked at in parts, since the first often holds enough.
+    """
+    topics = Bars(*bars).topics
+    found, count = np.empty(most, dtype=np.int32), 0
+    for start in range(0, len(rows), 2 * _AT_ONCE):
+        if count == most:
+            break
+        part = rows[start : start + 2 * _AT_ONCE]
+        on = np.flatnonzero(on_topic(part, topics, wanted))
+        those = part[on]
+        codes = against(those, actions[start + on] if len(actions) else actions, bars)
+        for i in range(len(codes)):
+            if codes[i] == 0 and count < most:
+                found[count] = those[i]
+                count += 1
+    return found[:count]
 
 
 @njit(cache=True)

@@ -76,8 +76,12 @@ class DecisionBoard:
     ) -> npt.NDArray[np.uint8]:
         """Codes of actions, uint8[n], for item indexes (int[n], none negative): places in
         `ACTIONS`, or AWAITING for an item without a verdict on its present text."""
-        row = self._decided.codes[PLACE[surface, viewer_class(viewer)]]
-        codes: npt.NDArray[np.uint8] = row.take(items, mode="clip")
+        codes: npt.NDArray[np.uint8] = self.column(surface, viewer).take(items, mode="clip")
+        return codes
+
+    def column(self, surface: Surface, viewer: Viewer) -> npt.NDArray[np.uint8]:
+        """The same for all items by index, the last for every later one; not to be written to."""
+        codes: npt.NDArray[np.uint8] = self._decided.codes[PLACE[surface, viewer_class(viewer)]]
         return codes
 
     def shown(

@@ -1,19 +1,16 @@
 """The newest posts, first those on the person's topics."""
 
-from typing import Final
-
 import numpy as np
 
 from inhouse.features.rows import distinct
+from inhouse.features.shelves import NEWEST_KEPT
 from inhouse.recommend.moment import Moment
-from inhouse.recommend.picking import NEAR_MISSES, look_through
+from inhouse.recommend.picking import NEAR_MISSES
 from inhouse.recommend.types import Floats, Offer, Rows
-from inhouse.recommend.worth import first_on_topic
+from inhouse.recommend.worth import enough, first_on_topic, looked_at, picked
 
 _LOOKED_THROUGH = 20  # times the quota: how far back the topics are looked for
-_AT_ONCE = 8  # times as many as are wanted
-_NOBODY: Final = np.empty(0, dtype=np.int32)
-_NO_SCORES: Final = np.empty(0, dtype=np.float32)  # of those looked through; the chosen get theirs
+_HANDED = 4  # times as many as are looked at first: more than that nearly nobody needs
 
 
 class FreshSource:
@@ -33,33 +30,22 @@ class FreshSource:
 
 
 def _on_topic(moment: Moment, wanted: int, most: int) -> Rows:
-    """int32[at most wanted]: the newest worthwhile ones of `most` that are on the topics.
-
-    They are looked at in parts, since the first part nearly always holds enough.
-    """
+    """int32[at most wanted]: the newest worthwhile ones of `most` that are on the topics."""
     newest = moment.state.shelves.newest.first(most)
-    parts: list[Rows] = []
-    left, at_once = wanted, _AT_ONCE * max(1, wanted)
-    for start in range(0, len(newest), at_once):
-        part = newest[start : start + at_once]
-        found = first_on_topic(part, moment.verdicts(part), moment.handed, moment.interests, left)
-        parts.append(found)
-        left -= len(found)
-        if left <= 0:
-            break
-    return parts[0] if len(parts) == 1 else np.concatenate([_NOBODY, *parts])
+    verdicts = moment.verdicts(newest)
+    return first_on_topic(newest, verdicts, moment.handed, moment.interests, wanted)
 
 
 def _rest(moment: Moment, quota: int) -> Rows:
     """The newest by time alone. Much of what was served lately stands among them."""
-    rows, _, kept = look_through(
-        moment,
-        lambda k: (moment.state.shelves.newest.first(k), _NO_SCORES),
-        quota,
-        NEAR_MISSES,
-        len(moment.served_rows) // 2,
-    )
-    return rows[kept]
+    first = looked_at(quota, len(moment.served_rows) // 2)
+    for most in (_HANDED * first, NEWEST_KEPT):
+        newest = moment.state.shelves.newest.first(most)
+        verdicts = moment.verdicts(newest)
+        kept, good = picked(newest, verdicts, moment.handed, quota, NEAR_MISSES, first)
+        if good >= enough(quota) or len(newest) < most:
+            break
+    return newest[kept]
 
 
 def _scores(moment: Moment, rows: Rows) -> Floats:

@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Mapping
 from functools import partial
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -16,9 +17,9 @@ from inhouse.features.rows import distinct
 from inhouse.features.state import LiveState
 from inhouse.recommend.best import top
 from inhouse.recommend.moment import Moment
-from inhouse.recommend.picking import enough, look_through, looked_at
+from inhouse.recommend.picking import look_through
 from inhouse.recommend.types import Floats, Offer, Rows
-from inhouse.recommend.worth import first_of_each
+from inhouse.recommend.worth import enough, first_of_each, looked_at
 
 _FORESEEN: Final = 2_000  # people: in 2,000 of 100,000 lie six sevenths of the anchors asked for
 
@@ -75,7 +76,7 @@ def _nearest(moment: Moment, each: int) -> Rows:
     k = looked_at(each)
     near = [moment.space.neighbours(anchor, k)[0] for anchor in moment.anchors.tolist()]
     together = np.concatenate(near)
-    ends = np.cumsum([len(found) for found in near])
+    ends = np.array(list(accumulate(map(len, near))), dtype=np.int64)
     found, counts = first_of_each(together, moment.verdicts(together), moment.handed, ends, each)
     for anchor, those, count in zip(moment.anchors.tolist(), near, counts.tolist(), strict=True):
         if count < enough(each) and len(those) == k:  # there may be more behind them

@@ -266,6 +266,48 @@ def test_health_and_metrics_need_no_key(client: TestClient) -> None:
     assert b"inhouse_http_request_seconds" in client.get("/metrics").content
 
 
+def test_health_is_told_to_who_asks_for_the_head_alone(client: TestClient) -> None:
+    """Load balancers ask with HEAD too."""
+    paths = ("/healthz", "/readyz", "/v1/healthz", "/v1/readyz")
+
+    assert [client.head(path).status_code for path in paths] == [200] * 4
+
+
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/items", "/v1/rules", "/v1/experiments"])
+@pytest.mark.parametrize(
+    "body", ['{"%s": ' + "[" * 5_000 + "]" * 5_000 + "}", '{"a": ' * 10_000, "[" * 10_000]
+)
+def test_a_body_that_nests_without_end_is_a_bad_request(
+    client: TestClient, path: str, body: str
+) -> None:
+    """What no decoder follows is the client's fault, and said so."""
+    name = path.rpartition("/")[2]
+    response = client.post(path, content=body.replace("%s", name))
+
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "bad_request")
+
+
+def test_a_body_is_json_whatever_its_type_is_called(client: TestClient) -> None:
+    """`curl -d` calls every body a form; each endpoint reads it all the same."""
+    body = b'{"item_id": "i0", "reporter_id": "r", "category": "spam"}'
+    types = ("application/x-www-form-urlencoded", "text/plain", "application/json")
+    _post(client, "/v1/items", items=_items(1))
+    told = [
+        client.post("/v1/reports", content=body, headers={"content-type": each}) for each in types
+    ]
+
+    assert [response.status_code for response in told] == [200] * 3
+
+
+def test_a_word_out_of_a_list_is_answered_with_the_list(client: TestClient) -> None:
+    """A kind of event that does not exist: the answer names those that do."""
+    _post(client, "/v1/items", items=_items(1))
+    rejected = _post(client, "/v1/events", events=[{**_like(1), "kind": "explode"}])["rejected"]
+
+    assert [(row["field"], row["value"]) for row in rejected] == [("kind", "'explode'")]
+    assert rejected[0]["expected"].startswith("one of visit, impression, click, ")
+
+
 def test_the_document_describes_bodies_and_answers(client: TestClient) -> None:
     """OpenAPI 3.1 names the events' body and the feed's answer; docs are served."""
     document = client.get("/openapi.json").json()

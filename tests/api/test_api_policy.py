@@ -14,7 +14,7 @@ from inhouse.api.server import create_app
 from inhouse.app.build import Services
 from inhouse.app.keys import SCOPES
 from inhouse.app.settings import Settings
-from inhouse.core.errors import SettingError
+from inhouse.core.errors import SettingError, StoreError
 from inhouse.moderation.judging.breaker import BreakerEvent, append_events
 from inhouse.moderation.tools import Tools
 from inhouse.store import tables
@@ -128,6 +128,27 @@ def test_an_open_breaker_is_shown_and_a_person_closes_it(
     closed = judged.post("/v1/policy/breaker/reset", json={"reviewer": "ada"})
     assert [event["rule"] for event in closed.json()["open"]] == ["spam"]
     assert judged.get("/v1/policy/breaker").json() == {"open": []}
+
+
+def test_metrics_tell_what_waits_and_go_on_where_the_store_refuses(
+    judged: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A post without a worker is counted; a store that is gone is told, and the rest of it too."""
+
+    def refuse(_: object) -> None:
+        raise StoreError("the database refused: no such night")
+
+    assert 'inhouse_state{fact="posts_awaiting"} 0.0' in judged.get("/metrics").text
+    judged.post("/v1/items", json={"items": [{"item_id": "night", "creator_id": "c"}]})
+    waiting = judged.get("/metrics").text
+    monkeypatch.setattr("inhouse.api.routes.health.lag_of", refuse)
+    without = judged.get("/metrics")
+
+    assert 'inhouse_state{fact="posts_awaiting"} 1.0' in waiting
+    assert 'inhouse_state{fact="events_not_learned"} 0.0' in waiting
+    assert 'inhouse_state{fact="store_answers"} 1.0' in waiting
+    assert without.status_code == 200
+    assert 'inhouse_state{fact="store_answers"} 0.0' in without.text
 
 
 def test_floods_and_reports_are_decided_by(judged: TestClient, judge: Callable[[], None]) -> None:

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from inhouse.app.serving import FeedRequest
 from numba.core.dispatcher import Dispatcher
 from sqlalchemy import QueuePool
 from structlog.testing import capture_logs
@@ -14,6 +13,7 @@ from structlog.testing import capture_logs
 from inhouse.app import compiling
 from inhouse.app.build import Services
 from inhouse.app.compiling import compile_apart, compile_here
+from inhouse.app.feeds.serving import FeedRequest
 from inhouse.app.loading import load_feeds
 from inhouse.app.settings import load_settings
 from inhouse.catalog.types import Item

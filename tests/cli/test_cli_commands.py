@@ -209,6 +209,63 @@ def test_a_faulty_policy_is_shown_with_its_line(folder: Path) -> None:
     assert "rulez" in found.stderr
 
 
+def test_the_doctor_makes_no_store_where_there_is_none(folder: Path) -> None:
+    """Whoever asks in the wrong folder is told so, and finds nothing there afterwards."""
+    told = _json("doctor", code=1)
+
+    assert [finding["what"] for finding in told] == ["settings", "disk", "store"]
+    assert told[-1]["detail"].startswith(f"there is none in {folder / 'data'}; `inhouse up` makes")
+    assert not (folder / "data").exists()
+
+
+def test_the_doctor_tells_of_a_damaged_store(folder: Path) -> None:
+    """A database cut off in the middle is a finding with what to do, and the last one."""
+    _json("keys", "list")
+    path = folder / "data" / "inhouse.db"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    told = _json("doctor", code=1)
+
+    assert [finding["what"] for finding in told] == ["settings", "disk", "store"]
+    assert "put a backup of inhouse.db in its place" in told[-1]["detail"]
+
+
+def test_the_doctor_misses_a_worker(folder: Path) -> None:
+    """Posts that nobody judges are a finding; judged, they are none."""
+    _call("import", "csv", str(_posts(folder)), "--table", "items", "--map", "item_id=id")
+    before = {finding["what"]: finding for finding in _json("doctor", code=1)}["worker"]
+    _call("moderate", "run")
+    after = {finding["what"]: finding for finding in _json("doctor")}["worker"]
+
+    assert before["ok"] is False
+    assert "posts wait for a verdict and are shown nowhere; none got one ever" in before["detail"]
+    assert (after["ok"], after["detail"]) == (True, "no post waits for a verdict")
+
+
+@pytest.mark.parametrize("words", [("experiment", "start"), ("rules", "add")])
+def test_a_file_that_is_not_there_is_named(folder: Path, words: tuple[str, ...]) -> None:
+    """A wrong path is the caller's mistake, not ours."""
+    with pytest.raises(InputError, match=r"^cannot read no\.json: No such file or directory; "):
+        CliRunner().invoke(command_line(words[:1]), [*words, "no.json"], catch_exceptions=False)
+
+
+def test_a_disk_that_is_full_is_told_in_one_line(folder: Path) -> None:
+    """What the system refuses while something is written ends a command without a traceback."""
+    code = (
+        "import resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "sys.argv = ['inhouse', 'keys', 'list']\n"
+        "from inhouse.cli.main import run; run()\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+
+    assert (found.returncode, found.stdout) == (1, "")
+    assert found.stderr.startswith("inhouse: ")
+    assert "Traceback" not in found.stderr
+
+
 def test_an_empty_installation_answers_every_question() -> None:
     """Bill, experiments, models and doctor work on the first day, without inventing anything."""
     assert Decimal(_json("bill")["spend_usd"]) == 0

@@ -4,6 +4,7 @@ import dataclasses
 from decimal import Decimal
 
 from inhouse.app.build import Services
+from inhouse.app.roles.lag import lag_of
 from inhouse.catalog.types import Item
 from inhouse.console.gathering import Gathered, Latest
 from inhouse.console.overview import page
@@ -13,7 +14,6 @@ from inhouse.console.overview.health import (
     HealthFacts,
     Light,
     ModelHealth,
-    awaiting_verdict,
     lights,
 )
 from inhouse.console.overview.model import gather
@@ -170,11 +170,11 @@ def test_an_interval_is_drawn_inside_its_axis(services: Services) -> None:
 
 def test_awaiting_counts_posts_that_moderation_has_not_come_to(services: Services) -> None:
     """A new post is awaiting, counted once however often it changes."""
-    before = awaiting_verdict(services.database)
+    before = lag_of(services.database).posts_awaiting
     for title in ("first", "second"):
         post = Item(item_id=ItemId("new"), creator_id=UserId("maker-0"), title=title, created_ms=1)
         services.catalog.put_items([post])
-    assert awaiting_verdict(services.database) == before + 1
+    assert lag_of(services.database).posts_awaiting == before + 1
 
 
 class _Stepping:

@@ -151,7 +151,10 @@ def test_a_full_disk_refuses_the_batch_and_recovers(database: Database) -> None:
     futures = _in_one_batch(database, [_put("a"), large, _put("b")])
     kept = [name for name in _outcomes(futures) if name in ("a", "b")]
 
-    assert _outcomes(futures)[1] == "StoreError: the database refused: database or disk is full"
+    assert _outcomes(futures)[1] == (
+        "StoreError: the database refused: database or disk is full; free space on the disk of "
+        "the data folder, everything goes on by itself then"
+    )
     assert _names(database) == sorted(["before", *kept])
     database.write(limit(1_000_000))
     assert database.write(_put("after")) == "after"

@@ -145,7 +145,7 @@ def test_a_database_without_tables_is_not_current(empty_settings: StoreSettings)
 
     assert str(caught.value) == (
         f"the database is at version None, this program needs {newest()}; "
-        "run `inhouse doctor --migrate`"
+        "any command of inhouse brings it there"
     )
     migrate(database)
     check_current(database)
@@ -158,5 +158,35 @@ def test_a_newer_database_is_not_current(any_database: Database) -> None:
         lambda c: c.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     )
 
-    with pytest.raises(StoreError, match="the database is at version 9999"):
-        check_current(any_database)
+    told = (
+        f"the database is at version 9999, this program needs {newest()}; "
+        "run the inhouse that made it"
+    )
+    for refuses in (check_current, migrate):
+        with pytest.raises(StoreError) as caught:
+            refuses(any_database)
+        assert str(caught.value) == told
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [(0.5, "database disk image is malformed"), (0.0, "file is not a database")],
+)
+def test_a_damaged_file_is_told_with_what_to_do(tmp_path: Path, kept: float, told: str) -> None:
+    """A file cut off in the middle, and one that never was a database, leave as StoreError."""
+    database = open_database(StoreSettings(folder=str(tmp_path)))
+    migrate(database)
+    database.close()
+    path = tmp_path / "inhouse.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * kept)] or b"x" * 10_000)
+
+    damaged = open_database(StoreSettings(folder=str(tmp_path)))
+    with pytest.raises(StoreError) as caught:
+        migrate(damaged)
+    damaged.close()
+
+    assert str(caught.value) == (
+        f"the database refused: {told}; the file is damaged: stop everything, keep it, and put a "
+        "backup of inhouse.db in its place"
+    )

@@ -5,6 +5,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from inhouse.core.decoding import UNREADABLE
 from inhouse.core.errors import InputError
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ def read_body(body: bytes, kind: type[T]) -> T:
     ones. Raises InputError that names the field."""
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise _wrong(str(error)) from error
 
 

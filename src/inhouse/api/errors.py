@@ -48,7 +48,10 @@ def answer_to(path: str, request_id: str | None, error: InhouseError) -> Respons
     if isinstance(error, PictureError):
         code = error.code
     if status >= 500:
-        _LOG.error("request_failed", code=code, kind=type(error).__name__, request_id=request_id)
+        # The line that says why; a database may name values in the lines after it.
+        why = {"reason": str(error).partition("\n")[0]} if isinstance(error, StoreError) else {}
+        kind = type(error).__name__
+        _LOG.error("request_failed", code=code, kind=kind, request_id=request_id, **why)
     facts = ErrorFacts(
         code=code,
         message=str(error),

@@ -15,7 +15,7 @@ from inhouse.api.following import Following
 from inhouse.api.house import House
 from inhouse.api.lane import Lane
 from inhouse.api.meters import Meters
-from inhouse.api.middleware import Gate, Origins, late_pages
+from inhouse.api.middleware import BodiesAreJson, Gate, Origins, late_pages
 from inhouse.api.openai import calls, moderations
 from inhouse.api.passing import Calls
 from inhouse.api.perspective import comments, discovery
@@ -107,6 +107,7 @@ def create_app(services: Services | Hub[Services]) -> FastAPI:
     for module in _ROUTES:
         app.router.routes.extend(module.router.routes)
     fast = {path: each for module in _FAST for path, each in module.FAST.items()}
+    app.add_middleware(BodiesAreJson)
     app.add_middleware(Lane, fast={**fast, **calling.fast()})
     app.add_middleware(Origins, origins=house.origins)
     most_bytes = hub.home.settings.api.most_body_bytes

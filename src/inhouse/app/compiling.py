@@ -27,11 +27,11 @@ from inhouse.core.files import write_atomically
 from inhouse.core.ids import SnapshotId
 from inhouse.core.logs import logger
 from inhouse.features.candidate_kernels import products
-from inhouse.learning.snapshot import SnapshotFacts, TasteSnapshot
-from inhouse.learning.taste import TasteShape, untrained
-from inhouse.moderation.board import DecisionBoard
+from inhouse.learning.snapshots.snapshot import SnapshotFacts, TasteSnapshot
+from inhouse.learning.taste.arrays import TasteShape, untrained
 from inhouse.moderation.policy.parse import load_policy
 from inhouse.moderation.signals.keytable import codes_of, make_table
+from inhouse.moderation.verdicts.board import DecisionBoard
 from inhouse.recommend.permissive import Permissive
 from inhouse.recommend.pipeline import Feed
 from inhouse.recommend.retrieval.space import INDEXED_BEYOND

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from inhouse.core.decoding import UNREADABLE
 from inhouse.core.errors import InputError
 from inhouse.engagement.experiments.types import Experiment
 from inhouse.recommend.tuning import KNOBS, faults_in
@@ -13,7 +14,7 @@ def read_experiment(body: bytes) -> Experiment:
     """From JSON. Raises InputError that names what is wrong."""
     try:
         experiment = _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise InputError(f"experiment: {error}; see /docs for its shape") from error
     check_arms(experiment)
     return experiment

@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import GenericAlias
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, get_args, get_type_hints
 
 import msgspec
 
+from inhouse.core.decoding import UNREADABLE
 from inhouse.core.errors import Fault, InputError
 
 T = TypeVar("T")
@@ -57,7 +58,7 @@ class RowReader(Generic[T]):
         """Sort a body into good and bad rows. Raises InputError where it is no batch at all."""
         try:
             rows: list[T | Rejected] = getattr(self._whole.decode(body), self._name)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             rows = [self._one(index, raw) for index, raw in enumerate(self._raw_rows(body))]
         self._check_size(len(rows))
         return _sorted(rows, fault_of)
@@ -65,7 +66,7 @@ class RowReader(Generic[T]):
     def _raw_rows(self, body: bytes) -> Sequence[msgspec.Raw]:
         try:
             rows: Sequence[msgspec.Raw] = getattr(self._rows.decode(body), self._name)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise InputError(
                 f'body: {_plain(error)}, expected JSON like {{"{self._name}": [{{…}}, …]}}'
             ) from error
@@ -82,14 +83,14 @@ class RowReader(Generic[T]):
     def _one(self, index: int, raw: msgspec.Raw) -> T | Rejected:
         try:
             plain = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             return Rejected(
                 index=index, field="", value=_shown(bytes(raw)), expected=f"valid JSON: {error}"
             )
         try:
             return msgspec.convert(plain, self._kind, strict=True)
         except msgspec.ValidationError as error:
-            return _rejected(index, plain, error)
+            return _rejected(index, plain, error, self._kind)
 
 
 def _sorted(rows: Sequence[T | Rejected], fault_of: Callable[[T], Fault | None]) -> Batch[T]:
@@ -107,17 +108,22 @@ def _sorted(rows: Sequence[T | Rejected], fault_of: Callable[[T], Fault | None])
     return Batch(good=good, rejected=rejected)
 
 
-def _rejected(index: int, plain: object, error: msgspec.ValidationError) -> Rejected:
+def _rejected(
+    index: int, plain: object, error: msgspec.ValidationError, kind: type[object]
+) -> Rejected:
     match = _PATH.match(str(error))
     problem = match["problem"] if match else str(error)
     path = (match["path"] or "") if match else ""
     missing = re.search(r"missing required field `(\w+)`", problem)
     field = missing[1] if missing else path
-    expected = "a value, since it is required" if missing else _expectation(problem)
+    expected = "a value, since it is required" if missing else _expectation(problem, kind, field)
     return Rejected(index=index, field=field, value=_shown(_at(plain, field)), expected=expected)
 
 
-def _expectation(problem: str) -> str:
+def _expectation(problem: str, kind: type[object], field: str) -> str:
+    if problem.startswith("Invalid enum value"):
+        names = get_args(get_type_hints(kind).get(field))
+        return f"one of {', '.join(names)}" if names else "another word; /docs lists them"
     return problem.removeprefix("Expected ").partition(", got")[0]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from inhouse.app.build import Services
+from inhouse.core.decoding import UNREADABLE
 from inhouse.core.errors import InputError
 from inhouse.recommend.explain import RULE_NOTES
 from inhouse.recommend.rule import Rule
@@ -16,7 +17,7 @@ def read_rule(body: bytes) -> Rule:
     """From JSON. Raises InputError that names what is wrong."""
     try:
         return _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise InputError(f"rule: {error}; see /docs for its shape") from error
 
 

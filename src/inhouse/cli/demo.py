@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import threading
 import webbrowser
 from dataclasses import dataclass, field
@@ -19,8 +18,8 @@ from inhouse.app.roles.demo import Plan, environment, prepare, simulator_program
 from inhouse.app.roles.supervisor import Supervisor, on_signals
 from inhouse.app.settings import Settings, load_settings
 from inhouse.cli.output import console
-from inhouse.cli.up import programs_of, roles_of
-from inhouse.core.errors import ConflictError, InputError
+from inhouse.cli.up import answers, check_free, programs_of, roles_of
+from inhouse.core.errors import InputError
 from inhouse.core.logs import configure_logs
 
 
@@ -89,6 +88,7 @@ class Story:
     plan: Plan
     hour: dict[str, Any] = field(default_factory=dict)
     opened: bool = False
+    told: str = ""  # the line that a file or a pipe got last
 
     def listen(self, lines: IO[str]) -> None:
         """Follow the community's own account of each hour."""
@@ -99,9 +99,14 @@ class Story:
                 continue
 
     def tell(self, live: Live, *, browser: bool) -> None:
-        """Bring the text up to now; open the browser once the console answers."""
-        live.update(self.text())
-        if not self.opened and _answers(self.settings.console.port):
+        """Bring the text up to now; open the browser once the console answers. A file or a pipe
+        gets a line where something new is to be said, a terminal its two lines again and again."""
+        if console.is_terminal:
+            live.update(self.text())
+        elif (line := self._line()) != self.told:
+            self.told = line
+            print(line, flush=True)  # as it is: a file has no width
+        if not self.opened and answers(self.settings.console.port):
             self.opened = True
             if browser and console.is_terminal:
                 webbrowser.open(self._console())
@@ -119,6 +124,12 @@ class Story:
             (f"http://{self.settings.api.host}:{self.settings.api.port}/docs", "bold"),
         )
         return Text.assemble(links, "\n", self._progress())
+
+    def _line(self) -> str:
+        """Where to look, and the day: an hour may pass in a second."""
+        if not self.opened or not self.hour:
+            return self.text().plain.replace("\n", " · ")
+        return f"simulated day {self.hour['sim_day'] + 1} · {self._console()}"
 
     def _console(self) -> str:
         return f"http://{self.settings.console.host}:{self.settings.console.port}"
@@ -146,12 +157,4 @@ def _check_ports(settings: Settings, plan: Plan) -> None:
         "--media-port": plan.media_port,
         "--vendor-port": plan.vendor_port,
     }
-    for name, port in ports.items():
-        if _answers(port):
-            raise ConflictError(f"port {port} is taken by another program; choose one with {name}")
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(0.2)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    check_free(ports)

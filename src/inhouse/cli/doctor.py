@@ -10,9 +10,11 @@ import typer
 
 from inhouse.app.build import Services, open_services
 from inhouse.app.communities import chosen_settings, names_in, settings_of
-from inhouse.app.settings import all_rows
+from inhouse.app.roles.lag import MOST_COUNTED, lag_of
+from inhouse.app.settings import Settings, all_rows
 from inhouse.cli.audit import time_of
 from inhouse.cli.output import FAILED, Json, console, print_json, show
+from inhouse.core.clock import MINUTE_MS
 from inhouse.core.errors import InhouseError, SettingError
 from inhouse.models.dependence.readiness import retirement_in_words, retirements
 from inhouse.moderation.judging.breaker import open_breakers, opening_in_words
@@ -22,8 +24,15 @@ from inhouse.moderation.recording.audited import check_verdicts
 from inhouse.moderation.recording.sealed import REPORT_DUTY
 from inhouse.moderation.reviewing.queues import GRAVEST
 from inhouse.store.chain import Head
+from inhouse.store.database import has_store
 
 _LEAST_FREE_BYTES = 1_000_000_000
+_QUIET_MS = MINUTE_MS  # posts that nobody judges for so long have no worker
+_FAR_BEHIND = 100_000  # events; as on the console's first page
+_NO_STORE = (
+    "there is none in {}; `inhouse up` makes one. Where it is elsewhere, set INHOUSE_STORE_FOLDER "
+    "or come here from the folder that `inhouse up` runs in"
+)
 _MAY_COME_IN = ("active", "invited")
 
 
@@ -65,19 +74,27 @@ def doctor(
 def _findings(noted: Head | None) -> Iterator[Finding]:
     loaded = chosen_settings()  # faulty settings are an error of their own, with every fault
     yield Finding(what="settings", ok=True, detail="all can be used")
+    yield _disk(loaded)
+    if not has_store(loaded.store):
+        yield Finding(what="store", ok=False, detail=_NO_STORE.format(loaded.folder.absolute()))
+        return  # nothing is made here: whoever asks in the wrong folder is to be told so
     with open_services(loaded) as services:
+        try:
+            yield _store(services)
+        except InhouseError as error:
+            yield Finding(what="store", ok=False, detail=str(error))
+            return  # all others are questions to it
         checks: dict[str, Callable[[Services], Finding]] = {
-            "store": _store,
             "moderation": _moderation,
             "circuit breaker": _breaker,
             "staff": _staff,
             "sealed": _sealed,
             "audit": lambda services: _audit(services, noted),
             "verdicts": _verdicts,
+            "worker": _worker,
             "feed model": _snapshot,
             "vendors": _vendors,
             "retirements": _retirements,
-            "disk": _disk,
         }
         if not loaded.community:
             checks["communities"] = _communities
@@ -86,6 +103,14 @@ def _findings(noted: Head | None) -> Iterator[Finding]:
                 yield check(services)
             except InhouseError as error:
                 yield Finding(what=name, ok=False, detail=str(error))
+
+
+def _disk(loaded: Settings) -> Finding:
+    folder = loaded.folder.absolute()
+    there = next(path for path in (folder, *folder.parents) if path.is_dir())
+    free = shutil.disk_usage(there).free
+    detail = f"{free / 1e9:,.1f} GB free at {there}"
+    return Finding(what="disk", ok=free > _LEAST_FREE_BYTES, detail=detail)
 
 
 def _store(services: Services) -> Finding:
@@ -170,12 +195,31 @@ def _verdicts(services: Services) -> Finding:
     return Finding(what="verdicts", ok=True, detail=detail)
 
 
+def _worker(services: Services) -> Finding:
+    services.catch_clock_up()
+    lag = lag_of(services.database)
+    if not lag.posts_awaiting:
+        return Finding(what="worker", ok=True, detail="no post waits for a verdict")
+    more = "at least " if lag.posts_awaiting >= MOST_COUNTED else ""
+    detail = f"{more}{lag.posts_awaiting:,} posts wait for a verdict and are shown nowhere"
+    quiet_ms = services.clock.now_ms() - (lag.judged_ms or 0)
+    if lag.judged_ms is not None and quiet_ms < _QUIET_MS:
+        return Finding(what="worker", ok=True, detail=f"{detail}, it is at them")
+    since = "ever" if lag.judged_ms is None else f"since {time_of(lag.judged_ms)}"
+    detail += f"; none got one {since}: see whether the role worker runs and what its log says"
+    return Finding(what="worker", ok=False, detail=detail)
+
+
 def _snapshot(services: Services) -> Finding:
     current = services.snapshots.current()
     if current is None:
         return Finding(what="feed model", ok=True, detail="none yet; feeds go by content and heat")
     services.snapshots.load(current)
-    return Finding(what="feed model", ok=True, detail=f"{current}, checksum right")
+    behind = lag_of(services.database).events_not_learned
+    detail = f"{current}, checksum right, {behind:,} events behind the log"
+    if behind > _FAR_BEHIND:
+        detail += "; see whether the role learner runs and what its log says"
+    return Finding(what="feed model", ok=behind <= _FAR_BEHIND, detail=detail)
 
 
 def _vendors(services: Services) -> Finding:
@@ -193,12 +237,6 @@ def _retirements(services: Services) -> Finding:
     elif found:
         detail += "; `retires` in vendors.toml says so"
     return Finding(what="retirements", ok=not soon, detail=detail)
-
-
-def _disk(services: Services) -> Finding:
-    free = shutil.disk_usage(services.settings.folder).free
-    detail = f"{free / 1e9:,.1f} GB free at {services.settings.folder}"
-    return Finding(what="disk", ok=free > _LEAST_FREE_BYTES, detail=detail)
 
 
 def _communities(services: Services) -> Finding:

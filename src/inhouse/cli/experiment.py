@@ -7,7 +7,7 @@ import typer
 
 from inhouse.app.build import open_services
 from inhouse.app.experiments import read_experiment
-from inhouse.cli.output import Json, console, print_json, show
+from inhouse.cli.output import Json, console, print_json, read_file, show
 from inhouse.engagement.experiments.report import Comparison, Results
 from inhouse.stats.types import NotEnough
 
@@ -36,7 +36,7 @@ def start(
     """Start an experiment described in a file."""
     with open_services() as services:
         services.catch_clock_up()
-        experiment = read_experiment(file.read_bytes())
+        experiment = read_experiment(read_file(file))
         started = services.experiments.create(experiment, services.clock.now_ms())
     console.print(f"{started.key} runs: {', '.join(arm.key for arm in started.arms)}")
 

@@ -110,6 +110,10 @@ def run() -> None:
         # The reader of our output has gone; let the interpreter's own flush find nothing to do.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
+    except OSError as error:  # of a file that was named, or of a disk that is full
+        what = f"cannot use {error.filename}: " if error.filename else ""
+        complaints.print(f"inhouse: {what}{error.strerror or error}", markup=False, highlight=False)
+        sys.exit(FAILED)
 
 
 def _called(words: Sequence[str]) -> list[str]:

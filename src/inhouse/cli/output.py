@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from inhouse.core.errors import InputError
 from inhouse.stats.types import Interval, NotEnough
 
 FAILED: Final = 1
@@ -36,10 +38,18 @@ def show(
         return
     table = Table(title=title or None, title_justify="left", header_style="bold")
     for name, _ in columns:
-        table.add_column(name)
+        table.add_column(name, overflow="fold")  # a hash cut off in the middle is of no use
     for row in rows:
         table.add_row(*(str(read(row)) for _, read in columns))
     console.print(table)
+
+
+def read_file(path: Path) -> bytes:
+    """What is in a file that was named. Raises InputError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; name a file with JSON") from error
 
 
 @contextmanager

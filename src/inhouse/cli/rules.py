@@ -7,7 +7,7 @@ import typer
 
 from inhouse.app.build import open_services
 from inhouse.app.rules import read_rule
-from inhouse.cli.output import Json, console, show
+from inhouse.cli.output import Json, console, read_file, show
 from inhouse.recommend.rule import Rule
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Pin, boost and block.")
@@ -35,7 +35,7 @@ def add(file: Annotated[Path, typer.Argument(help="JSON as POST /v1/rules takes 
     """Put a rule described in a file in force; servers hear of it within a second."""
     with open_services() as services:
         services.catch_clock_up()
-        made = services.feed_rules.add(read_rule(file.read_bytes()), services.clock.now_ms())
+        made = services.feed_rules.add(read_rule(read_file(file)), services.clock.now_ms())
     console.print(f"{made.rule_id}: {_does(made)} {made.target}", markup=False)
 
 

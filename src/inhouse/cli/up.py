@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from inhouse.app.roles.supervisor import STANDBY, Program, Supervisor, on_signal
 from inhouse.app.settings import SETTINGS_FILE, Settings, load_settings
 from inhouse.app.student_door import has_students
 from inhouse.cli.output import console
-from inhouse.core.errors import InhouseError, InputError
+from inhouse.core.errors import ConflictError, InhouseError, InputError
 from inhouse.core.logs import configure_logs
 from inhouse.core.settings import COMMUNITY
 
@@ -62,6 +63,9 @@ def up(
         os.execv(sys.executable, [sys.executable, "-m", MODULES[role]])
     settings = load_settings()
     configure_logs(role="supervisor", level=settings.app.log_level)
+    check_free({"INHOUSE_API_PORT": settings.api.port})
+    if role is None:
+        check_free({"INHOUSE_CONSOLE_PORT": settings.console.port})
     _make_tables(settings)
     roles = [role] if role else roles_of(settings)
     supervisor = Supervisor(programs_of(settings, roles), {})
@@ -90,6 +94,23 @@ def _check_community(role: Role | None) -> None:
     if not settings.console.port:
         file = settings.folder / SETTINGS_FILE
         raise InputError(f"{settings.community} has no console; set [console] port in {file}")
+
+
+def check_free(ports: Mapping[str, int]) -> None:
+    """Say at once which port is taken, not again and again from the middle of what starts.
+
+    ports: by the name of the setting or option that chooses another. Raises ConflictError.
+    """
+    for name, port in ports.items():
+        if answers(port):
+            raise ConflictError(f"port {port} is taken by another program; choose one with {name}")
+
+
+def answers(port: int) -> bool:
+    """Whether something listens on a port of this machine."""
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return port != 0 and probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _make_tables(home: Settings) -> None:

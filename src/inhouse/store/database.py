@@ -38,6 +38,21 @@ _PATIENCE_S: Final = 0.05
 # The schema counts too: communities on one server do not wait for each other.
 _PG_TURN: Final = "SELECT pg_advisory_xact_lock(724002, hashtext(current_setting('search_path')))"
 _CONNECT_S: Final = 5
+_DAMAGED: Final = (
+    "; the file is damaged: stop everything, keep it, and put a backup of inhouse.db in its place"
+)
+_FULL: Final = "; free space on the disk of the data folder, everything goes on by itself then"
+_BARRED: Final = "; let the user that inhouse runs as write in the data folder"
+# A sign in SQLite's own words, and what an operator can do.
+_TO_DO: Final = {
+    "malformed": _DAMAGED,
+    "not a database": _DAMAGED,
+    "is full": _FULL,
+    "disk i/o": _FULL,
+    "readonly": _BARRED,
+    "unable to open": _BARRED,
+}
+_FILE: Final = "inhouse.db"
 _TRIES: Final = 50
 _PAUSE_S: Final = 0.1
 
@@ -87,7 +102,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reading; nothing done on it is kept."""
-        with _as_store_error(), self.engine.connect() as connection:
+        with as_store_error(), self.engine.connect() as connection:
             if self.dialect == "sqlite":
                 connection.exec_driver_sql("BEGIN")
             yield connection
@@ -95,7 +110,7 @@ class Database:
     def ask(self, text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """One query straight to the driver, in the text that it takes. For what is asked many times
         a second: no transaction is begun, which is most of what `read` costs."""
-        with _as_store_error(), self._at_the_driver() as connection:
+        with as_store_error(), self._at_the_driver() as connection:
             cursor = connection.cursor()
             try:
                 cursor.execute(text, values)
@@ -142,7 +157,7 @@ class Database:
         before. Raises StoreError where a reader
         holds on to old pages.
         """
-        with _as_store_error(), self.engine.connect() as connection:
+        with as_store_error(), self.engine.connect() as connection:
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
             if self.dialect != "sqlite":
                 alone.exec_driver_sql("VACUUM")
@@ -207,7 +222,7 @@ class Database:
             return
         done: list[tuple[Future[Any], Any]] = []
         try:
-            with _as_store_error(), self.engine.connect() as connection, begin(connection):
+            with as_store_error(), self.engine.connect() as connection, begin(connection):
                 for waiting in batch:
                     if waiting.answer.set_running_or_notify_cancel():
                         _run_one(connection, waiting, done)
@@ -224,7 +239,7 @@ class Database:
         if not waiting.answer.set_running_or_notify_cancel():
             return
         try:
-            with _as_store_error(), self.engine.connect() as connection, begin(connection):
+            with as_store_error(), self.engine.connect() as connection, begin(connection):
                 value = waiting.write(connection)
         except Exception as error:  # noqa: BLE001 - handed to the caller whose function raised it
             waiting.answer.set_exception(error)
@@ -279,12 +294,15 @@ def is_fatal(error: DBAPIError) -> bool:
 
 
 def refused(error: DBAPIError) -> StoreError:
-    """What a caller is told of a fault of the database."""
-    return StoreError(f"the database refused: {error.orig}")
+    """What a caller is told of a fault of the database, and what to do where that is known."""
+    told = str(error.orig)
+    advice = next((to_do for sign, to_do in _TO_DO.items() if sign in told.lower()), "")
+    return StoreError(f"the database refused: {told}{advice}")
 
 
 @contextmanager
-def _as_store_error() -> Iterator[None]:
+def as_store_error() -> Iterator[None]:
+    """What the driver raises inside becomes a StoreError."""
     try:
         yield
     except DBAPIError as error:
@@ -318,7 +336,12 @@ def open_database(settings: StoreSettings, community: str = "") -> Database:
             f"cannot make the data folder {folder}: {error.strerror}; "
             "choose another with INHOUSE_STORE_FOLDER"
         ) from error
-    return Database(_sqlite_engine(folder / "inhouse.db", settings.busy_ms))
+    return Database(_sqlite_engine(folder / _FILE, settings.busy_ms))
+
+
+def has_store(settings: StoreSettings) -> bool:
+    """Whether there is something to open; of a server that is only known by asking it."""
+    return bool(settings.url) or (Path(settings.folder) / _FILE).exists()
 
 
 def schema_of(community: str) -> str:

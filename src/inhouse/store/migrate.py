@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from inhouse.core.errors import StoreError
-from inhouse.store.database import Database, begin
+from inhouse.store.database import Database, as_store_error, begin
 
 _VERSIONS: Final = Path(__file__).parent / "migrations" / "versions"
 _TABLE: Final = sa.table("alembic_version", sa.column("version_num"))
@@ -25,11 +25,20 @@ def newest() -> str:
 
 def migrate(database: Database) -> None:
     """Apply every migration that is missing; does nothing where none is. Safe to run at once
-    from several processes: the second waits for the first and finds its work done."""
-    with database.engine.connect() as connection, begin(connection), _ONE_AT_A_TIME:
+    from several processes: the second waits for the first and finds its work done. Raises
+    StoreError, and changes nothing, where a newer program made the tables."""
+    with (
+        as_store_error(),
+        database.engine.connect() as connection,
+        begin(connection),
+        _ONE_AT_A_TIME,
+    ):
         if database.schema:
             connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {database.schema}")
-        if _version(connection) != newest():
+        found, needed = _version(connection), newest()
+        if found is not None and found > needed:
+            raise _other_version(found, needed)
+        if found != needed:
             upgrade: Callable[[Connection], None] = importlib.import_module(
                 "inhouse.store.upgrade"
             ).upgrade
@@ -42,10 +51,13 @@ def check_current(database: Database) -> None:
     with database.read() as connection:
         found = _version(connection)
     if found != needed:
-        raise StoreError(
-            f"the database is at version {found}, this program needs {needed}; "
-            "run `inhouse doctor --migrate`"
-        )
+        raise _other_version(found, needed)
+
+
+def _other_version(found: str | None, needed: str) -> StoreError:
+    newer = found is not None and found > needed
+    advice = "run the inhouse that made it" if newer else "any command of inhouse brings it there"
+    return StoreError(f"the database is at version {found}, this program needs {needed}; {advice}")
 
 
 def check_answers(database: Database) -> None:

@@ -111,7 +111,11 @@ class Plain:
             _MODELS: self._models,
             f"{_MODELS}/{{}}": self._model,
         }
-        return {("GET", path): Raw(path=path, app=_Answering(find)) for path, find in found.items()}
+        return {
+            (method, path): Raw(path=path, app=_Answering(find))
+            for path, find in found.items()
+            for method in ("GET", "HEAD")
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = scope["state"]["request_id"]

@@ -5,7 +5,7 @@ one, and needs its key.
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Response
 
@@ -15,10 +15,12 @@ from inhouse.api.meters import EXPOSITION, Meters
 from inhouse.api.turns import Turns
 from inhouse.api.wire import Health, answer, documented
 from inhouse.app.build import Services
+from inhouse.app.roles.lag import lag_of
 from inhouse.core.errors import StoreError
 from inhouse.moderation.judging.breaker import open_breakers
 
 router = APIRouter(tags=["health"])
+_ASKED: Final = ["GET", "HEAD"]  # as load balancers do, some one way and some the other
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,14 +61,16 @@ def _health(house: House[Services]) -> Health:
     )
 
 
-@router.get("/healthz", include_in_schema=False)
+@router.api_route("/healthz", methods=_ASKED, include_in_schema=False)
+@router.head("/v1/healthz", include_in_schema=False)
 @router.get("/v1/healthz", response_model=Health)
 async def healthz(house: Annotated[House[Services], Depends(house_of)]) -> Response:
     """The process is alive."""
     return answer(_health(house))
 
 
-@router.get("/readyz", include_in_schema=False)
+@router.api_route("/readyz", methods=_ASKED, include_in_schema=False)
+@router.head("/v1/readyz", include_in_schema=False)
 @router.get("/v1/readyz", response_model=Health)
 async def readyz(house: Annotated[House[Services], Depends(house_of)]) -> Response:
     """The process can answer feeds: the store answers and the state is loaded. Where there are
@@ -116,10 +120,26 @@ def _measure(home: Services, meters: Meters) -> None:
             "change_offset": state.change_offset,
             "page_offset": state.page_offset,
             "pages_not_logged": home.feeds.lost_pages,
-            "breakers_open": len(open_breakers(home.database)),
             **home.generation_blocked(),
+            **_in_the_store(home),
         }
     )
     recall = home.feeds.feed.recall
     if recall is not None:
         meters.state({"retrieval_recall": recall})
+
+
+def _in_the_store(home: Services) -> dict[str, float]:
+    """What only the store knows. Where it refuses, that is told and the rest of the metrics too:
+    nobody needs them more than whoever looks at such a night."""
+    try:
+        lag = lag_of(home.database)
+        opened = len(open_breakers(home.database))
+    except StoreError:
+        return {"store_answers": 0}
+    return {
+        "store_answers": 1,
+        "posts_awaiting": lag.posts_awaiting,
+        "events_not_learned": lag.events_not_learned,
+        "breakers_open": opened,
+    }

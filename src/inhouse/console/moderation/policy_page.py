@@ -99,7 +99,7 @@ def adopted_html(facts: PolicyFacts) -> Safe:
     if not facts.adopted:
         return tag("p", "The worker has taken none up yet.", class_="quiet")
     rows = [
-        (tag("code", one.policy.version), moment(one.at_ms), plural(len(one.policy.rules), "rule"))
+        (tag("code", one.policy.version), _since(one.at_ms), plural(len(one.policy.rules), "rule"))
         for one in facts.adopted
     ]
     return table(("policy", "in force from", ""), rows, "lll")

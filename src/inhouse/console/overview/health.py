@@ -10,6 +10,7 @@ from urllib.request import Request, urlopen
 import sqlalchemy as sa
 
 from inhouse.app.build import Services
+from inhouse.app.roles.lag import MOST_COUNTED, lag_of
 from inhouse.app.settings import ApiSettings
 from inhouse.console.feed_page import api_url
 from inhouse.console.private import feed_key
@@ -18,12 +19,10 @@ from inhouse.core.clock import HOUR_MS, MINUTE_MS, SystemClock
 from inhouse.core.ids import SnapshotId
 from inhouse.learning.snapshots.snapshot import SnapshotStore
 from inhouse.moderation.judging.breaker import BreakerEvent, open_breakers, opening_in_words
-from inhouse.moderation.judging.scan import CONSUMER
 from inhouse.store import tables
 from inhouse.store.database import Database
 
 _PATIENCE_S: Final = 3.0  # a stopped API refuses at once; only a busy one is waited for
-_MOST_COUNTED: Final = 10_000
 _FAR_BEHIND: Final = 100_000  # events; a model that lacks more of the log than this is stale
 _OLD_CASE_MS: Final = 24 * HOUR_MS
 _QUIET_MS: Final = 30 * MINUTE_MS
@@ -92,7 +91,7 @@ def gather_health(services: Services, now_ms: int) -> HealthFacts:
         log_offset=offset,
         received_ms=received_ms,
         model=_model(services),
-        awaiting=awaiting_verdict(services.database),
+        awaiting=lag_of(services.database).posts_awaiting,
         queue=queue,
         oldest_case_ms=oldest_ms,
         breakers=tuple(open_breakers(services.database)),
@@ -119,22 +118,6 @@ def ask_api(settings: ApiSettings, key: str) -> ApiHealth | None:
         )
     except (OSError, HTTPException, ValueError, KeyError):
         return None
-
-
-def awaiting_verdict(database: Database) -> int:
-    """Posts that are new or changed and not judged yet, counted up to 10,000 changes."""
-    changes, consumers = tables.changes.c, tables.consumers.c
-    done = sa.select(consumers.log_offset).where(consumers.name == CONSUMER)
-    with database.read() as connection:
-        offset = connection.execute(done).scalar() or 0
-        behind = (
-            sa.select(changes.entity_id)
-            .where(changes.log_offset > offset, changes.entity == "item")
-            .limit(_MOST_COUNTED)
-            .subquery()
-        )
-        count_ = sa.func.count(behind.c.entity_id.distinct())
-        return connection.execute(sa.select(count_)).scalar_one()
 
 
 def lights(facts: HealthFacts) -> list[Light]:
@@ -204,7 +187,7 @@ def _model_light(facts: HealthFacts) -> Light:
 
 def _awaiting(facts: HealthFacts) -> Light:
     number = facts.awaiting
-    more = "at least " if number >= _MOST_COUNTED else ""
+    more = "at least " if number >= MOST_COUNTED else ""
     return Light(
         name="Awaiting a verdict",
         state="good" if number < 100 else "warn",

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from inhouse.core.decoding import UNREADABLE
 from inhouse.core.errors import InputError
 from inhouse.models.providers.azure import address_of, spillover_of
 from inhouse.models.providers.transport import HttpRequest, HttpResponse
@@ -93,7 +94,7 @@ def read_call(service: Service, body: bytes, key_id: str, caller: Waiting | None
     try:
         fields = _BODY.decode(body)
         head = msgspec.json.decode(body, type=_Head)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise InputError(f"body: {error}; expected JSON with a `model`", field="model") from error
     return Passed(
         service=service,

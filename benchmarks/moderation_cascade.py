@@ -2,8 +2,9 @@
 
 The larger model is simulated from the labels: it says what they say for 95 texts of 100, chosen by
 chance, and the opposite for the others. The owned model learns from a third of the texts; on the
-second third the band is chosen: of those that hold at most 5% of the texts, the one of the best
-AUPRC, and by learn-then-test (`models.cascade.bands`); the last third is judged once.
+second third the band is chosen: of those that hold at most 5% of the texts, by a bound that as many
+texts again are unlikely to pass, the one of the best AUPRC, and by learn-then-test
+(`models.cascade.bands`); the last third is judged once.
 """
 
 from dataclasses import dataclass
@@ -19,10 +20,15 @@ from inhouse.core.random import stream
 from inhouse.models.cascade.bands import Certified, Goal, Pairs, learn_bands
 from inhouse.models.types import Band
 from inhouse.stats.classification import average_precision
+from inhouse.stats.intervals import clopper_pearson
+from inhouse.stats.types import Interval
 
 _AGREES: Final = 0.95
 _BUDGET: Final = 0.05
-_EDGES: Final = 60  # quantiles tried as ends of a band
+_EDGES: Final = 120  # quantiles tried as ends of a band
+# Two-sided, for the share within a band: above it the true one lies once in a hundred times. The
+# share of as many texts again varies as well, so that it is past that bound once in twenty.
+_SURE: Final = 0.98
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,10 +41,20 @@ class _Judged:
 
     def cascade(self, band: Band) -> NDArray[np.float64]:
         """The owned model's probability, the larger one's within the band."""
-        return np.where((self.p >= band.low) & (self.p < band.high), self.teacher, self.p)
+        return np.where(self.inside(band), self.teacher, self.p)
 
     def share(self, band: Band) -> float:
-        return float(((self.p >= band.low) & (self.p < band.high)).mean())
+        return float(self.inside(band).mean())
+
+    def most(self, band: Band) -> float:
+        """The share that as many texts again are unlikely to pass."""
+        inside = self.inside(band)
+        found = clopper_pearson(int(inside.sum()), len(inside), _SURE)
+        return found.high if isinstance(found, Interval) else 1.0
+
+    def inside(self, band: Band) -> NDArray[np.bool_]:
+        """Which texts the larger model is asked about."""
+        return (self.p >= band.low) & (self.p < band.high)
 
 
 def cascade(quick: bool) -> Report:
@@ -97,7 +113,7 @@ def _best_band(told: _Judged) -> Band:
         for step in range(1, width + 1)
         for low, high in zip(edges, edges[step:], strict=False)
     ]
-    allowed = [band for band in bands if told.share(band) <= _BUDGET]
+    allowed = [band for band in bands if told.most(band) <= _BUDGET]
 
     def quality(band: Band) -> float:
         found = average_precision(told.truth, told.cascade(band))

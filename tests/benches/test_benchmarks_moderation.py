@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from benchmarks.moderation import best_threshold, macro_f1
 from benchmarks.moderation_attacks import ATTACKS, disguised
+from benchmarks.moderation_cascade import _best_band, _judged
 from benchmarks.moderation_models import unmasking
 from benchmarks.moderation_sets import Labelled, joined
+from scipy.stats import binom
 
 from inhouse.core.random import stream
 from inhouse.models.owned.fit import fit_text
@@ -70,3 +72,15 @@ def test_sets_are_joined_with_what_they_do_not_speak_of_unknown() -> None:
     both = joined("both", [one, other])
     assert both.categories == ("hate", "spam")
     np.testing.assert_array_equal(both.targets, [[1.0, np.nan], [np.nan, 0.0]])
+
+
+def test_a_band_leaves_room_for_the_chance_of_other_texts() -> None:
+    """Of a thousand texts the band holds less than the twentieth that may be asked, by so much that
+    the exact upper limit, once in a hundred, is within it."""
+    random = stream(1, "texts of a band")
+    p = random.random(1_000)
+    told = _judged((random.random(1_000) < p).astype(np.float64), p, seed=1)
+    band = _best_band(told)
+    inside = int(told.inside(band).sum())
+    assert inside > 0
+    assert binom.cdf(inside, 1_000, 0.05) <= 0.01

@@ -10,9 +10,11 @@ coordinate ascent (Shalev-Shwartz & Zhang 2013, JMLR 14:567; the scalar step of 
 dual variable exactly, for all categories in one pass over its features. The distance to the
 optimum about halves with every round over the texts.
 
-g_c is what each column promises: sqrt(r_c^2 + 0.1) of the log-ratio r_c of its share among the
-texts that say yes and among those that say no (Wang & Manning 2012, ACL 2:90, softened). A column
-that tells the sides apart gets its weight cheaply, one that does not has to earn it.
+g_c is what each column promises: sqrt(r_c^2 + 0.1), at most 1.6, of the log-ratio r_c of its share
+among the texts that say yes and among those that say no (Wang & Manning 2012, ACL 2:90, softened).
+A column that tells the sides apart gets its weight cheaply, one that does not has to earn it.
+Without a bound a word that the texts were collected by, and that only one side says, explains them
+alone: nothing is learned of what else they say, and elsewhere both sides say that word.
 
 Rare categories: s_ic weighs the two sides of a category by their inverse frequency to the power
 0.5, with mean 1; the calibration puts the true frequencies back.
@@ -58,9 +60,10 @@ from inhouse.stats.types import NotEnough
 
 _Rows = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64]]
 _FOLDS: Final = 3
-_STRENGTH: Final = 2.0  # C of a fit from nothing
+_STRENGTH: Final = 3.0  # C of a fit from nothing
 _PROMISE_PRIOR: Final = 0.2  # values that each side is taken to have in every column beforehand
 _PROMISE_FLOOR: Final = 0.1  # of a squared log-ratio
+_PROMISE_MOST: Final = 1.6  # however telling a column seems
 _UPDATE_STRENGTH: Final = 1.0  # C of an update: what is known counts for more
 _TEMPER: Final = 0.5
 _READER_TEXTS: Final = 2_000  # labelled texts before a reader is taught
@@ -272,7 +275,8 @@ def _promises(features: Features, targets: Matrix) -> Matrix:
         shares = sums[:, seen] + _PROMISE_PRIOR
         shares /= shares.sum(axis=1, keepdims=True)
         ratio = np.log(shares[0] / shares[1])
-        promises[seen, place] = np.sqrt(ratio * ratio + _PROMISE_FLOOR)
+        softened = np.sqrt(ratio * ratio + _PROMISE_FLOOR)
+        promises[seen, place] = np.minimum(softened, _PROMISE_MOST)
     return promises
 
 

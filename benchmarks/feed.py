@@ -31,6 +31,7 @@ from inhouse.learning.training.train import train_once
 
 PAGE = 20
 IN_FULL = {"INHOUSE_API_FEED_WAIT_MS": "60000"}  # nothing is left out, however long callers wait
+SETTLED_S = 10.0  # a server that has just started still sees to its own memory
 EVENTS_PER_S, EVENT_BATCH, ITEMS_PER_S = 500, 50, 5
 
 
@@ -146,6 +147,7 @@ def measure(report: Report, size: Size, kept: Path | None, callers: int, seconds
             folder.mkdir(parents=True, exist_ok=True)
             prepared = _prepare(folder, size)
         with api_server(folder, core=0, settings=IN_FULL) as server:
+            time.sleep(SETTLED_S)
             floor = asyncio.run(_floor(server, min(3.0, seconds)))
             report.add(
                 what="healthz (floor)", items=size.items, **_figures(floor, min(3.0, seconds))

@@ -15,6 +15,7 @@ import psutil
 from benchmarks.common import program, wait_until
 from inhouse.app.build import open_services
 from inhouse.app.settings import load_settings
+from inhouse.store.database import DATABASE_FILE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +39,14 @@ class Server:
         return float(psutil.Process(self.pid).memory_info().rss) / 1e6
 
     def private_mb(self) -> float:
-        """Of it what is the process's own: without the parts of the database's file that it looked
-        at through the system's cache, up to 268 MB."""
-        return float(psutil.Process(self.pid).memory_full_info().uss) / 1e6
+        """Of it what is the process's own: without the parts of the database's file that it looks
+        at through the system's cache, up to 268 MB, which the system may take back."""
+        own = (
+            part.private_clean + part.private_dirty
+            for part in psutil.Process(self.pid).memory_maps(grouped=False)
+            if not part.path.endswith(DATABASE_FILE)
+        )
+        return float(sum(own)) / 1e6
 
     def cpu_s(self) -> float:
         """Seconds of a core that the server's process has used."""

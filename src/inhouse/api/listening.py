@@ -1,6 +1,5 @@
 """uvicorn around an app, for every role that serves."""
 
-import asyncio
 import gc
 import socket
 
@@ -8,7 +7,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from inhouse.app.roles.supervisor import stop_with_parent
-from inhouse.core.large_pages import join_pages
+from inhouse.core.large_pages import join_behind
 
 
 class _Server(uvicorn.Server):
@@ -21,7 +20,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         gc.freeze()
-        await asyncio.to_thread(join_pages)
+        join_behind()
 
 
 def server_of(app: ASGIApp) -> uvicorn.Server:

@@ -52,7 +52,7 @@ _TO_DO: Final = {
     "readonly": _BARRED,
     "unable to open": _BARRED,
 }
-_FILE: Final = "inhouse.db"
+DATABASE_FILE: Final = "inhouse.db"
 _TRIES: Final = 50
 _PAUSE_S: Final = 0.1
 
@@ -336,12 +336,12 @@ def open_database(settings: StoreSettings, community: str = "") -> Database:
             f"cannot make the data folder {folder}: {error.strerror}; "
             "choose another with INHOUSE_STORE_FOLDER"
         ) from error
-    return Database(_sqlite_engine(folder / _FILE, settings.busy_ms))
+    return Database(_sqlite_engine(folder / DATABASE_FILE, settings.busy_ms))
 
 
 def has_store(settings: StoreSettings) -> bool:
     """Whether there is something to open; of a server that is only known by asking it."""
-    return bool(settings.url) or (Path(settings.folder) / _FILE).exists()
+    return bool(settings.url) or (Path(settings.folder) / DATABASE_FILE).exists()
 
 
 def schema_of(community: str) -> str:

@@ -25,7 +25,7 @@ from inhouse.stats.types import Interval
 
 _AGREES: Final = 0.95
 _BUDGET: Final = 0.05
-_EDGES: Final = 120  # quantiles tried as ends of a band
+_EDGES: Final = 240  # quantiles tried as ends of a band, .4% of the texts apart
 # Two-sided, for the share within a band: above it the true one lies once in a hundred times. The
 # share of as many texts again varies as well, so that it is past that bound once in twenty.
 _SURE: Final = 0.98

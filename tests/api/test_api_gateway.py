@@ -70,6 +70,16 @@ def test_it_loads_nothing_else() -> None:
     assert loaded.isdisjoint(_HEAVY)
 
 
+@pytest.mark.parametrize("role", ["api", "console"])
+def test_a_server_loads_nothing_that_trains(role: str) -> None:
+    """Torch alone takes a process a hundred and fifty megabytes and two seconds."""
+    code = f"import sys, inhouse.{role}.serve; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert done.stdout == "False\n"
+
+
 def test_it_is_small_and_alone_enough(tmp_path: Path, services: Services) -> None:
     """In an empty folder it makes its tables, is ready, takes less than 100 MB, tells health and
     metrics without a key, and ends on SIGTERM."""

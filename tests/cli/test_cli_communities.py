@@ -100,6 +100,7 @@ def test_every_command_is_about_the_named_community() -> None:
 
 def test_doctor_looks_at_every_community(folder: Path) -> None:
     """One with a faulty file is what is wrong with the installation, by name of the file."""
+    _call("keys", "list")  # makes the store of the community without a name
     _call("communities", "add", "tea")
     well = next(f for f in _json("doctor") if f["what"] == "communities")
     (folder / "data" / "communities" / "tea" / "inhouse.toml").write_text("[api]\nport = 9\n")

@@ -73,6 +73,7 @@ def _finding() -> dict[str, object]:
 
 def test_the_doctor_warns_where_two_people_may_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """A queue for two people is worth nothing while anybody types any name."""
+    _call("keys", "list")  # makes the store
     before = _finding()
     with open_services() as services:
         services.queues.put(QueueSettings(name="hate", two_person=True))

@@ -12,15 +12,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import numpy as np
-
 _LARGE: Final = 1 << 21  # bytes
 _SMALL: Final = 1 << 12
 _COLLAPSE: Final = 25  # of madvise(2), from Linux 6.1 on: copy what is there into one large page
 _PRESENT: Final = 63  # the bit of pagemap that says so
 _WORD: Final = 8  # bytes that pagemap has for each small page
 _LAST: Final = 19  # the least of priorities
-_FULL: Final = 496 / 512  # of a piece must be in memory: the rest would be taken as well
+_FULL: Final = 496  # small pages of 512 must be in memory: the others would be taken as well
 _SYSTEM: Final = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _MAPS: Final = Path("/proc/self/maps")
 _PAGEMAP: Final = Path("/proc/self/pagemap")
@@ -75,6 +73,9 @@ def full_pieces(maps: Iterable[str], pagemap: BinaryIO) -> Iterator[int]:
             continue
         pagemap.seek(first * _LARGE // _SMALL * _WORD)
         told = pagemap.read((last - first) * _LARGE // _SMALL * _WORD)
-        there = np.frombuffer(told, dtype=np.uint64) >> np.uint64(_PRESENT)
-        for piece in np.flatnonzero(there.reshape(last - first, -1).mean(axis=1) >= _FULL).tolist():
-            yield (first + piece) * _LARGE
+        small = _LARGE // _SMALL
+        words = memoryview(told).cast("Q")
+        for piece in range(last - first):
+            there = sum(word >> _PRESENT for word in words[piece * small : (piece + 1) * small])
+            if there >= _FULL:
+                yield (first + piece) * _LARGE

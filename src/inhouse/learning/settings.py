@@ -1,8 +1,11 @@
 """Settings of learning."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from inhouse.core.settings import setting
+
+CONSUMER: Final = "learner"  # the name under which it keeps its place in the log
 
 
 @dataclass(frozen=True, kw_only=True)

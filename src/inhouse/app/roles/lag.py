@@ -5,7 +5,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from inhouse.learning.training.learner import CONSUMER as LEARNER
+from inhouse.learning.settings import CONSUMER as LEARNER
 from inhouse.moderation.judging.scan import CONSUMER as MODERATION
 from inhouse.store import tables
 from inhouse.store.database import Database

@@ -18,14 +18,13 @@ from inhouse.features.ports import Logs
 from inhouse.features.state import LiveState
 from inhouse.learning.examples.types import Impressions, no_impressions
 from inhouse.learning.joining.tail import Stretch, Tail
-from inhouse.learning.settings import LearningSettings
+from inhouse.learning.settings import CONSUMER, LearningSettings
 from inhouse.learning.snapshots.snapshot import SnapshotStore, TasteSnapshot, with_beside
 from inhouse.learning.taste.deltas import Delta
 from inhouse.learning.training import kept
 from inhouse.learning.training.course import Course, Forgotten, Progress, Round, no_progress, whole
 from inhouse.learning.training.gate import Contest
 
-CONSUMER: Final = "learner"
 _EVENTS_AT_ONCE: Final = 4_000
 _MANY: Final = 1_000  # new events, from which on each example is looked at once, to keep up
 _LOG = logger("learner")

@@ -70,6 +70,24 @@ def item(number: int, topic: int) -> Item:
     )
 
 
+def drawn_person(size: Size, dice: np.random.Generator) -> int:
+    """Whose turn it is: number p with a chance that falls as 1 / p."""
+    return int(_zipf(dice, size.people, 1)[0])
+
+
+def live_event(
+    event_id: str, number: int, size: Size, dice: np.random.Generator
+) -> dict[str, object]:
+    """What somebody does while it is measured, as a body holds it; every fourth is a like."""
+    return {
+        "event_id": event_id,
+        "at_ms": NOW_MS + number,
+        "kind": "impression" if number % 4 else "like",
+        "user_id": f"u{drawn_person(size, dice)}",
+        "item_id": f"i{int(dice.integers(size.items))}",
+    }
+
+
 def allowed(each: Item) -> Verdict:
     """A verdict that lets a post be shown everywhere."""
     return Verdict(

@@ -16,13 +16,12 @@ import json
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import numpy as np
 
 from benchmarks.common import Report, arguments, console, quantiles_ms
-from benchmarks.community import NOW_MS, Size, build, item
+from benchmarks.community import Size, build, drawn_person, item, live_event
 from benchmarks.server import Server, api_server
 from inhouse.app.build import open_services
 from inhouse.app.settings import load_settings
@@ -61,7 +60,7 @@ class Load:
 
     async def _ask(self, session: aiohttp.ClientSession) -> None:
         while (started := time.perf_counter()) < self._end:
-            person = int((self._size.people + 1) ** self._dice.random() - 1)
+            person = drawn_person(self._size, self._dice)
             url = f"{self._server.url}/v1/feed/u{person}?n={PAGE}"
             async with session.get(url) as response:
                 page = await response.json()
@@ -73,23 +72,17 @@ class Load:
         for number in itertools.count():
             if time.perf_counter() >= self._end:
                 return
-            events = [self._event(number * EVENT_BATCH + i) for i in range(EVENT_BATCH)]
+            numbers = range(number * EVENT_BATCH, (number + 1) * EVENT_BATCH)
+            events = [
+                live_event(f"live-{time.monotonic_ns()}-{n}", n, self._size, self._dice)
+                for n in numbers
+            ]
             async with session.post(
                 f"{self._server.url}/v1/events", data=json.dumps({"events": events})
             ) as response:
                 response.raise_for_status()
             self.written += len(events)
             await asyncio.sleep(EVENT_BATCH / EVENTS_PER_S)
-
-    def _event(self, number: int) -> dict[str, Any]:
-        person = int((self._size.people + 1) ** self._dice.random() - 1)
-        return {
-            "event_id": f"live-{time.monotonic_ns()}-{number}",
-            "at_ms": NOW_MS + number,
-            "kind": "impression" if number % 4 else "like",
-            "user_id": f"u{person}",
-            "item_id": f"i{int(self._dice.integers(self._size.items))}",
-        }
 
     async def _post(self, session: aiohttp.ClientSession) -> None:
         for number in itertools.count(self._size.items):

@@ -19,7 +19,7 @@ import numpy as np
 from fastapi import FastAPI
 
 from benchmarks.common import Report, arguments
-from benchmarks.community import NOW_MS, Size, build, item
+from benchmarks.community import Size, build, item, live_event
 from inhouse.api.server import create_app
 from inhouse.app.build import Services, open_services
 from inhouse.app.settings import load_settings
@@ -48,15 +48,7 @@ class Caller:
         rows = []
         for _ in range(EVENT_BATCH):
             self._made += 1
-            rows.append(
-                {
-                    "event_id": f"live-{self._made}",
-                    "at_ms": NOW_MS + self._made,
-                    "kind": "impression" if self._made % 4 else "like",
-                    "user_id": f"u{int((self._size.people + 1) ** self._dice.random() - 1)}",
-                    "item_id": f"i{int(self._dice.integers(self._size.items))}",
-                }
-            )
+            rows.append(live_event(f"live-{self._made}", self._made, self._size, self._dice))
         return {"events": rows}
 
     async def send(self, path: str, body: bytes) -> None:
@@ -87,10 +79,8 @@ async def _cost_ms(times: int, each: Callable[[int], Awaitable[None]]) -> tuple[
     cpu_s, loop_s = time.process_time(), time.thread_time()
     for number in range(times):
         await each(number)
-    return tuple(  # type: ignore[return-value]
-        1_000 * (now - before) / times
-        for now, before in ((time.process_time(), cpu_s), (time.thread_time(), loop_s))
-    )
+    cpu_s, loop_s = time.process_time() - cpu_s, time.thread_time() - loop_s
+    return 1_000 * cpu_s / times, 1_000 * loop_s / times
 
 
 async def measure(services: Services, size: Size, turns: int, times: int) -> dict[str, Any]:

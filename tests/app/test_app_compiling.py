@@ -103,6 +103,21 @@ def test_a_child_that_fails_holds_nobody_up(folder: Path, monkeypatch: pytest.Mo
     assert not (folder / "inhouse-compiled.json").exists()
 
 
+def test_a_place_that_cannot_be_written_holds_nobody_up(
+    children: list[list[str]], folder: Path
+) -> None:
+    """As on a full disk: it is logged, and whoever asks compiles for themselves."""
+    folder.write_text("no folder")
+    with capture_logs() as logs:
+        compile_apart()
+
+    told = [entry for entry in logs if entry["log_level"] == "warning"]
+    assert [(entry["event"], entry["kind"]) for entry in told] == [
+        ("not_compiled_apart", "FileExistsError"),
+    ]
+    assert children == []
+
+
 def _compiled() -> dict[str, int]:
     """For each compiled function of what serves, for how many kinds of arguments it was made."""
     return {

@@ -1,12 +1,40 @@
 """The program `inhouse`, in this process."""
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from inhouse.cli.main import run
+from inhouse.cli.main import command_line, run
+
+
+def call(*words: str, code: int = 0) -> str:
+    """What a command prints, which ends as is expected."""
+    result = CliRunner().invoke(command_line(words[:1]), words)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def called(*words: str, code: int = 0) -> Any:
+    """The same as JSON."""
+    return json.loads(call(*words, "--json", code=code))
+
+
+def posts(folder: Path) -> Path:
+    """A file of three posts, one of them with an id that cannot be one."""
+    path = folder / "posts.csv"
+    path.write_text(
+        "id,creator_id,title,topics,created_ms\n"
+        "a,ana,Green tea at dawn,tea,1760000000000\n"
+        "b,bo,A quiet endgame,chess,1760000001000\n"
+        "c d,bo,An id with a space,chess,1760000002000\n"
+    )
+    return path
 
 
 @dataclass(frozen=True, kw_only=True)

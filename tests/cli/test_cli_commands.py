@@ -6,10 +6,9 @@ import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cli_program import Said
+from cli_program import Said, call, called, posts
 from typer.testing import CliRunner
 
 from inhouse.app.build import Services, open_services
@@ -31,31 +30,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _call(*words: str, code: int = 0) -> str:
-    result = CliRunner().invoke(command_line(words[:1]), words)
-    assert result.exit_code == code, result.output
-    return result.output
-
-
-def _json(*words: str, code: int = 0) -> Any:
-    return json.loads(_call(*words, "--json", code=code))
-
-
-def _posts(folder: Path) -> Path:
-    path = folder / "posts.csv"
-    path.write_text(
-        "id,creator_id,title,topics,created_ms\n"
-        "a,ana,Green tea at dawn,tea,1760000000000\n"
-        "b,bo,A quiet endgame,chess,1760000001000\n"
-        "c d,bo,An id with a space,chess,1760000002000\n"
-    )
-    return path
-
-
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(name: str) -> None:
     """`--help` of each command ends well and says more than its name."""
-    assert len(_call(name, "--help").split()) > 10
+    assert len(call(name, "--help").split()) > 10
 
 
 def test_the_list_of_commands_imports_none_of_them() -> None:
@@ -71,23 +49,23 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
 
 def test_a_key_gets_a_budget_and_loses_it() -> None:
     """Set, shown, raised and ended by its id; what is no amount or period is refused."""
-    made = _json("keys", "create", "my app", "--scope", "models")
-    _call("keys", "budget", made["key_id"], "--usd", "20.50", "--every", "day")
-    (shown,) = _json("keys", "budgets")
-    _call("keys", "budget", made["key_id"], "--usd", "none")
+    made = called("keys", "create", "my app", "--scope", "models")
+    call("keys", "budget", made["key_id"], "--usd", "20.50", "--every", "day")
+    (shown,) = called("keys", "budgets")
+    call("keys", "budget", made["key_id"], "--usd", "none")
 
     assert (shown["key_id"], Decimal(shown["limit_usd"])) == (made["key_id"], Decimal("20.50"))
     assert (shown["period"], Decimal(shown["spent_usd"])) == ("day", 0)
-    assert _json("keys", "budgets") == []
+    assert called("keys", "budgets") == []
 
 
 def test_a_key_lets_its_calls_be_kept_and_no_longer() -> None:
     """Off until a person says so; an unknown key is an error."""
-    made = _json("keys", "create", "my app", "--scope", "models")
-    told = _call("keys", "keep", made["key_id"])
-    (kept,) = _json("keys", "list")
-    _call("keys", "keep", made["key_id"], "--off")
-    (after,) = _json("keys", "list")
+    made = called("keys", "create", "my app", "--scope", "models")
+    told = call("keys", "keep", made["key_id"])
+    (kept,) = called("keys", "list")
+    call("keys", "keep", made["key_id"], "--off")
+    (after,) = called("keys", "list")
 
     assert "are kept for 30 days" in " ".join(told.split())
     assert (kept["keeps_calls"], after["keeps_calls"]) == (True, False)
@@ -97,26 +75,26 @@ def test_a_key_lets_its_calls_be_kept_and_no_longer() -> None:
 
 def test_all_that_hangs_on_a_key_ends_with_it() -> None:
     """Budget and limits; what was kept of its calls where that is said; of no other key."""
-    ours, theirs = (_json("keys", "create", name, "--scope", "models")["key_id"] for name in "ab")
+    ours, theirs = (called("keys", "create", name, "--scope", "models")["key_id"] for name in "ab")
     for key_id in (ours, theirs):
-        _call("keys", "keep", key_id)
-        _call("keys", "budget", key_id, "--usd", "5")
-        _call("keys", "limit", key_id, "--requests-a-minute", "6")
+        call("keys", "keep", key_id)
+        call("keys", "budget", key_id, "--usd", "5")
+        call("keys", "limit", key_id, "--requests-a-minute", "6")
     with open_services() as services:
-        pairs = [_kept_call(key_id) for key_id in (ours, theirs)]
+        pairs = [_keptcall(key_id) for key_id in (ours, theirs)]
         services.database.write(lambda connection: add_pairs(connection, pairs))
-    kept = _call("keys", "keep", ours, "--off")
-    gone = _call("keys", "revoke", ours, "--forget")
+    kept = call("keys", "keep", ours, "--off")
+    gone = call("keys", "revoke", ours, "--forget")
     with open_services() as services:
         left = [pair.key_id for pair in Pairs(services.database).latest("chat", 9)]
 
     assert "are not kept any more" in " ".join(kept.split())
     assert "is void, and 1 that were kept are gone" in " ".join(gone.split())
     assert left == [theirs]
-    assert [b["key_id"] for b in _json("keys", "budgets")] == [theirs]
-    assert [one["key_id"] for one in _json("keys", "limits")] == [theirs]
+    assert [b["key_id"] for b in called("keys", "budgets")] == [theirs]
+    assert [one["key_id"] for one in called("keys", "limits")] == [theirs]
     assert "and 1 that were kept are gone" in " ".join(
-        _call("keys", "keep", theirs, "--off", "--forget").split()
+        call("keys", "keep", theirs, "--off", "--forget").split()
     )
     for wrong, told in (
         (("keep", theirs, "--forget"), "--forget goes with --off"),
@@ -127,7 +105,7 @@ def test_all_that_hangs_on_a_key_ends_with_it() -> None:
         assert told in str(result.exception)
 
 
-def _kept_call(key_id: str) -> Pair:
+def _keptcall(key_id: str) -> Pair:
     return Pair(
         task="chat",
         messages=(Message(role="user", content=f"asked with {key_id}"),),
@@ -145,23 +123,23 @@ def _kept_call(key_id: str) -> Pair:
 
 def test_a_key_gets_a_rate_limit_and_loses_it() -> None:
     """Calls, tokens or both; shown, changed and ended by its id."""
-    made = _json("keys", "create", "my app", "--scope", "models")["key_id"]
-    said = _call("keys", "limit", made, "--requests-a-minute", "600", "--tokens-a-minute", "9000")
-    _call("keys", "limit", made, "--tokens-a-minute", "5")
-    shown = _json("keys", "limits")
-    _call("keys", "limit", made, "--none")
+    made = called("keys", "create", "my app", "--scope", "models")["key_id"]
+    said = call("keys", "limit", made, "--requests-a-minute", "600", "--tokens-a-minute", "9000")
+    call("keys", "limit", made, "--tokens-a-minute", "5")
+    shown = called("keys", "limits")
+    call("keys", "limit", made, "--none")
 
     assert "may use 600 calls, 9,000 tokens a minute" in str(said)
     assert shown == [{"key_id": made, "requests": None, "tokens": 5, "place": 0}]
-    assert _json("keys", "limits") == []
+    assert called("keys", "limits") == []
 
 
 def test_a_key_is_made_listed_and_revoked() -> None:
     """The secret is printed once; the list never has it; a revoked key says so."""
-    made = _json("keys", "create", "my app", "--scope", "events")
-    listed = _call("keys", "list", "--json")
-    _call("keys", "revoke", made["key_id"])
-    (after,) = _json("keys", "list")
+    made = called("keys", "create", "my app", "--scope", "events")
+    listed = call("keys", "list", "--json")
+    call("keys", "revoke", made["key_id"])
+    (after,) = called("keys", "list")
 
     assert made["secret"].startswith("inh_")
     assert made["secret"] not in listed
@@ -170,9 +148,9 @@ def test_a_key_is_made_listed_and_revoked() -> None:
 
 def test_an_import_counts_its_rows_and_names_the_bad_ones(folder: Path) -> None:
     """Three rows: two stored, one rejected by name; again, nothing new is stored."""
-    words = ("import", "csv", str(_posts(folder)), "--table", "items", "--map", "item_id=id")
-    first = _json(*words)
-    again = _json(*words)
+    words = ("import", "csv", str(posts(folder)), "--table", "items", "--map", "item_id=id")
+    first = called(*words)
+    again = called(*words)
 
     assert (first["counts"]["stored"], first["counts"]["rejected"]) == (2, 1)
     assert first["bad_rows"][0]["field"] == "item_id"
@@ -181,20 +159,20 @@ def test_an_import_counts_its_rows_and_names_the_bad_ones(folder: Path) -> None:
 
 def test_posts_are_judged_and_the_queue_can_be_read(folder: Path) -> None:
     """After an import `moderate run` leaves nothing waiting."""
-    _call("import", "csv", str(_posts(folder)), "--table", "items", "--map", "item_id=id")
-    judged = _json("moderate", "run")
+    call("import", "csv", str(posts(folder)), "--table", "items", "--map", "item_id=id")
+    judged = called("moderate", "run")
 
     assert (judged["judged"], judged["awaiting"]) == (2, 0)
-    assert _json("review", "queue") == []
+    assert called("review", "queue") == []
 
 
 def test_the_shipped_policy_keeps_its_examples() -> None:
     """`moderate test` passes on what is shipped, `moderate policy` says it in words."""
-    found = _json("moderate", "test")
+    found = called("moderate", "test")
 
     assert found["examples"] > 10
     assert found["failures"] == []
-    assert len(_json("moderate", "policy")["sentences"]) > 5
+    assert len(called("moderate", "policy")["sentences"]) > 5
 
 
 def test_a_faulty_policy_is_shown_with_its_line(folder: Path) -> None:
@@ -207,38 +185,6 @@ def test_a_faulty_policy_is_shown_with_its_line(folder: Path) -> None:
     assert found.returncode == 2
     assert f"{path}:4" in found.stderr.replace("\n", "")  # the screen breaks a long path
     assert "rulez" in found.stderr
-
-
-def test_the_doctor_makes_no_store_where_there_is_none(folder: Path) -> None:
-    """Whoever asks in the wrong folder is told so, and finds nothing there afterwards."""
-    told = _json("doctor", code=1)
-
-    assert [finding["what"] for finding in told] == ["settings", "disk", "store"]
-    assert told[-1]["detail"].startswith(f"there is none in {folder / 'data'}; `inhouse up` makes")
-    assert not (folder / "data").exists()
-
-
-def test_the_doctor_tells_of_a_damaged_store(folder: Path) -> None:
-    """A database cut off in the middle is a finding with what to do, and the last one."""
-    _json("keys", "list")
-    path = folder / "data" / "inhouse.db"
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    told = _json("doctor", code=1)
-
-    assert [finding["what"] for finding in told] == ["settings", "disk", "store"]
-    assert "put a backup of inhouse.db in its place" in told[-1]["detail"]
-
-
-def test_the_doctor_misses_a_worker(folder: Path) -> None:
-    """Posts that nobody judges are a finding; judged, they are none."""
-    _call("import", "csv", str(_posts(folder)), "--table", "items", "--map", "item_id=id")
-    before = {finding["what"]: finding for finding in _json("doctor", code=1)}["worker"]
-    _call("moderate", "run")
-    after = {finding["what"]: finding for finding in _json("doctor")}["worker"]
-
-    assert before["ok"] is False
-    assert "posts wait for a verdict and are shown nowhere; none got one ever" in before["detail"]
-    assert (after["ok"], after["detail"]) == (True, "no post waits for a verdict")
 
 
 @pytest.mark.parametrize("words", [("experiment", "start"), ("rules", "add")])
@@ -268,10 +214,10 @@ def test_a_disk_that_is_full_is_told_in_one_line(folder: Path) -> None:
 
 def test_an_empty_installation_answers_every_question() -> None:
     """Bill, experiments, models and doctor work on the first day, without inventing anything."""
-    assert Decimal(_json("bill")["spend_usd"]) == 0
-    assert _json("experiment", "list") == []
-    assert [row["route"]["stage"] for row in _json("models", "routes")] == ["rented"]
-    assert all(finding["ok"] for finding in _json("doctor"))
+    assert Decimal(called("bill")["spend_usd"]) == 0
+    assert called("experiment", "list") == []
+    assert [row["route"]["stage"] for row in called("models", "routes")] == ["rented"]
+    assert all(finding["ok"] for finding in called("doctor"))
 
 
 def test_a_file_of_sequences_becomes_a_model(folder: Path) -> None:
@@ -281,7 +227,7 @@ def test_a_file_of_sequences_becomes_a_model(folder: Path) -> None:
         "".join(f"u{u} " + " ".join(str((u + i) % 9) for i in range(6)) + "\n" for u in range(30))
     )
 
-    fit = _json("train", "--sequences", str(path), "--to", str(to), "--epochs", "2")
+    fit = called("train", "--sequences", str(path), "--to", str(to), "--epochs", "2")
 
     assert len(fit["judged"]) == 2
     assert sorted(read_causal(to).item_ids) == [str(item) for item in range(9)]
@@ -296,12 +242,12 @@ def test_a_model_of_sequences_learns_what_items_are_about(folder: Path) -> None:
     items.write_text("".join(json.dumps(post) + "\n" for post in posts))
 
     words = ("--sequences", str(path), "--items", str(items), "--to", str(to), "--epochs", "1")
-    _json("train", *words, "--hold-out")
+    called("train", *words, "--hold-out")
 
     weights = read_causal(to)
     assert sorted(weights.item_ids) == ["a", "b", "c", "d", "z"]
     assert not weights.id_part[weights.item_ids.index(ItemId("z"))].any()
-    judged = _json("evaluate", "--sequences", str(path), "--model", str(to))
+    judged = called("evaluate", "--sequences", str(path), "--model", str(to))
     assert judged["items"] == 5  # what nobody had competes too
     assert judged["standings"]["rows"][0]["n"] == 30
 
@@ -336,9 +282,9 @@ def test_what_was_served_is_judged_by_what_came_of_it() -> None:
     """Twice too much was promised to two people, of whom chance showed one place each."""
     with open_services() as services:
         _serve_and_click(services)
-    report = _json("evaluate")
-    shown = _call("evaluate")
-    later = _json("evaluate", "--days", "1")
+    report = called("evaluate")
+    shown = call("evaluate")
+    later = called("evaluate", "--days", "1")
 
     assert (report["pages"], report["judged"], report["left_out"]) == (40, 40, 0)
     every, chance = report["slices"][0], report["slices"][1]
@@ -357,9 +303,9 @@ def test_what_was_served_is_judged_by_what_came_of_it() -> None:
 
 def test_before_anything_was_served_nothing_is_judged() -> None:
     """An empty installation is told so, and every figure in JSON says why it is not there."""
-    report = _json("evaluate")
+    report = called("evaluate")
 
-    assert "nothing to judge yet" in _call("evaluate")
+    assert "nothing to judge yet" in call("evaluate")
     assert report["slices"][0]["probabilities"][0]["rate"]["value"] == {
         "reason": "no place was seen",
         "have": 0,
@@ -374,10 +320,10 @@ def test_a_trained_model_is_judged_on_the_items_held_back(folder: Path) -> None:
         "".join(f"u{u} " + " ".join(str((u + i) % 9) for i in range(6)) + "\n" for u in range(30))
     )
     train = ("train", "--sequences", str(path), "--epochs", "1")
-    _call(*train, "--to", str(clean), "--hold-out")
-    _call(*train, "--to", str(used))
+    call(*train, "--to", str(clean), "--hold-out")
+    call(*train, "--to", str(used))
     asked = ("evaluate", "--sequences", str(path), "--model")
-    report = _json(*asked, str(clean))
+    report = called(*asked, str(clean))
 
     assert len(report["standings"]["rows"]) == 3
     refused = CliRunner().invoke(command_line(["evaluate"]), [*asked, str(used)])
@@ -390,8 +336,8 @@ def test_events_are_split_in_time(folder: Path) -> None:
     rows = [f"u{k % 20},i{(k % 20 + k // 20) % 9},{k * 1_000}" for k in range(140)]
     path.write_text("user,item,at_ms\n" + "\n".join(rows) + "\n")
     words = ("evaluate", "--events", str(path), "--split", "0.8", "--epochs", "1")
-    report = _json(*words)
-    shown = _call(*words, "--target", "successive")
+    report = called(*words)
+    shown = call(*words, "--target", "successive")
 
     assert (report["learned"], report["later"], report["questions"]) == (112, 28, 20)
     assert "model minus item-item neighbours" in shown
@@ -451,9 +397,9 @@ def _serve_and_click(services: Services) -> None:
 
 def test_training_on_nothing_publishes_nothing() -> None:
     """`train` says so and ends well; `models train` ends with 1, for there are no labels."""
-    assert _json("train")["published"] is None
-    assert "0 of 300" in _call("models", "train", "text_harm", code=1)
-    assert "train one first" in _call("models", "cascade", "text_harm", code=1)
+    assert called("train")["published"] is None
+    assert "0 of 300" in call("models", "train", "text_harm", code=1)
+    assert "train one first" in call("models", "cascade", "text_harm", code=1)
 
 
 def test_an_experiment_is_started_read_and_stopped(folder: Path) -> None:
@@ -461,10 +407,10 @@ def test_an_experiment_is_started_read_and_stopped(folder: Path) -> None:
     path = folder / "experiment.json"
     arms = [{"key": "a"}, {"key": "b", "settings": {"diversity": 0.5}}]
     path.write_text(json.dumps({"key": "variety", "arms": arms}))
-    _call("experiment", "start", str(path))
-    results = _json("experiment", "results", "variety")
-    _call("experiment", "stop", "variety")
-    (stopped,) = _json("experiment", "list")
+    call("experiment", "start", str(path))
+    results = called("experiment", "results", "variety")
+    call("experiment", "stop", "variety")
+    (stopped,) = called("experiment", "list")
 
     assert results["calls"][0]["call"] == "not_enough_data"
     assert stopped["stopped_ms"] is not None
@@ -508,10 +454,10 @@ def test_a_rule_is_made_listed_and_withdrawn(folder: Path) -> None:
     """From a file into force, on the list, and out of force; a wrong one is asked wrongly."""
     path = folder / "rule.json"
     path.write_text('{"action": "pin", "target": "item:a", "reason": "news", "position": 2}')
-    said = _call("rules", "add", str(path))
-    (made,) = _json("rules", "list")
-    _call("rules", "withdraw", made["rule_id"])
-    listed = _call("rules", "list")
+    said = call("rules", "add", str(path))
+    (made,) = called("rules", "list")
+    call("rules", "withdraw", made["rule_id"])
+    listed = call("rules", "list")
     path.write_text('{"action": "pin", "target": "creator:a", "reason": "news"}')
     refused = CliRunner().invoke(command_line(["rules"]), ["rules", "add", str(path)])
 

@@ -50,11 +50,14 @@ def compile_apart() -> None:
     folder = _cache_folder()
     if folder is None or _is_told(folder):
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # of processes that start together one compiles
-        if not _is_told(folder):
-            _compile_in_a_child()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / _LOCK).open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)  # of processes that start together one compiles
+            if not _is_told(folder):
+                _compile_in_a_child()
+    except (OSError, subprocess.SubprocessError) as error:  # a full disk, say
+        _LOG.warning("not_compiled_apart", kind=type(error).__name__, reason=str(error))
 
 
 def compile_here() -> None:
@@ -70,10 +73,7 @@ def compile_here() -> None:
 def _compile_in_a_child() -> None:
     _LOG.info("compiling")
     arguments = [sys.executable, "-m", "inhouse.app.compiling"]
-    try:
-        subprocess.run(arguments, check=True, timeout=_MOST_S, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.SubprocessError) as error:
-        _LOG.warning("not_compiled_apart", kind=type(error).__name__, reason=str(error))
+    subprocess.run(arguments, check=True, timeout=_MOST_S, stdin=subprocess.DEVNULL)
 
 
 def _search_many() -> None:

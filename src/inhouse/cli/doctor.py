@@ -10,7 +10,7 @@ import typer
 
 from inhouse.app.build import Services, open_services
 from inhouse.app.communities import chosen_settings, names_in, settings_of
-from inhouse.app.roles.lag import MOST_COUNTED, lag_of
+from inhouse.app.roles.lag import FAR_BEHIND, MOST_COUNTED, lag_of
 from inhouse.app.settings import Settings, all_rows
 from inhouse.cli.audit import time_of
 from inhouse.cli.output import FAILED, Json, console, print_json, show
@@ -28,7 +28,6 @@ from inhouse.store.database import has_store
 
 _LEAST_FREE_BYTES = 1_000_000_000
 _QUIET_MS = MINUTE_MS  # posts that nobody judges for so long have no worker
-_FAR_BEHIND = 100_000  # events; as on the console's first page
 _NO_STORE = (
     "there is none in {}; `inhouse up` makes one. Where it is elsewhere, set INHOUSE_STORE_FOLDER "
     "or come here from the folder that `inhouse up` runs in"
@@ -217,9 +216,9 @@ def _snapshot(services: Services) -> Finding:
     services.snapshots.load(current)
     behind = lag_of(services.database).events_not_learned
     detail = f"{current}, checksum right, {behind:,} events behind the log"
-    if behind > _FAR_BEHIND:
+    if behind > FAR_BEHIND:
         detail += "; see whether the role learner runs and what its log says"
-    return Finding(what="feed model", ok=behind <= _FAR_BEHIND, detail=detail)
+    return Finding(what="feed model", ok=behind <= FAR_BEHIND, detail=detail)
 
 
 def _vendors(services: Services) -> Finding:

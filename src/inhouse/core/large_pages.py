@@ -41,9 +41,9 @@ def _join_last() -> None:
 def join_pages() -> int:
     """Have what this process holds lie in large pages; how many of them do now.
 
-    For a process that has loaded what it will serve from; what comes later lies as it would. Takes
-    two milliseconds a page. Nothing happens on another system, on an older one, and where the
-    operator has ruled such pages out.
+    For a process that has loaded what it will serve from; what comes later lies as it would. Took
+    2.3 s of processor for a million posts. Nothing happens on another system, on an older one, and
+    where the operator has ruled such pages out.
     """
     madvise = getattr(ctypes.CDLL(None), "madvise", None)
     try:

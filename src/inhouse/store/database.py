@@ -129,7 +129,7 @@ class Database:
             finally:
                 connection.close()
         except fault as error:
-            raise StoreError(f"the database refused: {error}") from error
+            raise _refusal(str(error)) from error
 
     def submit(self, write: Write[T], *, patient: bool = False) -> "Future[T]":
         """Queue a write; the future is done once it is durable. Raises StoreError after `close`.
@@ -295,7 +295,10 @@ def is_fatal(error: DBAPIError) -> bool:
 
 def refused(error: DBAPIError) -> StoreError:
     """What a caller is told of a fault of the database, and what to do where that is known."""
-    told = str(error.orig)
+    return _refusal(str(error.orig))
+
+
+def _refusal(told: str) -> StoreError:
     advice = next((to_do for sign, to_do in _TO_DO.items() if sign in told.lower()), "")
     return StoreError(f"the database refused: {told}{advice}")
 

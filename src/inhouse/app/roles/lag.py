@@ -10,6 +10,7 @@ from inhouse.moderation.judging.scan import CONSUMER as MODERATION
 from inhouse.store import tables
 from inhouse.store.database import Database
 
+FAR_BEHIND: Final = 100_000  # events; a model that lacks more of the log than this is stale
 MOST_COUNTED: Final = 10_000  # posts; more are not counted, for the count is asked for often
 
 

@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 import sqlalchemy as sa
 
 from inhouse.app.build import Services
-from inhouse.app.roles.lag import MOST_COUNTED, lag_of
+from inhouse.app.roles.lag import FAR_BEHIND, MOST_COUNTED, lag_of
 from inhouse.app.settings import ApiSettings
 from inhouse.console.feed_page import api_url
 from inhouse.console.private import feed_key
@@ -23,7 +23,6 @@ from inhouse.store import tables
 from inhouse.store.database import Database
 
 _PATIENCE_S: Final = 3.0  # a stopped API refuses at once; only a busy one is waited for
-_FAR_BEHIND: Final = 100_000  # events; a model that lacks more of the log than this is stale
 _OLD_CASE_MS: Final = 24 * HOUR_MS
 _QUIET_MS: Final = 30 * MINUTE_MS
 
@@ -150,7 +149,7 @@ def _api(facts: HealthFacts) -> Light:
         remark = f"no answer at {facts.api_at}; start it with inhouse up"
         return Light(name="API", state="bad", value="down", remark=remark)
     behind = max(0, facts.log_offset - facts.api.log_offset)
-    state: State = "warn" if behind > _FAR_BEHIND else "good"
+    state: State = "warn" if behind > FAR_BEHIND else "good"
     told = f"{plural(facts.api.items, 'post')}, {plural(facts.api.people, 'person', 'people')}"
     late = f", {plural(behind, 'event')} behind" if behind > 1_000 else ""
     return Light(name="API", state=state, value="answers", remark=told + late)
@@ -174,7 +173,7 @@ def _model_light(facts: HealthFacts) -> Light:
         remark = "feeds are by popularity until the learner publishes its first model"
         return Light(name="Feed model", state="warn", value="none yet", remark=remark)
     behind = max(0, facts.log_offset - model.log_offset)
-    old = behind > _FAR_BEHIND
+    old = behind > FAR_BEHIND
     served = facts.api is None or facts.api.snapshot_id == model.snapshot_id
     remark = f"{shortened(model.snapshot_id, 24)}, {plural(behind, 'event')} behind the log"
     return Light(

@@ -6,7 +6,9 @@ page of 20 for people drawn by Zipf's law. Beside the server stands its floor: t
 
 `cpu_ms` is the server's processor time a request, whatever else the machine does meanwhile; with
 writers it has their requests in it. Callers ask again as soon as they are answered, so times grow
-with their number. A store that takes long to build is kept with `--folder` and used again.
+with their number; with `--rates` people also come by chance, so many a second whether or not the
+others have been answered, as in life. A store that takes long to build is kept with `--folder` and
+used again.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import itertools
 import json
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -34,6 +37,15 @@ SETTLED_S = 10.0  # a server that has just started still sees to its own memory
 EVENTS_PER_S, EVENT_BATCH, ITEMS_PER_S = 500, 50, 5
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kinds:
+    """What is measured of each size."""
+
+    callers: int  # who ask again at once
+    seconds: float  # of each kind
+    rates: tuple[float, ...]  # people a second who come by chance
+
+
 class Load:
     """Callers and writers against one server for a while."""
 
@@ -47,26 +59,42 @@ class Load:
         self.written = 0
         self.cpu_s = 0.0
 
-    async def run(self, *, writing: bool) -> None:
-        """Ask with all callers until the time is over."""
+    async def run(self, *, writing: bool, per_s: float | None = None) -> None:
+        """Ask with all callers until the time is over, or let people come by chance."""
         self._end = time.perf_counter() + self._seconds
         before_s = self._server.cpu_s()
-        async with aiohttp.ClientSession(headers=self._server.headers) as session:
-            work = [self._ask(session) for _ in range(self._callers)]
+        many = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(headers=self._server.headers, connector=many) as session:
+            if per_s is None:
+                work = [self._ask(session) for _ in range(self._callers)]
+            else:
+                work = [self._come(session, per_s)]
             if writing:
                 work += [self._act(session), self._post(session)]
             await asyncio.gather(*work)
         self.cpu_s = self._server.cpu_s() - before_s
 
     async def _ask(self, session: aiohttp.ClientSession) -> None:
-        while (started := time.perf_counter()) < self._end:
-            person = drawn_person(self._size, self._dice)
-            url = f"{self._server.url}/v1/feed/u{person}?n={PAGE}"
-            async with session.get(url) as response:
-                page = await response.json()
-                response.raise_for_status()
-            self.took.append(time.perf_counter() - started)
-            self.empty += not page["items"]
+        while time.perf_counter() < self._end:
+            await self._page(session)
+
+    async def _come(self, session: aiohttp.ClientSession, per_s: float) -> None:
+        """Arrivals by Poisson's law: nobody waits for anybody else's page."""
+        due, here = time.perf_counter(), []
+        while (due := due + self._dice.exponential(1 / per_s)) < self._end:
+            await asyncio.sleep(due - time.perf_counter())
+            here.append(asyncio.create_task(self._page(session)))
+        await asyncio.gather(*here)
+
+    async def _page(self, session: aiohttp.ClientSession) -> None:
+        started = time.perf_counter()
+        person = drawn_person(self._size, self._dice)
+        url = f"{self._server.url}/v1/feed/u{person}?n={PAGE}"
+        async with session.get(url) as response:
+            page = await response.json()
+            response.raise_for_status()
+        self.took.append(time.perf_counter() - started)
+        self.empty += not page["items"]
 
     async def _act(self, session: aiohttp.ClientSession) -> None:
         for number in itertools.count():
@@ -128,8 +156,9 @@ def _prepare(folder: Path, size: Size) -> dict[str, float]:
         return {"build_s": built - started, "train_s": trained - built}
 
 
-def measure(report: Report, size: Size, kept: Path | None, callers: int, seconds: float) -> None:
-    """One size: with and without writers."""
+def measure(report: Report, size: Size, kept: Path | None, kinds: Kinds) -> None:
+    """One size: with and without writers, and with people who come by chance."""
+    seconds = kinds.seconds
     with tempfile.TemporaryDirectory(prefix="inhouse-bench-") as name:
         folder = Path(name) if kept is None else kept / f"items-{size.items}"
         prepared: dict[str, float] = {}
@@ -145,14 +174,18 @@ def measure(report: Report, size: Size, kept: Path | None, callers: int, seconds
             report.add(
                 what="healthz (floor)", items=size.items, **_figures(floor, min(3.0, seconds))
             )
-            for writing in (False, True):
-                load = Load(server, size, callers, seconds)
-                asyncio.run(load.run(writing=writing))
+            for writing, per_s in (
+                (False, None),
+                (True, None),
+                *((True, rate) for rate in kinds.rates),
+            ):
+                load = Load(server, size, kinds.callers, seconds)
+                asyncio.run(load.run(writing=writing, per_s=per_s))
                 report.add(
-                    what="feed + 500 events/s + 5 posts/s" if writing else "feed",
+                    what=_named(writing, per_s),
                     items=size.items,
                     people=size.people,
-                    callers=callers,
+                    callers=kinds.callers if per_s is None else None,
                     **_figures(load.took, seconds),
                     cpu_ms=1e3 * load.cpu_s / len(load.took),
                     empty=load.empty,
@@ -163,6 +196,11 @@ def measure(report: Report, size: Size, kept: Path | None, callers: int, seconds
                     stages_ms=_stages(server),
                     **prepared,
                 )
+
+
+def _named(writing: bool, per_s: float | None) -> str:
+    asked = "feed" if per_s is None else f"feed, {per_s:g}/s by chance"
+    return f"{asked} + {EVENTS_PER_S} events/s + {ITEMS_PER_S} posts/s" if writing else asked
 
 
 def _figures(took: list[float], seconds: float) -> dict[str, float]:
@@ -201,6 +239,7 @@ def main() -> None:
         parser.add_argument("--events", type=int, default=200_000)
         parser.add_argument("--seconds", type=float, default=20.0)
         parser.add_argument("--callers", type=int, default=4)
+        parser.add_argument("--rates", type=float, nargs="*", default=[100, 200])
         parser.add_argument("--folder", type=Path, help="keep the stores here, or use them again")
 
     options = arguments(__doc__ or "", extra)
@@ -223,7 +262,8 @@ def main() -> None:
         events = 10_000 if options.quick else options.events
         seconds = 5.0 if options.quick else options.seconds
         size = Size(items=items, people=people, events=events)
-        measure(report, size, options.folder, options.callers, seconds)
+        kinds = Kinds(callers=options.callers, seconds=seconds, rates=tuple(options.rates))
+        measure(report, size, options.folder, kinds)
     for row in report.rows:
         if "stages_ms" in row:
             console.print(f"{row['what']} at {row['items']:,}: {row['stages_ms']}")

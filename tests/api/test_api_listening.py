@@ -12,7 +12,6 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from inhouse.api import listening
-from inhouse.core import large_pages
 
 
 async def _hello(request: Request) -> PlainTextResponse:
@@ -30,7 +29,7 @@ def test_a_server_answers_while_what_it_loaded_is_put_in_large_pages(
         assert told.wait(10)
         return 0
 
-    monkeypatch.setattr(large_pages, "join_pages", joined)
+    monkeypatch.setattr(listening, "join_pages", joined)
     server = listening.server_of(Starlette(routes=[Route("/", _hello)]))
     on = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [on]})

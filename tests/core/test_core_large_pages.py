@@ -2,17 +2,14 @@
 
 import io
 import mmap
-import os
 import re
-import sys
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from inhouse.core import large_pages
-from inhouse.core.large_pages import full_pieces, join_behind, join_pages
+from inhouse.core.large_pages import full_pieces, join_pages
 
 _LARGE = 1 << 21
 _PAGES = 512  # small ones in a large one
@@ -80,22 +77,3 @@ def test_an_operator_may_rule_large_pages_out(
     assert join_pages() == 0
     system.write_text("always madvise [never]\n")
     assert join_pages() == 0
-
-
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="elsewhere threads have no priority of their own"
-)
-def test_behind_requests_it_goes_on_at_the_least_of_priorities(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """On a thread of its own; the others keep theirs."""
-    mine, found = os.getpriority(os.PRIO_PROCESS, 0), []
-
-    def joined() -> int:
-        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-        return 0
-
-    monkeypatch.setattr(large_pages, "join_pages", joined)
-    join_behind().join()
-    assert found == [19]
-    assert os.getpriority(os.PRIO_PROCESS, 0) == mine

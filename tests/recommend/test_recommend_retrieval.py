@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recommend_vectors import DIMS, exactly, indexed, of_kinds
 
 from inhouse.core.random import stream
 from inhouse.features.candidate_kernels import products
-from inhouse.recommend.best import top
 from inhouse.recommend.retrieval import space as module
 from inhouse.recommend.retrieval.clusters import EVERYTHING, _signs, cluster
 from inhouse.recommend.retrieval.kernels import (
@@ -25,37 +25,19 @@ from inhouse.recommend.retrieval.kernels import (
 from inhouse.recommend.retrieval.partition import partition
 from inhouse.recommend.retrieval.space import Space
 
-DIMS = 16
-
-
-def _vectors(count: int, seed: int = 1) -> np.ndarray:
-    """Of forty kinds, with some chance in each."""
-    dice = stream(seed, "vectors")
-    kinds = dice.normal(size=(40, DIMS))
-    told = kinds[dice.integers(0, 40, count)] + 0.3 * dice.normal(size=(count, DIMS))
-    return told.astype(np.float32)
-
-
-def _exact(vectors: np.ndarray, vector: np.ndarray, k: int) -> list[int]:
-    return top(vectors @ vector, k).tolist()
-
 
 @pytest.fixture
 def space(monkeypatch: pytest.MonkeyPatch) -> Space:
     """Over 4,000 items, with an index from 1,000 on."""
-    monkeypatch.setattr(module, "EXACT_UP_TO", 1_000)
-    space = Space(patient=True, indexed_beyond=1_000)
-    space.refresh(_vectors(4_000))
-    space.build()
-    return space
+    return indexed(monkeypatch)
 
 
 def test_few_items_are_searched_exactly() -> None:
     """Below the limit every item is compared."""
-    space, vectors = Space(), _vectors(500)
+    space, vectors = Space(), of_kinds(500)
     space.refresh(vectors)
     rows, scores = space.nearest(vectors[3], 20)
-    assert rows.tolist() == _exact(vectors, vectors[3], 20)
+    assert rows.tolist() == exactly(vectors, vectors[3], 20)
     assert scores.tolist() == pytest.approx((vectors[rows] @ vectors[3]).tolist())
 
 
@@ -63,7 +45,7 @@ def test_an_index_finds_nearly_all_of_the_best(space: Space) -> None:
     """Among vectors of kinds, a person of one kind is answered from a few clusters."""
     found = []
     for row in range(0, 4_000, 100):
-        wanted = _exact(space.vectors, space.vectors[row], 50)
+        wanted = exactly(space.vectors, space.vectors[row], 50)
         rows, scores = space.nearest(space.vectors[row], 50)
         assert (np.diff(scores) <= 0).all()
         found.append(len(set(rows.tolist()) & set(wanted)) / 50)
@@ -72,38 +54,38 @@ def test_an_index_finds_nearly_all_of_the_best(space: Space) -> None:
 
 def test_the_widest_reach_is_exact_but_for_rounding() -> None:
     """No member can be better than its cluster then promises: only rounding loses anything."""
-    vectors = _vectors(3_000)
+    vectors = of_kinds(3_000)
     clusters = cluster(vectors)
     for row in (5, 700, 2_999):
         rows = clusters.preselect(vectors[row], 40, EVERYTHING)
-        assert set(_exact(vectors, vectors[row], 40)) <= set(rows.tolist())
+        assert set(exactly(vectors, vectors[row], 40)) <= set(rows.tolist())
     assert np.array_equal(clusters.rows[clusters.slot_of], np.arange(3_000))
 
 
 def test_the_odd_ones_among_many_are_found() -> None:
     """A few long vectors, strewn over all kinds, do not hide in clusters that promise little."""
-    vectors = _vectors(6_000)
+    vectors = of_kinds(6_000)
     odd = np.arange(0, 6_000, 60)
     vectors[odd] += stream(4, "odd").normal(size=(len(odd), DIMS)).astype(np.float32) * 1.5
     clusters = cluster(vectors)
     found = [
-        len({*clusters.preselect(vectors[row], 20, 0.65)} & {*_exact(vectors, vectors[row], 20)})
+        len({*clusters.preselect(vectors[row], 20, 0.65)} & {*exactly(vectors, vectors[row], 20)})
         for row in odd.tolist()
     ]
     assert np.mean(found) / 20 > 0.97
 
 
-def test_an_index_over_not_so_many_is_exact() -> None:
+def test_an_index_over_not_so_many_isexactly() -> None:
     """Up to a size no search stops before it is sure: the answer is one product's over all."""
     space = Space(patient=True, indexed_beyond=1_000)
     noise = stream(6, "noise").normal(size=(3_000, DIMS)).astype(np.float32)
-    for vectors in (_vectors(3_000), noise):
+    for vectors in (of_kinds(3_000), noise):
         space.refresh(vectors)
         space.build()
         for row in range(0, 3_000, 150):
             for k in (5, 300):
                 found, _ = space.nearest(vectors[row], k)
-                assert found.tolist() == _exact(vectors, vectors[row], k)
+                assert found.tolist() == exactly(vectors, vectors[row], k)
 
 
 def test_what_came_after_the_index_is_found_at_once(space: Space) -> None:
@@ -133,43 +115,6 @@ def test_a_vector_that_moved_far_is_found_from_anywhere(space: Space) -> None:
     assert space.nearest(wanted, 1)[0].tolist() == [row]
 
 
-def test_too_low_a_recall_widens_the_search(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Vectors without any structure defeat clusters: more are looked through until it suffices."""
-    monkeypatch.setattr(module, "_CHECKED_EVERY", 1)
-    dice = stream(2, "noise")
-    noise = Space(patient=True, indexed_beyond=1_000)
-    noise.refresh(dice.normal(size=(4_000, DIMS)).astype(np.float32))
-    noise._few.value = 0.1
-    for _ in range(120):
-        noise.nearest(dice.normal(size=DIMS).astype(np.float32), 100)
-    assert noise.recall > 0.95
-    assert noise._few.value > 0.3
-    assert noise._many.value == space._many.value  # searches for many are another matter
-
-
-def test_more_recall_than_is_wanted_narrows_the_search(
-    space: Space, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where little would do a search does not stay wide; it comes to stand at what is wanted."""
-    monkeypatch.setattr(module, "_CHECKED_EVERY", 1)
-    space._few.value = 1.2
-    for row in range(200):
-        space.nearest(space.vectors[row * 17], 100)
-    assert space._few.value < 0.8
-    assert space.recall > 0.97
-
-
-def test_equals_are_as_good_as_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a thousand posts that lie in one place any hundred are the best hundred."""
-    monkeypatch.setattr(module, "EXACT_UP_TO", 1_000)
-    monkeypatch.setattr(module, "_CHECKED_EVERY", 1)
-    space = Space(patient=True, indexed_beyond=1_000)
-    space.refresh(np.repeat(_vectors(4), 1_000, axis=0))
-    for row in range(0, 4_000, 100):
-        space.nearest(space.vectors[row], 100)
-    assert space.recall == 1.0
-
-
 def test_neighbours_are_remembered_and_stay_up_to_date(space: Space) -> None:
     """The second answer is the first, and a new neighbour is in it."""
     first, _ = space.neighbours(20, 10)
@@ -187,7 +132,7 @@ def test_neighbours_that_are_remembered_for_long_are_looked_for_anew(
 ) -> None:
     """A vector that moved is not met while few items are new, and is when more are."""
     monkeypatch.setattr(module, "_ADDED_SINCE", 10)
-    space, vectors = Space(), _vectors(500)
+    space, vectors = Space(), of_kinds(500)
     space.refresh(vectors)
     assert 7 not in space.neighbours(20, 10)[0]
     vectors[7] = 3 * vectors[20]
@@ -202,7 +147,7 @@ def test_neighbours_that_are_remembered_for_long_are_looked_for_anew(
 
 def test_only_what_is_searched_is_indexed() -> None:
     """Vectors that are only looked at cost no index; the first search has one made."""
-    space, vectors = Space(patient=True, indexed_beyond=1_000), _vectors(4_000)
+    space, vectors = Space(patient=True, indexed_beyond=1_000), of_kinds(4_000)
     space.refresh(vectors)
     assert space._builder is None
     space.nearest(vectors[3], 5)
@@ -212,12 +157,12 @@ def test_only_what_is_searched_is_indexed() -> None:
 
 def test_an_impatient_space_answers_while_the_index_is_made() -> None:
     """A server never waits: until the clusters are there, everything is compared."""
-    space, vectors = Space(indexed_beyond=1_000), _vectors(4_000)
+    space, vectors = Space(indexed_beyond=1_000), of_kinds(4_000)
     space.refresh(vectors)
     rows, _ = space.nearest(vectors[3], 5)
     assert space._builder is not None
     space._builder.join()
-    assert rows.tolist() == _exact(vectors, vectors[3], 5)
+    assert rows.tolist() == exactly(vectors, vectors[3], 5)
 
 
 @settings(deadline=None, max_examples=60)
@@ -331,7 +276,7 @@ def test_signs_say_about_how_near_a_vector_is(dims: int) -> None:
 def test_what_is_barred_takes_no_place(space: Space) -> None:
     """The best that are not barred are all found, and of the barred ones the best few."""
     vector = space.vectors[20]
-    order = _exact(space.vectors, vector, 4_000)
+    order = exactly(space.vectors, vector, 4_000)
     barred = np.array(sorted(order[:300:2]), dtype=np.int32)
 
     rows, scores = space.nearest(vector, 100, barred)
@@ -345,9 +290,9 @@ def test_what_is_barred_takes_no_place(space: Space) -> None:
 
 def test_few_items_are_searched_exactly_without_the_barred() -> None:
     """As with an index; where all are barred the best of them remain."""
-    space, vectors = Space(), _vectors(60)
+    space, vectors = Space(), of_kinds(60)
     space.refresh(vectors)
-    order = _exact(vectors, vectors[3], 60)
+    order = exactly(vectors, vectors[3], 60)
     barred = np.array(sorted(order[:30]), dtype=np.int32)
     rows, _ = space.nearest(vectors[3], 10, barred)
     assert rows.tolist() == order[:12] + order[30:40]
@@ -355,21 +300,12 @@ def test_few_items_are_searched_exactly_without_the_barred() -> None:
     assert space.nearest(vectors[3], 10, everything)[0].tolist()[:12] == order[:12]
 
 
-def test_recall_is_judged_without_the_barred(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And by as many as were asked for, where these are fewer than a hundred."""
-    monkeypatch.setattr(module, "_CHECKED_EVERY", 1)
-    barred = np.array(sorted(_exact(space.vectors, space.vectors[20], 90)), dtype=np.int32)
-    for _ in range(30):
-        space.nearest(space.vectors[20], 40, barred)
-    assert space.recall > 0.98
-
-
 def test_neighbours_may_be_looked_for_before_anybody_asks(space: Space) -> None:
     """Rows that are no more are passed over."""
     space.meet({20: 10, 4_000: 10})
     space._clusters = None  # no search from here on would be by it
     space.vectors = space.vectors.copy()
-    assert space.neighbours(20, 10)[0].tolist() == _exact(space.vectors, space.vectors[20], 10)
+    assert space.neighbours(20, 10)[0].tolist() == exactly(space.vectors, space.vectors[20], 10)
 
 
 def _slots_in_order(promises: np.ndarray, starts: np.ndarray, most: int) -> list[int]:
@@ -426,7 +362,7 @@ def test_products_means_and_distances_are_what_they_say(
 
 def test_nobody_is_farther_from_the_centre_than_the_radius_says() -> None:
     """The promise of a cluster rests on it."""
-    vectors = _vectors(5_000)
+    vectors = of_kinds(5_000)
     vectors[::500] *= 8
     parts = partition(vectors, np.arange(len(vectors), dtype=np.int32))
     far = np.linalg.norm(vectors - parts.centres[parts.nearest], axis=1)

@@ -7,7 +7,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from inhouse.app.roles.supervisor import stop_with_parent
-from inhouse.core.large_pages import join_behind
+from inhouse.core.behind import behind
+from inhouse.core.large_pages import join_pages
 
 
 class _Server(uvicorn.Server):
@@ -20,7 +21,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         gc.freeze()
-        join_behind()
+        behind(join_pages, "large-pages")
 
 
 def server_of(app: ASGIApp) -> uvicorn.Server:

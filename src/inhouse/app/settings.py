@@ -34,7 +34,7 @@ class AppSettings:
         choices=("debug", "info", "warning", "error"),
     )
     follow_ms: int = setting(
-        100,
+        50,
         unit="ms",
         help="how often a server looks for other processes' news",
         least=10,

@@ -5,9 +5,6 @@ of the request on finding out where each page is.
 """
 
 import ctypes
-import os
-import sys
-import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -17,33 +14,18 @@ _SMALL: Final = 1 << 12
 _COLLAPSE: Final = 25  # of madvise(2), from Linux 6.1 on: copy what is there into one large page
 _PRESENT: Final = 63  # the bit of pagemap that says so
 _WORD: Final = 8  # bytes that pagemap has for each small page
-_LAST: Final = 19  # the least of priorities
 _FULL: Final = 496  # small pages of 512 must be in memory: the others would be taken as well
 _SYSTEM: Final = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _MAPS: Final = Path("/proc/self/maps")
 _PAGEMAP: Final = Path("/proc/self/pagemap")
 
 
-def join_behind() -> threading.Thread:
-    """`join_pages` behind a process that serves by now, when it has nothing else to do."""
-    joining = threading.Thread(target=_join_last, name="large-pages", daemon=True)
-    joining.start()
-    return joining
-
-
-def _join_last() -> None:
-    if sys.platform == "linux":
-        # It counts by thread. At the process's own priority requests would wait for seconds.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LAST)
-    join_pages()
-
-
 def join_pages() -> int:
     """Have what this process holds lie in large pages; how many of them do now.
 
-    For a process that has loaded what it will serve from; what comes later lies as it would. Took
-    2.3 s of processor for a million posts. Nothing happens on another system, on an older one, and
-    where the operator has ruled such pages out.
+    For a process that has loaded what it will serve from, and serves by now; what comes later lies
+    as it would. Took 2.3 s of processor for a million posts, so it belongs behind requests. Nothing
+    happens on another system, on an older one, and where the operator has ruled such pages out.
     """
     madvise = getattr(ctypes.CDLL(None), "madvise", None)
     try:

@@ -103,7 +103,7 @@ class Appended:
     last_offset: int  # of the log after the batch
 
 
-class PageItem(msgspec.Struct, frozen=True, kw_only=True):
+class PageItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One place on a served page, and why it is there."""
 
     item_id: ItemId  # what was shown
@@ -118,7 +118,7 @@ class PageItem(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()  # what arranging did: moved down for its creator, label, …
 
 
-class RemovedItem(msgspec.Struct, frozen=True, kw_only=True):
+class RemovedItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A candidate that was not shown, and the stage and reason that took it out."""
 
     item_id: ItemId  # which candidate

@@ -133,7 +133,7 @@ class Candidates(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, value=value)
 
 
-class Removal(msgspec.Struct, frozen=True, kw_only=True):
+class Removal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Candidates that one stage took out for one reason."""
 
     stage: str  # the filter's or arranger's class name

@@ -10,7 +10,7 @@ from inhouse.recommend.types import Removal, Rows
 HELD: Final = ("", "creator_neighbour", "creator_cap", "creator_spread", "like_those_above")
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
+class Choice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who stands on a place."""
 
     row: int
@@ -19,7 +19,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""  # how, where it was not by value
 
 
-class Placed(msgspec.Struct, frozen=True, kw_only=True):
+class Placed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A place of the page."""
 
     choice: Choice

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from inhouse.core.random import stream
 from inhouse.features.candidate_kernels import products
 from inhouse.features.machine import plain
+from inhouse.recommend.retrieval.heaps import kth_best
 from inhouse.recommend.retrieval.kernels import (
     FAR,
     Barred,
@@ -112,6 +113,7 @@ def cluster(vectors: Floats, posts: Rows | None = None, seed: int = 0) -> Cluste
         slot_of=slot_of,
     )
     products(vectors, made.preselect(vectors[0], 1, 0.0), vectors[0])  # compiles them
+    kth_best(vectors, posts[:1], vectors[0], NONE, 1)
     return made
 
 

@@ -1,6 +1,5 @@
 """All items as vectors, and the nearest of them to a vector."""
 
-import math
 import threading
 import time
 from collections.abc import Mapping
@@ -9,24 +8,22 @@ from typing import Final
 
 import numpy as np
 
+from inhouse.core.behind import behind
 from inhouse.core.logs import logger
 from inhouse.features.candidate_kernels import products
 from inhouse.recommend.best import top
 from inhouse.recommend.retrieval.clusters import EVERYTHING, MISSES, NONE, Clusters, cluster
+from inhouse.recommend.retrieval.heaps import kth_best
+from inhouse.recommend.retrieval.reach import Reach, Reaches
 from inhouse.recommend.types import Floats, Rows
 from inhouse.recommend.worth import among
 
 INDEXED_BEYOND: Final = 5_000  # items: below, one product over all is as fast as an index
 EXACT_UP_TO: Final = 50_000  # items: below, no search stops before it is sure
-_MANY: Final = 200  # asked for at once: the best hundred are then found with less of a reach
-_LEAST_REACH: Final = 0.1
-_STEP: Final = 1.0  # reach grows by the power of e of this times the recall that is lacking
 _REBUILT_AFTER: Final = 0.03  # of the items are new: they are looked through one by one
 _FEWEST_NEW: Final = 2_000  # items, before an index is made anew
-_CHECKED_EVERY: Final = 1_000  # searches: then one is compared with the exact answer
 _CHECKED_AT: Final = 100  # best items
 _ROUNDING: Final = 1e-5  # of a score: two ways of adding up may differ by so much
-WANTED_RECALL: Final = 0.99
 _REMEMBERED: Final = 20_000  # items whose neighbours are known
 _ADDED_SINCE: Final = 1_000  # items: more, and they are looked for anew
 _GIVE_WAY_S: Final = 1e-4  # between two searches that nobody waits for
@@ -43,53 +40,42 @@ class _Near:
     searched: int  # items there were when they were looked for
 
 
-class Reach:
-    """How far searches of one kind look, set by what they were seen to find."""
-
-    def __init__(self, value: float) -> None:
-        """value: the highest cosine to reckon with inside a cluster, until more is known."""
-        self.value = value
-        self.recall = 1.0  # a moving mean
-        self._searches = 0
-
-    def is_due(self) -> bool:
-        """Hear of a search; whether it is one of those to compare with the exact answer."""
-        self._searches += 1
-        return self._searches % _CHECKED_EVERY == 0
-
-    def hear(self, share: float) -> None:
-        """Of a search that found this share: a step to where the mean is `WANTED_RECALL`."""
-        self.recall += 0.1 * (share - self.recall)
-        moved = self.value * math.exp(_STEP * (WANTED_RECALL - share))
-        self.value = min(max(moved, _LEAST_REACH), EVERYTHING)
-
-
 class Space:
     """Not thread-safe but for building, which a thread of its own does.
 
     Beyond so many items the search looks through clusters and, one by one, whatever came after they
     were made. Up to `EXACT_UP_TO` it goes on until nothing better can be left. Beyond, every
-    1,000th search for few, and for many, is also done exactly: `recall` is the mean share of the
-    best hundred that was found. By each of these answers such searches reach somewhat farther or
-    less far from then on, so that the mean comes to stand at `WANTED_RECALL`.
+    1,000th search for few, and for many, is also done exactly, behind whoever is served: what
+    share of the best hundred was found decides how far such searches look (`Reach`).
     """
 
-    def __init__(self, *, patient: bool = False, indexed_beyond: int = INDEXED_BEYOND) -> None:
-        """patient: wait for an index where one is due, as replays do; a server never waits.
-        indexed_beyond: how many items there may be without one."""
+    def __init__(
+        self,
+        *,
+        patient: bool = False,
+        indexed_beyond: int = INDEXED_BEYOND,
+        reaches: Reaches | None = None,
+    ) -> None:
+        """patient: wait for an index where one is due, and for exact answers, as replays do; a
+        server never waits. indexed_beyond: how many items there may be without one. reaches: what
+        was learned in another space."""
         self.vectors: Floats = np.empty((0, 1), dtype=np.float32)
         self._posts: Rows = NONE
         self._patient = patient
         self._indexed_beyond = indexed_beyond
         self._clusters: Clusters | None = None
-        self._few, self._many = Reach(0.7), Reach(0.55)
+        self._reaches = reaches or Reaches()
         self._known: dict[int, _Near] = {}
         self._builder: threading.Thread | None = None
+        self._checker: threading.Thread | None = None
 
     @property
-    def recall(self) -> float:
-        """Of the best hundred the share that is found, of the kind of search that finds less."""
-        return min(self._few.recall, self._many.recall)
+    def recall(self) -> float | None:
+        """Of the best hundred the share that is found, of the kind of search that finds less; None
+        until it is known."""
+        if self._clusters is None or self._clusters.count <= EXACT_UP_TO:
+            return 1.0
+        return self._reaches.recall
 
     def refresh(self, vectors: Floats, posts: Rows | None = None) -> None:
         """Hear of the vectors as they are now: [count, d], rows only added since the last call.
@@ -128,11 +114,11 @@ class Space:
         if clusters.count <= EXACT_UP_TO:
             found = clusters.preselect(vector, k, EVERYTHING, barred)
             return self._with_newer(found, clusters.count, vector, k)
-        reach = self._many if k >= _MANY else self._few
+        reach = self._reaches.of(k)
         found = clusters.preselect(vector, k, reach.value, barred)
         rows, scores = self._with_newer(found, clusters.count, vector, k)
         if reach.is_due():
-            reach.hear(self._share_found(vector, rows, scores, barred))
+            self._check(reach, vector, scores[~among(rows, barred)][:_CHECKED_AT], barred)
         return rows, scores
 
     def neighbours(self, row: int, k: int) -> tuple[Rows, Floats]:
@@ -234,13 +220,25 @@ class Space:
             return rows
         return rows[among(rows, self._posts)]
 
-    def _share_found(self, vector: Floats, rows: Rows, scores: Floats, barred: Rows) -> float:
-        """Of the best that are not barred, judged by their scores: of equals any will do."""
-        found = scores[~among(rows, barred)][:_CHECKED_AT]
-        exact = self.vectors @ vector
-        exact[barred] = -np.inf
-        best = exact[self._best(exact, len(found))]
-        if not len(best):
-            return 1.0
-        least = best[-1] - _ROUNDING * abs(best[-1])
-        return float(np.count_nonzero(found >= least)) / len(found)
+    def _check(self, reach: Reach, vector: Floats, found: Floats, barred: Rows) -> None:
+        """Hold the scores that were found, best first, against the exact ones; one at a time."""
+        vectors, posts, vector = self.vectors, self._posts, vector.copy()
+
+        def compare() -> None:
+            reach.hear(share_found(vectors, posts, vector, barred, found))
+
+        if self._patient:
+            compare()
+        elif self._checker is None or not self._checker.is_alive():
+            self._checker = behind(compare, "recall")
+
+
+def share_found(vectors: Floats, posts: Rows, vector: Floats, barred: Rows, found: Floats) -> float:
+    """Of the best of these posts that are not barred, as many as were found, the share that was.
+
+    found: dot products, best first. Judged by scores: of equals any will do.
+    """
+    if not len(found):
+        return 1.0
+    worst = kth_best(vectors, posts, vector, barred, len(found))
+    return float(np.count_nonzero(found >= worst - _ROUNDING * abs(worst))) / len(found)

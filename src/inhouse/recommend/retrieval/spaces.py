@@ -2,6 +2,7 @@
 
 from inhouse.features.items import ItemTable
 from inhouse.recommend.ports import TasteModel
+from inhouse.recommend.retrieval.reach import Reaches
 from inhouse.recommend.retrieval.space import EXACT_UP_TO, Space
 from inhouse.recommend.types import Floats, Rows
 
@@ -15,10 +16,12 @@ class Spaces:
         self._content: Space | None = None
         self._learned: Space | None = None
         self._model: TasteModel | None = None
+        self._reaches = Reaches()
 
     @property
     def recall(self) -> float | None:
-        """Of the best hundred, the share that searches find; None where no space is searched."""
+        """Of the best hundred, the share that searches find; None where no space is
+        searched, and until it is known."""
         return None if self._learned is None else self._learned.recall
 
     def content(self, table: ItemTable) -> Space:
@@ -32,7 +35,7 @@ class Spaces:
     def learned(self, model: TasteModel, table: ItemTable) -> Space:
         """By a model. Raises ValueError where its vectors are not one for each item."""
         if model is not self._model or self._learned is None:
-            self._model, self._learned = model, Space(patient=self._patient)
+            self._model, self._learned = model, self._of_a_model()
         self._learned.refresh(*_vectors(model, table))
         return self._learned
 
@@ -43,7 +46,7 @@ class Spaces:
 
     def prepare(self, model: TasteModel, table: ItemTable) -> "Prepared":
         """Make ready for a model that is not in use yet; may be called on another thread."""
-        space = Space(patient=self._patient)
+        space = self._of_a_model()
         space.refresh(*_vectors(model, table))
         space.build()
         return Prepared(model, space)
@@ -51,6 +54,9 @@ class Spaces:
     def use(self, prepared: "Prepared") -> None:
         """From now on the space of this model is there at once."""
         self._model, self._learned = prepared.model, prepared.space
+
+    def _of_a_model(self) -> Space:
+        return Space(patient=self._patient, reaches=self._reaches)
 
 
 class Prepared:

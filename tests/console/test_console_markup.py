@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inhouse.console.feed_page import page_html
-from inhouse.console.markup import Safe, escaped, join, person_link, safe_url, table, tag, words
+from inhouse.console.markup import (
+    Safe,
+    empty,
+    escaped,
+    join,
+    person_link,
+    safe_url,
+    table,
+    tag,
+    with_code,
+    words,
+)
 from inhouse.console.moderation.marked import mark_spans, marked, reason_words
 from inhouse.moderation.types import Hit
 
@@ -130,3 +141,10 @@ def test_nothing_breaks_out_of_the_feed_pages_configuration(name: str) -> None:
     inner = page.partition('id="config">')[2].partition("</script>")[0]
     assert "<" not in inner
     assert page.count("<script") == page_html({"people": []}).count("<script")
+
+
+def test_what_stands_between_backticks_is_code() -> None:
+    """And is escaped like all else."""
+    assert join(with_code("write `a < b` here")) == "write <code>a &lt; b</code> here"
+    assert join(with_code("no code")) == "no code"
+    assert "<code>mode: shadow</code>" in empty("Nothing", "Write `mode: shadow` in a rule.")

@@ -144,20 +144,36 @@ class Region:
         """Take it away for a while, or bring it back."""
         self._html.set_visibility(wanted)
 
+    def announce(self) -> None:
+        """Have what is put there read out when whoever cannot see it has a moment."""
+        self._html.props("role=status")
+
+    def lift(self) -> None:
+        """Move it before all that stands beside it."""
+        self._html.move(target_index=0)
+
 
 def follow(latest: Latest[T], show: Callable[[T], None], every_s: float) -> None:
-    """Keep a page up to date with facts: at once where they are at hand, then again and again."""
-    trouble = Region("trouble")
+    """Keep a page, or a part of one, up to date with facts: at once where they are at hand, then
+    again and again.
+
+    That they are being gathered, or could not be, is said on top of what is being built.
+    """
+    remark = Region("trouble")
+    remark.announce()
+    remark.lift()
 
     async def refresh() -> None:
         gathered: Gathered[T] | None = await run.io_bound(latest.get)
         if gathered is None:  # the console is being stopped
             return
         words = gathered.trouble
-        trouble.show(join([note(f"{words}; trying again", "bad") if words else None]))
+        remark.show(join([note(f"{words}; trying again", "bad") if words else None]))
         if gathered.facts is not None:
             show(gathered.facts)
 
-    if latest.kept.facts is not None:
+    if latest.kept.facts is None:
+        remark.show(note("Gathering the figures; the first time takes some seconds"))
+    else:
         show(latest.kept.facts)
     ui.timer(every_s, refresh)

@@ -112,7 +112,17 @@ def simulated() -> Safe:
 
 def empty(what: str, how: str) -> Safe:
     """Says what will appear here, and what makes it appear."""
-    return tag("div", tag("p", what, class_="what"), tag("p", how, class_="how"), class_="empty")
+    return tag(
+        "div",
+        tag("p", what, class_="what"),
+        tag("p", *with_code(how), class_="how"),
+        class_="empty",
+    )
+
+
+def with_code(text: str) -> list[Child]:
+    """A sentence whose parts between backticks are code."""
+    return [tag("code", part) if place % 2 else part for place, part in enumerate(text.split("`"))]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Child]], align: str) -> Safe:

@@ -19,6 +19,7 @@ from inhouse.console.markup import (
     tag,
     tile,
     tiles,
+    with_code,
     words,
 )
 from inhouse.console.words import UNKNOWN, count, moment, money, share
@@ -170,12 +171,7 @@ def _ready(one: Readiness) -> Safe:
         tag("li", name, class_=mark, aria_current="step" if mark == "now" else None)
         for name, mark in zip(LEVELS, marks, strict=True)
     ]
-    return join([heading, tag("ol", *steps, class_="steps"), tag("p", *_with_code(one.next))])
-
-
-def _with_code(text: str) -> list[Child]:
-    """A sentence whose parts between backticks are code."""
-    return [tag("code", part) if place % 2 else part for place, part in enumerate(text.split("`"))]
+    return join([heading, tag("ol", *steps, class_="steps"), tag("p", *with_code(one.next))])
 
 
 def drills(found: Dependence) -> Safe:

@@ -246,7 +246,7 @@ def _since(since_ms: int | None) -> str:
 
 def _moved(progress: Progress, now_ms: int) -> str:
     when = ago(progress.updated_ms, max(now_ms, progress.updated_ms))
-    moved = f"It moved {when if progress.updated_ms else 'before the first post'}"
+    when = when if progress.updated_ms else "before the first post"
     if progress.state != "running":
-        return f"{moved}."
-    return f"{moved}. The worker goes on with it, and where it was after a crash."
+        return f"It ended {when}."
+    return f"It last moved {when}. The worker goes on with it, and where it was after a crash."

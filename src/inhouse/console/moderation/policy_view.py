@@ -17,6 +17,7 @@ from inhouse.console.moments import community_now
 from inhouse.console.words import share
 from inhouse.core.errors import InhouseError
 from inhouse.moderation.past.backtest import Backtest
+from inhouse.moderation.past.shadow import ShadowReport
 
 KEEP_S: Final = 1.0
 EVERY_S: Final = 2.0
@@ -33,15 +34,13 @@ def register(services: Services) -> None:
     @ui.page("/moderation/policy")
     def policy(request: Request) -> None:
         with frame(request, "/moderation", "Policy"):
-            shown = _Policy(services)
-            follow(latest, shown.show, EVERY_S)
-            follow(shadow, lambda report: shown.shadow.show(page.shadow_html(report)), 30.0)
+            follow(latest, _Policy(services, shadow).show, EVERY_S)
 
 
 class _Policy:
     """The parts of the page, in order."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, shadow: Latest[ShadowReport]) -> None:
         self._services = services
         self._busy = False
         self._done = 0.0  # share of the posts that were tried
@@ -53,7 +52,8 @@ class _Policy:
                 self._rescan = Region()
                 self._buttons()
         with section("Rules in shadow"), panel():
-            self.shadow = Region()
+            found = Region()
+            follow(shadow, lambda report: found.show(page.shadow_html(report)), SHADOW_KEEP_S)
         with section("Try another policy on the past"), panel().classes("roomy"):
             self._form()
             self._status = Region("status")

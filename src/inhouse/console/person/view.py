@@ -48,7 +48,7 @@ class _Search:
         with panel().classes("flush"):
             self._found = Region()
             self._lately = Region()
-        follow(latest, self._show_lately, EVERY_S)
+            follow(latest, self._show_lately, EVERY_S)
 
     async def _find(self, text: str) -> None:
         self._words = text.strip()

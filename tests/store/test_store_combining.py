@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 
 import pytest
 import sqlalchemy as sa
@@ -143,3 +144,52 @@ def test_many_threads_lose_nothing(any_database: Database) -> None:
 
     assert len(told) == 200 == sum(writing.sizes)
     assert len(_names(any_database)) == 200
+
+
+def test_a_database_that_was_away_is_written_to_again(
+    any_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came while it could not even be reached is refused, and nobody joins that for ever."""
+    heard: list[tuple[int, bool]] = []
+    combined = Combined(
+        any_database,
+        lambda connection, names: names,
+        heard=lambda count, error: heard.append((count, error is None)),
+    )
+
+    def away() -> Connection:
+        raise sa.exc.OperationalError("BEGIN", None, Exception("connection refused"))
+
+    monkeypatch.setattr(any_database.engine, "connect", away)
+    for name in "ab":
+        with pytest.raises(StoreError, match="connection refused"):
+            combined.submit(name).result(5)
+    combined.hand_over("c")
+    combined.settle()
+    monkeypatch.undo()
+
+    assert combined.submit("d").result(5) == "d"
+    combined.hand_over("e")
+    combined.settle()
+    assert heard == [(1, False), (1, False), (1, False), (1, True), (1, True)]
+
+
+def test_whoever_joins_a_write_that_failed_already_is_told(
+    any_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database may refuse before the request that opened the group is through with it."""
+    combined = Combined(any_database, lambda connection, names: names)
+    submit = any_database.submit
+
+    def refused_at_once(write: object, *, patient: bool = False) -> Future[object]:
+        done: Future[object] = Future()
+        done.set_exception(StoreError("away"))
+        return done
+
+    monkeypatch.setattr(any_database, "submit", refused_at_once)
+    joined = [combined.submit(name) for name in "abc"]
+    for answer in joined:
+        with pytest.raises(StoreError, match="away"):
+            answer.result(5)
+    monkeypatch.setattr(any_database, "submit", submit)
+    assert combined.submit("d").result(5) == "d"

@@ -11,7 +11,7 @@ from inhouse.app.heeding import heed
 from inhouse.app.hub import logged_as
 from inhouse.app.loading import load_feeds
 from inhouse.core.errors import InhouseError, StoreError
-from inhouse.core.logs import logger
+from inhouse.core.logs import Seldom, logger
 from inhouse.moderation.watching import LOOK_EVERY_S as LOOK_AT_RULES_EVERY_S
 
 _TRY_AGAIN_S: Final = 2.0
@@ -36,14 +36,21 @@ class Following(Served[Services]):
     async def _follow(self) -> None:
         """Hear of what other processes wrote; a store that refuses for a while is asked again."""
         pause_s = self.services.settings.app.follow_ms / 1_000
+        failures, seldom = 0, Seldom()
         with logged_as(self.services):
             while True:
                 try:
                     self.services.feeds.follower.catch_up()
                 except StoreError as error:
-                    _LOG.warning("follow_failed", reason=str(error))
+                    failures += 1
+                    if seldom.is_due():
+                        _LOG.warning("follow_failed", reason=str(error), failures=failures)
                     if not self.alone:
                         await self._wait_for_store()
+                else:
+                    if failures:
+                        _LOG.info("follow_goes_on", failures=failures)
+                        failures, seldom = 0, Seldom()
                 await asyncio.sleep(pause_s)
 
     async def _wait_for_store(self) -> None:

@@ -1,9 +1,15 @@
 """Structured logs: stable event names, JSON lines on standard error, nobody's words or ids."""
 
 import logging
+import math
 import sys
+import time
+from collections.abc import Callable
+from typing import Final
 
 import structlog
+
+_TELL_EVERY_S: Final = 10.0
 
 
 def configure_logs(*, role: str, level: str = "info") -> None:
@@ -30,6 +36,22 @@ def logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """A logger that carries the part's name."""
     bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(part=name)
     return bound
+
+
+class Seldom:
+    """When to tell of what may fail many times a second: at once, and then every ten seconds."""
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
+        self._next_s = -math.inf
+
+    def is_due(self) -> bool:
+        """Whether to tell of it; where it is, not again for a while."""
+        now_s = self._now_s()
+        if now_s < self._next_s:
+            return False
+        self._next_s = now_s + _TELL_EVERY_S
+        return True
 
 
 def _standard_error(*_: object) -> structlog.PrintLogger:

@@ -59,16 +59,17 @@ class Combined(Generic[R, A]):
         self._add(request, None)
 
     def _add(self, request: R, answer: "Future[A] | None") -> None:
+        done = None
         with self._gate:
             group = self._open or _Group()
-            group.requests.append(request)
-            group.answers.append(answer)
-            self._last = answer or self._last
             if self._open is None:
                 done = self._database.submit(partial(self._write, group), patient=self._patient)
-                done.add_done_callback(partial(self._tell, group))
                 self._open = group
-                self._last = answer or done
+            group.requests.append(request)
+            group.answers.append(answer)
+            self._last = answer or done or self._last
+        if done is not None:  # it may be done by now, and then it is told here
+            done.add_done_callback(partial(self._tell, group))
 
     def settle(self) -> None:
         """Wait until what was submitted before is durable or refused; patient or not, it is written
@@ -77,9 +78,7 @@ class Combined(Generic[R, A]):
             self._database.submit(_nothing).exception()
 
     def _write(self, group: _Group[R, A], connection: Connection) -> Sequence[A | InhouseError]:
-        with self._gate:
-            if self._open is group:
-                self._open = None
+        self._close(group)
         if len(group.requests) == 1:
             return self._write_all(connection, group.requests)
         try:
@@ -92,6 +91,7 @@ class Combined(Generic[R, A]):
 
     def _tell(self, group: _Group[R, A], done: "Future[Sequence[A | InhouseError]]") -> None:
         """Answer everybody of a group that is durable, or was refused."""
+        self._close(group)  # where the database could not even be reached nobody has
         lost = done.exception()
         told = [lost] * len(group.answers) if lost is not None else done.result()
         worst: Exception | None = None
@@ -106,6 +106,12 @@ class Combined(Generic[R, A]):
                 answer.set_result(found)
         if self._heard is not None:
             self._heard(len(group.answers), worst)
+
+    def _close(self, group: _Group[R, A]) -> None:
+        """From now on nobody joins it."""
+        with self._gate:
+            if self._open is group:
+                self._open = None
 
     def _alone(self, connection: Connection, request: R) -> A | InhouseError:
         try:

@@ -29,6 +29,8 @@ from sqlalchemy.pool import PoolProxiedConnection
 from inhouse.core.errors import StoreError
 from inhouse.core.files import count_in
 from inhouse.core.settings import setting
+from inhouse.store.away import Away
+from inhouse.store.silence import SERVING_S, WRITING_S, wait_at_most
 
 T = TypeVar("T")
 Write = Callable[[Connection], T]
@@ -37,7 +39,6 @@ _MOST_IN_ONE_COMMIT: Final = 512
 _PATIENCE_S: Final = 0.05
 # The schema counts too: communities on one server do not wait for each other.
 _PG_TURN: Final = "SELECT pg_advisory_xact_lock(724002, hashtext(current_setting('search_path')))"
-_CONNECT_S: Final = 5
 _DAMAGED: Final = (
     "; the file is damaged: stop everything, keep it, and put a backup of inhouse.db in its place"
 )
@@ -53,6 +54,9 @@ _TO_DO: Final = {
     "unable to open": _BARRED,
 }
 DATABASE_FILE: Final = "inhouse.db"
+# The first signs of PostgreSQL's states in which nobody else is answered either: no connection,
+# shutting down, crashed, starting.
+_GONE: Final = ("0800", "08P0", "57P0")
 _TRIES: Final = 50
 _PAUSE_S: Final = 0.1
 
@@ -91,6 +95,7 @@ class Database:
         self.engine = engine
         self.schema = schema
         self.dialect = engine.dialect.name
+        self._away = Away(self._reach)
         self._queue: queue.SimpleQueue[_Waiting[Any] | None] = queue.SimpleQueue()
         self._closed = False
         self._gate = threading.Lock()
@@ -102,7 +107,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reading; nothing done on it is kept."""
-        with as_store_error(), self.engine.connect() as connection:
+        with self._answering(), self.engine.connect() as connection:
             if self.dialect == "sqlite":
                 connection.exec_driver_sql("BEGIN")
             yield connection
@@ -110,7 +115,7 @@ class Database:
     def ask(self, text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """One query straight to the driver, in the text that it takes. For what is asked many times
         a second: no transaction is begun, which is most of what `read` costs."""
-        with as_store_error(), self._at_the_driver() as connection:
+        with self._answering(), self._at_the_driver() as connection:
             cursor = connection.cursor()
             try:
                 cursor.execute(text, values)
@@ -122,17 +127,48 @@ class Database:
     def _at_the_driver(self) -> Iterator[PoolProxiedConnection]:
         """A connection without the toolkit around it; its faults are told like the toolkit's."""
         fault: type[Exception] = self.engine.dialect.loaded_dbapi.Error
+        had_one = False
         try:
             connection = self.engine.raw_connection()
+            had_one = True
             try:
                 yield connection
             finally:
                 connection.close()
         except fault as error:
+            self._hear_of(error, had_one=had_one)
             raise _refusal(str(error)) from error
 
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """What the driver raises inside becomes a StoreError; nothing is asked of a server that is
+        known to be away."""
+        self._away.check()
+        try:
+            with as_store_error():
+                yield
+        except StoreError as error:
+            if isinstance(cause := error.__cause__, DBAPIError) and cause.orig is not None:
+                self._hear_of(cause.orig, had_one=cause.connection_invalidated)
+            raise
+
+    def _hear_of(self, fault: BaseException, *, had_one: bool) -> None:
+        """Of a driver's fault. had_one: there was a connection before it."""
+        silent = getattr(fault, "is_silent", False)
+        faults: type[Exception] = self.engine.dialect.loaded_dbapi.OperationalError
+        # SQLite, which is never away, has no such states.
+        state = getattr(fault, "sqlstate", "")
+        if silent or (isinstance(fault, faults) and (state is None or state[:4] in _GONE)):
+            self._away.hear(str(_refusal(str(fault))), sure=silent or not had_one)
+
+    def _reach(self) -> None:
+        wait_at_most(SERVING_S)
+        with as_store_error(), self.engine.connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
     def submit(self, write: Write[T], *, patient: bool = False) -> "Future[T]":
-        """Queue a write; the future is done once it is durable. Raises StoreError after `close`.
+        """Queue a write; the future is done once it is durable, or refused at once where a server
+        is known to be away. Raises StoreError after `close`.
 
         patient: nobody waits for it, so it may be written with what comes in the next 50 ms.
         """
@@ -140,6 +176,11 @@ class Database:
         with self._gate:
             if self._closed:
                 raise StoreError("the database is closed; nothing more can be written")
+            try:
+                self._away.check()
+            except StoreError as error:
+                answer.set_exception(error)
+                return answer
             self._queue.put(_Waiting(write, answer, patient))
         return answer
 
@@ -188,11 +229,13 @@ class Database:
         with self._gate:
             already, self._closed = self._closed, True
         if not already:
+            self._away.end()
             self._queue.put(None)
             self._writer.join()
             self.engine.dispose()
 
     def _write_forever(self) -> None:
+        wait_at_most(WRITING_S)
         while (first := self._queue.get()) is not None:
             batch, ended = self._take(first)
             self._commit(batch)
@@ -222,7 +265,7 @@ class Database:
             return
         done: list[tuple[Future[Any], Any]] = []
         try:
-            with as_store_error(), self.engine.connect() as connection, begin(connection):
+            with self._answering(), self.engine.connect() as connection, begin(connection):
                 for waiting in batch:
                     if waiting.answer.set_running_or_notify_cancel():
                         _run_one(connection, waiting, done)
@@ -239,7 +282,7 @@ class Database:
         if not waiting.answer.set_running_or_notify_cancel():
             return
         try:
-            with as_store_error(), self.engine.connect() as connection, begin(connection):
+            with self._answering(), self.engine.connect() as connection, begin(connection):
                 value = waiting.write(connection)
         except Exception as error:  # noqa: BLE001 - handed to the caller whose function raised it
             waiting.answer.set_exception(error)
@@ -329,8 +372,10 @@ def open_database(settings: StoreSettings, community: str = "") -> Database:
     On PostgreSQL a community with a name has a schema of its own, and sees no other.
     """
     if settings.url:
+        from inhouse.store.postgres import postgres_engine  # noqa: PLC0415
+
         schema = schema_of(community)
-        return Database(_postgres_engine(settings.url, schema), schema)
+        return Database(postgres_engine(settings.url, schema), schema)
     folder = Path(settings.folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -354,25 +399,6 @@ def schema_of(community: str) -> str:
     'community_book_club'
     """
     return f"community_{community.replace('-', '_')}" if community else ""
-
-
-def _postgres_engine(url: str, schema: str) -> Engine:
-    full = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    # A server that is gone must not hold up whoever serves other communities for minutes.
-    patience = {} if "connect_timeout" in url else {"connect_timeout": _CONNECT_S}
-    engine = sa.create_engine(
-        full, pool_size=8, max_overflow=8, pool_pre_ping=True, connect_args=patience
-    )
-    if not schema:
-        return engine
-
-    @sa.event.listens_for(engine, "connect", insert=True)
-    def _enter(connection: Any, _record: Any) -> None:
-        connection.autocommit = True  # what is set in a transaction is undone with it
-        connection.execute(f"SET search_path TO {schema}")
-        connection.autocommit = False
-
-    return engine
 
 
 def _sqlite_engine(path: Path, busy_ms: int) -> Engine:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from inhouse.core.clock import Clock
 from inhouse.core.ids import ItemId, PageId, UserId
-from inhouse.core.logs import logger
+from inhouse.core.logs import Seldom, logger
 from inhouse.engagement.experiments.store import Experiments
 from inhouse.events.pages import PageLog
 from inhouse.events.types import ServedPage
@@ -67,6 +67,7 @@ class FeedService:
         self.lost_pages = 0  # that the log refused after they were handed out
         self._started = False
         self._log = logger("serving")
+        self._seldom = Seldom()
 
     def start(self) -> bool:
         """Load state and model; afterwards the service answers. Twice is once: returns whether this
@@ -143,7 +144,7 @@ class FeedService:
 
     def _hear_of_logged(self) -> None:
         """Tell the follower where its pages stand in the log by now."""
-        lost, why = 0, ""
+        why = ""
         while self._logged:
             page_id, done = self._logged.popleft()
             error = done.exception()
@@ -151,10 +152,9 @@ class FeedService:
                 self.follower.logged(page_id, done.result())
             else:
                 self.follower.unlogged(page_id)
-                lost, why = lost + 1, str(error)
-        if lost:
-            self.lost_pages += lost
-            self._log.error("pages_not_logged", pages=lost, error=why)
+                self.lost_pages, why = self.lost_pages + 1, str(error)
+        if why and self._seldom.is_due():
+            self._log.error("pages_not_logged", pages_so_far=self.lost_pages, error=why)
 
     def swap_model(self) -> bool:
         """Serve from the newest good snapshot and its deltas; returns whether anything is newer."""

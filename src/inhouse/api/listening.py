@@ -6,6 +6,7 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
+from inhouse.app.heads import BoundedHeads
 from inhouse.app.roles.supervisor import stop_with_parent
 from inhouse.core.behind import behind
 from inhouse.core.large_pages import join_pages
@@ -29,7 +30,7 @@ def server_of(app: ASGIApp) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHeads,
         ws="none",
         lifespan="on",
         log_config=None,

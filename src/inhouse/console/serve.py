@@ -11,6 +11,7 @@ from nicegui import ui
 from starlette.staticfiles import StaticFiles
 
 from inhouse.app.build import Services
+from inhouse.app.heads import BoundedHeads
 from inhouse.app.heeding import heed_beside
 from inhouse.app.roles.supervisor import stop_with_parent
 from inhouse.app.settings import Settings
@@ -66,6 +67,7 @@ def run_console(settings: Settings) -> None:
             app,
             host=settings.console.host,
             port=settings.console.port,
+            http=BoundedHeads,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=_GRACE_S,

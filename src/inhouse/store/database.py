@@ -46,6 +46,7 @@ _FULL: Final = "; free space on the disk of the data folder, everything goes on 
 _BARRED: Final = "; let the user that inhouse runs as write in the data folder"
 # A sign in SQLite's own words, and what an operator can do.
 _TO_DO: Final = {
+    "is locked": "; another process holds a write: see which, and let it end",
     "malformed": _DAMAGED,
     "not a database": _DAMAGED,
     "is full": _FULL,

@@ -15,12 +15,13 @@ from inhouse.app.keys import community_of, unknown_key
 from inhouse.app.parts import Parts
 from inhouse.app.settings import Settings
 from inhouse.core.errors import StoreError
-from inhouse.core.logs import logger
+from inhouse.core.logs import Seldom, logger
 from inhouse.models.passing.tally import Tally
 
 # Requests of one community that are worked on at once where there are several. A request of another
 # one has so many before it at most, however many wait.
 AT_ONCE: Final = 16
+_AGAIN_S: Final = 1.0  # after a fault
 _LOG = logger("api")
 P = TypeVar("P", bound=Parts)
 
@@ -38,12 +39,13 @@ class Served(Generic[P]):
         self.turns = asyncio.Semaphore(AT_ONCE)
         # For calls that are passed on: they wait for others, not for this process.
         self.places = Places(services.settings.api.most_asking)
+        self.crashes = 0  # of its loops, which began again
         self._loops: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Load what is held in memory, and keep it fresh from then on. Raises InhouseError."""
         await asyncio.to_thread(self._load)
-        self._loops = [asyncio.create_task(loop()) for loop in self._fresh()]
+        self._loops = [asyncio.create_task(self._go_on(loop)) for loop in self._fresh()]
         self.ready = self.opened = True
 
     async def close(self) -> None:
@@ -60,6 +62,22 @@ class Served(Generic[P]):
     def keeps_rules(self) -> bool:
         """Whether it goes by earlier rules, for their changed files have faults."""
         return False
+
+    async def _go_on(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A fault that nobody foresaw must not end what keeps this community up to date: it would
+        be served as of that moment, and nobody would notice."""
+        seldom = Seldom()
+        while True:
+            try:
+                await loop()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must be told of
+                self.crashes += 1
+                if seldom.is_due():
+                    with logged_as(self.services):
+                        _LOG.error("loop_crashed", loop=loop.__name__, exc_info=error)
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return
 
     def _load(self) -> None:
         self.services.check()
@@ -95,6 +113,11 @@ class House(Generic[P]):
     def failing(self) -> int:
         """How many cannot be served at the moment."""
         return self._hub.refused + sum(not served.ready for served in self._served.values())
+
+    @property
+    def crashes(self) -> int:
+        """How often what keeps communities up to date ended by a fault, and began again."""
+        return sum(served.crashes for served in self._served.values())
 
     @property
     def keeping_rules(self) -> int:

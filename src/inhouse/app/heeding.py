@@ -55,6 +55,8 @@ def heed_beside(services: Services) -> threading.Event:
                 heed(services)
             except InhouseError as error:  # the store has left; the page says so
                 _LOG.warning("heed_failed", reason=str(error))
+            except Exception as error:  # noqa: BLE001 - the thread must live on
+                _LOG.error("heed_crashed", exc_info=error)
 
     threading.Thread(target=go_on, name="rules", daemon=True).start()
     return stop

@@ -102,6 +102,7 @@ async def metrics(
             "communities": len(house),
             "communities_failing": house.failing,
             "keeping_rules": house.keeping_rules,
+            "loops_crashed": house.crashes,
         }
     )
     meters.level(turns.shedder.level)

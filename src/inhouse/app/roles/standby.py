@@ -55,6 +55,10 @@ class Standby:
                 self._log.warning("step_failed", kind=type(error).__name__, reason=str(error))
                 self._called.wait(_PAUSE_AFTER_FAULT_S)
                 continue
+            except Exception as error:  # noqa: BLE001 - the thread must live on, and tell of it
+                self._log.error("step_crashed", exc_info=error)
+                self._called.wait(_PAUSE_AFTER_FAULT_S)
+                continue
             if not busy:
                 self._called.wait(_PAUSE_S)
 

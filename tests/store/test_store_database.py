@@ -297,6 +297,24 @@ def test_a_writer_without_a_connection_answers_and_lives(tmp_path: Path) -> None
     database.close()
 
 
+def test_a_writer_lives_on_after_a_fault_that_nobody_foresaw(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of neither the database nor the toolkit: whoever waits is told, and the next is written."""
+
+    def broken() -> Connection:
+        raise RuntimeError("nobody foresaw this")
+
+    monkeypatch.setattr(database.engine, "connect", broken)
+    one = database.submit(_put("a"))
+    batch = [database.submit(_put(name), patient=True) for name in "bc"]
+    for answer in (one, *batch):
+        with pytest.raises(RuntimeError, match="nobody foresaw"):
+            answer.result(10)
+    monkeypatch.undo()
+    assert database.write(_put("d")) == "d"
+
+
 def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path) -> None:
     """A damaged file is named as what it is, on reading and on writing."""
     (tmp_path / "inhouse.db").write_bytes(b"these are not the pages you are looking for" * 100)

@@ -22,7 +22,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.pool import PoolProxiedConnection
 
@@ -270,7 +270,7 @@ class Database:
                 for waiting in batch:
                     if waiting.answer.set_running_or_notify_cancel():
                         _run_one(connection, waiting, done)
-        except (StoreError, SQLAlchemyError) as error:
+        except Exception as error:  # noqa: BLE001 - the thread must live on, or nobody writes again
             for waiting in batch:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(error)

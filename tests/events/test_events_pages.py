@@ -62,7 +62,8 @@ def _page(name: str, user_id: str = "u") -> ServedPage:
 def test_a_page_of_before_there_were_levels_is_read_as_a_full_one(
     any_database: Database,
 ) -> None:
-    """Rows are never rewritten, so what they lack has a meaning of its own."""
+    """Rows are never rewritten, so what they lack has a meaning of its own; and they were made
+    small in another way."""
     told = {name: getattr(_PAGE, name) for name in _PAGE.__slots__}
     old = {name: told[name] for name in told if name not in ("level", "kept_from")}
     body = zlib.compress(msgspec.msgpack.encode(old))

@@ -70,6 +70,7 @@ USES: Final[Mapping[str, Use]] = MappingProxyType(
         "typer": _beside("the command line"),
         "uvicorn": _through("the HTTP server"),
         "uvloop": _through("a third of the gateway's speed; asyncio's own loop stands in"),
+        "zstandard": _beside("the log of pages, which are kept small"),
     }
 )
 _UNTOLD: Final = Use(gateway=False, stops="not written down; see models/dependence/libraries.py")

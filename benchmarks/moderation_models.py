@@ -23,9 +23,9 @@ _STRENGTHS: Final = (0.3, 1.0, 3.0, 10.0)
 _HELD: Final = 0.15  # of the training texts, to choose the strength by
 
 
-def owned(train: Labelled) -> Scorer:
-    """The model of `inhouse models train`."""
-    model = fit_text(train.texts, train.targets, train.categories, seed=1)
+def owned(train: Labelled, traffic: Sequence[str] = ()) -> Scorer:
+    """The model of `inhouse models train`. traffic: texts without labels from where it answers."""
+    model = fit_text(train.texts, train.targets, train.categories, 1, traffic)
     if not isinstance(model, TextClassifier):
         raise SystemExit(f"nothing to train on: {model.reason}")
     places = [model.categories.index(category) for category in train.categories]

@@ -63,7 +63,7 @@ def test_a_training_does_not_hold_up_the_scans(
         assert going_on.wait(30)
         return NotEnough(reason="no category has enough texts on both sides", have=0, need=5)
 
-    monkeypatch.setattr(worker_module, "train_task", trained)
+    monkeypatch.setattr(worker_module, "train_here", trained)
     worker = Worker(services)
     try:
         assert [worker.step() for _ in range(3)] == [False] * 3
@@ -123,7 +123,7 @@ def test_what_began_as_an_encoder_is_trained_by_people(
     known = register(services.registry, small_model(), "text_harm-small")
     card = replace(known.card, student="encoder", trained_on=1)
     started: list[Any] = []
-    monkeypatch.setattr(worker_module, "train_task", lambda *told: started.append(told))
+    monkeypatch.setattr(worker_module, "train_here", lambda *told: started.append(told))
     worker = Worker(services)
     try:
         services.registry.put(replace(known, card=card))

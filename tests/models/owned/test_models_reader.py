@@ -16,6 +16,7 @@ from inhouse.models.owned.files import weights_of
 from inhouse.models.owned.fit import fit_text, update_text
 from inhouse.models.owned.hashing import normalise
 from inhouse.models.owned.reader import Network, Reader
+from inhouse.models.owned.reader_fit import unread_of
 from inhouse.models.owned.registry import Registry
 from inhouse.models.owned.text import Linear, Reading, TextClassifier
 from inhouse.models.owned.tokens import places_in, tokens_of, vocabulary_of
@@ -58,6 +59,21 @@ def test_it_learns_what_only_the_order_tells(model: TextClassifier) -> None:
     assert isinstance(read, float)
     assert without < 0.6
     assert read > 0.95
+
+
+def test_a_word_commoner_in_traffic_is_oftener_read_as_unknown() -> None:
+    """The others, and all of them where no traffic is known, once in ten times."""
+    texts = ["grob zarp", "grob garden"] * 50
+    told = [tokens_of(normalise(texts))]
+    vocabulary = vocabulary_of(told)
+    taught = places_in(vocabulary, told[0].words), told[0].starts
+    alone = unread_of(vocabulary, taught, ())
+    among = unread_of(vocabulary, taught, ["zarp grob", "zarp"] * 300)
+    zarp = int(places_in(vocabulary, tokens_of(normalise(["zarp"])).words)[0])
+    others = np.arange(len(alone)) != zarp
+    np.testing.assert_allclose(alone, 0.1, rtol=1e-6)
+    np.testing.assert_allclose(among[others], 0.1, rtol=1e-6)
+    assert 0.9 < float(among[zarp]) < 1.0
 
 
 def test_an_explanation_still_adds_up(model: TextClassifier) -> None:

@@ -16,6 +16,7 @@ from inhouse.models.owned.calibrate import LEAST_EACH
 from inhouse.models.owned.files import load_text_model, weights_of
 from inhouse.models.owned.fit import featurise_all, fit_text, update_text
 from inhouse.models.owned.hashing import rarity_of, scaled
+from inhouse.models.owned.promises import promises_of
 from inhouse.models.owned.registry import Registry
 from inhouse.models.owned.text import TextClassifier, matrix_of
 from inhouse.stats.calibration import expected_calibration_error
@@ -99,7 +100,7 @@ def test_dual_ascent_finds_the_optimum_of_the_stated_loss(
         weights=np.zeros((fit.COLUMNS, 1), dtype=np.float32),
         biases=np.zeros(1),
         strength=2.0,
-        promises=fit._promises(features, targets),
+        promises=promises_of(features, targets),
     )
     weights, biases = fit._fit(features, targets, start, seed=1)
     sides = fit._side_weights(targets)[0]
@@ -109,20 +110,6 @@ def test_dual_ascent_finds_the_optimum_of_the_stated_loss(
     ).fit(stretched, truth[:, 0] > 0)
     ours = matrix_of(features) @ weights[:, 0] + biases[0]
     np.testing.assert_allclose(ours, theirs.decision_function(stretched), atol=1e-3)
-
-
-def test_a_telling_column_promises_more() -> None:
-    """By the softened log-ratio of its shares on both sides, worked out by hand, within a bound."""
-    features = featurise_all(["aa", "bb", "aa", "bb"])
-    promises = fit._promises(features, np.array([[1.0], [0.0], [1.0], [np.nan]], dtype=np.float32))
-    table = matrix_of(features).toarray()
-    yes, no = table[0] + table[2] + 0.2, table[1] + 0.2
-    seen = (table[:3] > 0).any(axis=0)
-    ratio = np.log(yes[seen] / yes[seen].sum()) - np.log(no[seen] / no[seen].sum())
-    softened = np.sqrt(ratio**2 + 0.1)
-    assert softened.max() > 1.6 > softened.min()
-    np.testing.assert_allclose(promises[seen, 0], np.minimum(softened, 1.6), rtol=1e-5)
-    assert (promises[~seen] == 1).all()
 
 
 def test_sides_are_weighed_by_how_rare_they_are() -> None:

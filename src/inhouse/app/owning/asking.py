@@ -13,21 +13,18 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from inhouse.app.build import Services
-from inhouse.catalog.types import post_text
+from inhouse.app.owning.posts import latest_posts
 from inhouse.core.errors import ConflictError, InputError
 from inhouse.core.ids import ItemId
 from inhouse.models.harvest.uncertain import choose
 from inhouse.models.tasks import TEXT_HARM
 from inhouse.models.training.judging import Judge
 from inhouse.models.types import Task
-from inhouse.moderation.judging.scoring import shortened
 from inhouse.moderation.measuring.sampling import existing
 from inhouse.moderation.reviewing.cases import Concern, count_open, open_cases, open_cases_of
-from inhouse.moderation.verdicts.history import Window, read_history
 
 QUEUE: Final = "learning"  # and the kind of its cases
 MOST_OPEN: Final = 500  # cases in it: what waits for weeks teaches a model that has moved on
-_LATEST: Final = 5_000  # posts that are chosen among, those judged last
 _REASON: Final = f"{QUEUE} the model wants to know"
 
 
@@ -116,22 +113,11 @@ def _room(connection: Connection) -> int:
 
 def _candidates(services: Services) -> list[_Post]:
     """The latest judged posts with words that no person has decided on or is asked about."""
-    ids = [
-        ItemId(item_id)
-        for part in read_history(services.database, (), Window(newest=_LATEST))
-        for item_id, call in zip(part.item_ids, part.calls, strict=True)
-        if not call
-    ]
-    items = services.catalog.items(ids)
+    posts = latest_posts(services, undecided=True)
     with services.database.read() as connection:
-        asked = open_cases_of(connection, ids)
-    most_chars = services.settings.moderation.most_chars
+        asked = open_cases_of(connection, list(posts))
     return [
-        _Post(item_id=item_id, text=shortened(text, most_chars))
-        for item_id in ids
-        if item_id in items and item_id not in asked
-        for text in [post_text(items[item_id].title, items[item_id].text)]
-        if text.strip()
+        _Post(item_id=item_id, text=text) for item_id, text in posts.items() if item_id not in asked
     ]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from inhouse.app.build import Services
+from inhouse.app.owning.training import train_here
 from inhouse.core.errors import InputError
 from inhouse.models.cutover.routes import Acceptance, RouteChange
 from inhouse.models.cutover.stages import Step, measuring_of
@@ -17,7 +18,6 @@ from inhouse.models.students.pairs import FilePairs, KeptPairs, Pairs
 from inhouse.models.students.placing import read_placed, train_vectors
 from inhouse.models.students.text import train_text
 from inhouse.models.students.workplace import Base, Workplace
-from inhouse.models.training.train import train_task
 from inhouse.models.types import Route, Task
 from inhouse.stats.types import NotEnough
 
@@ -62,7 +62,7 @@ def train_student(
         return train_vectors(place, task, _base(begun.encoder, begun), rows)
     if begun.encoder:
         return train_encoder(place, task, _base(begun.encoder, begun))
-    return train_task(place.database, task, place.registry.folder, place.clock, place.settings)
+    return train_here(services, task, place.settings)
 
 
 def step_of(services: Services, task: str) -> Step | None:

@@ -11,6 +11,7 @@ from inhouse.app.heeding import Heeding
 from inhouse.app.hub import Hub
 from inhouse.app.owning import rejudging
 from inhouse.app.owning.drills import look_after_drill
+from inhouse.app.owning.training import train_here
 from inhouse.app.owning.watching import RouteWatcher
 from inhouse.app.people.erasure import Eraser
 from inhouse.app.roles.loops import run_loop
@@ -25,7 +26,6 @@ from inhouse.models.harvest.pairs import expire_pairs, trim_pairs
 from inhouse.models.owned.registry import ModelVersion
 from inhouse.models.parity.report import ParityReport
 from inhouse.models.tasks import judging
-from inhouse.models.training.train import train_task
 from inhouse.moderation.judging.teaching import forget_other_banks
 from inhouse.moderation.recording.sealed import purge
 from inhouse.moderation.statements.answers import forget_notifiers
@@ -142,14 +142,7 @@ class Worker:
             task = next((task for task in judging(use.tasks) if self._is_due(task.name)), None)
             if task is not None:
                 self._tried[task.name] = self._labels(task.name)
-                self._training = self._trainer.submit(
-                    train_task,
-                    use.database,
-                    task,
-                    use.registry.folder,
-                    use.clock,
-                    use.settings.models,
-                )
+                self._training = self._trainer.submit(train_here, use, task, use.settings.models)
             elif (task := rejudging.due(use)) is not None:
                 self._training = self._trainer.submit(rejudging.judge_again, use, task)
             return

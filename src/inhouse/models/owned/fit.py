@@ -10,11 +10,8 @@ coordinate ascent (Shalev-Shwartz & Zhang 2013, JMLR 14:567; the scalar step of 
 dual variable exactly, for all categories in one pass over its features. The distance to the
 optimum about halves with every round over the texts.
 
-g_c is what each column promises: sqrt(r_c^2 + 0.1), at most 1.6, of the log-ratio r_c of its share
-among the texts that say yes and among those that say no (Wang & Manning 2012, ACL 2:90, softened).
-A column that tells the sides apart gets its weight cheaply, one that does not has to earn it.
-Without a bound a word that the texts were collected by, and that only one side says, explains them
-alone: nothing is learned of what else they say, and elsewhere both sides say that word.
+g_c is what each column promises (see `promises`): a column that tells the sides apart gets its
+weight cheaply, one that does not has to earn it.
 
 Rare categories: s_ic weighs the two sides of a category by their inverse frequency to the power
 0.5, with mean 1; the calibration puts the true frequencies back.
@@ -45,6 +42,7 @@ from inhouse.models.owned.hashing import (
     rarity_of,
     scaled,
 )
+from inhouse.models.owned.promises import Traffic, promises_of, traffic_of
 from inhouse.models.owned.reader_fit import teach_reader
 from inhouse.models.owned.text import (
     Doubles,
@@ -61,9 +59,6 @@ from inhouse.stats.types import NotEnough
 _Rows = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64]]
 _FOLDS: Final = 3
 _STRENGTH: Final = 3.0  # C of a fit from nothing
-_PROMISE_PRIOR: Final = 0.2  # values that each side is taken to have in every column beforehand
-_PROMISE_FLOOR: Final = 0.1  # of a squared log-ratio
-_PROMISE_MOST: Final = 1.6  # however telling a column seems
 _UPDATE_STRENGTH: Final = 1.0  # C of an update: what is known counts for more
 _TEMPER: Final = 0.5
 _READER_TEXTS: Final = 2_000  # labelled texts before a reader is taught
@@ -80,16 +75,22 @@ class _Start:
     biases: Doubles  # [categories]
     strength: float  # C
     promises: Matrix  # [COLUMNS, categories], g
+    traffic: Traffic | None = None  # of the place where the model will answer
 
 
 def fit_text(
-    texts: Sequence[str], targets: Doubles, categories: Sequence[str], seed: int
+    texts: Sequence[str],
+    targets: Doubles,
+    categories: Sequence[str],
+    seed: int,
+    traffic: Sequence[str] = (),
 ) -> TextClassifier | NotEnough:
     """Train from nothing.
 
     texts: the words. targets: [texts, categories], 0 to 1, NaN where nobody knows. Categories with
     fewer than LEAST_EACH texts on either side (from 0.5 on counts as yes) are left out of the
-    model; NotEnough where none remains.
+    model; NotEnough where none remains. traffic: texts as the model will be asked about, which
+    need no label; only how many of them hold each column is used.
     """
     if targets.shape != (len(texts), len(categories)):
         raise InputError(
@@ -106,18 +107,20 @@ def fit_text(
     rarity = rarity_of(raw)
     features = scaled(raw, rarity)
     wanted = np.ascontiguousarray(targets[:, learned], dtype=np.float32)
+    around = traffic_of(traffic) if traffic else None
     start = _Start(
         weights=np.zeros((COLUMNS, len(learned)), dtype=np.float32),
         biases=np.zeros(len(learned)),
         strength=_STRENGTH,
-        promises=_promises(features, wanted),
+        promises=promises_of(features, wanted, around),
+        traffic=around,
     )
     weights, biases = _fit(features, wanted, start, seed)
     fold_of = stream(seed, "calibration").permutation(len(texts)) % _FOLDS
     apart = _margins_apart(features, wanted, start, fold_of, seed)
     reading = None
     if _can_read(wanted):
-        taught = teach_reader(texts, wanted, fold_of, seed)
+        taught = teach_reader(texts, wanted, fold_of, seed, traffic)
         shares = _shares(apart, taught.margins, wanted)
         apart = apart + shares * taught.margins
         reading = Reading(reader=taught.reader, shares=shares) if shares.any() else None
@@ -191,7 +194,8 @@ def _margins_apart(
         held = fold_of == fold
         wanted = np.where(held[:, None], np.float32(np.nan), targets)
         # What a column promises is learned from labels too: not from those held out.
-        apart = replace(start, promises=_promises(features, wanted))
+        promises = promises_of(features, wanted, start.traffic)
+        apart = replace(start, promises=promises)
         weights, biases = _fit(features, wanted, apart, seed)
         margins[held] = (table @ weights)[held] + biases
     return margins
@@ -260,24 +264,6 @@ def _fit(features: Features, targets: Matrix, start: _Start, seed: int) -> tuple
         if moved < _SETTLED * max(1, len(labelled)):
             break
     return weights * start.promises, biases
-
-
-def _promises(features: Features, targets: Matrix) -> Matrix:
-    """g of every column and category, 1 for columns that no labelled text has."""
-    table = matrix_of(features)
-    promises = np.ones((COLUMNS, targets.shape[1]), dtype=np.float32)
-    for place in range(targets.shape[1]):
-        known = np.flatnonzero(~np.isnan(targets[:, place]))
-        yes = targets[known, place].astype(np.float64)
-        part = table[known]
-        sums = np.stack([part.T @ yes, part.T @ (1.0 - yes)])
-        seen = sums.sum(axis=0) > 0
-        shares = sums[:, seen] + _PROMISE_PRIOR
-        shares /= shares.sum(axis=1, keepdims=True)
-        ratio = np.log(shares[0] / shares[1])
-        softened = np.sqrt(ratio * ratio + _PROMISE_FLOOR)
-        promises[seen, place] = np.minimum(softened, _PROMISE_MOST)
-    return promises
 
 
 def _side_weights(targets: Matrix) -> Doubles:

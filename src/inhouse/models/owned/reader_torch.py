@@ -1,8 +1,8 @@
 """One network's lessons, in torch. Imported only by the processes that `reader_fit` starts.
 
 Binary cross-entropy over the labels there are, AdamW, one cycle of the learning rate (Smith & Topin
-2018), dropout on vectors and features, and one word in ten read as unknown. One thread and a seed:
-the same lesson gives the same network.
+2018), dropout on vectors and features, and words read as unknown, each as often as its lesson says.
+One thread and a seed: the same lesson gives the same network.
 """
 
 from typing import Final
@@ -19,7 +19,6 @@ from inhouse.models.owned.reader_fit import Lesson
 
 _FILTERS: Final = 100  # of each width
 _DROPPED: Final = 0.5
-_UNREAD: Final = 0.1  # words read as unknown
 _BATCH: Final = 64
 _RATE: Final = 1e-3
 _DECAY: Final = 0.01
@@ -31,13 +30,14 @@ _SHUFFLED: Final = 3.0  # words by which texts of unlike length may share a batc
 class _Net(nn.Module):
     """The trainable twin of `reader.Network`."""
 
-    def __init__(self, vectors: Tensor, categories: int) -> None:
+    def __init__(self, vectors: Tensor, unread: Tensor, categories: int) -> None:
         super().__init__()
         rows, width = vectors.shape
         self.nothing = rows
         self.vectors = nn.Embedding(rows + 1, width, padding_idx=rows)
         with torch.no_grad():
             self.vectors.weight[:rows] = vectors
+        self.unread = functional.pad(unread, (0, 1))
         self.filters = nn.ModuleList(
             nn.Conv1d(width, _FILTERS, size, padding=size // 2) for size in WIDTHS
         )
@@ -48,7 +48,7 @@ class _Net(nn.Module):
         """Margins [batch, categories] of places [batch, length]."""
         told = (places != self.nothing).unsqueeze(-1)  # [batch, length, 1]
         if self.training:
-            unread = (torch.rand(places.shape) < _UNREAD) & told.squeeze(-1)
+            unread = (torch.rand(places.shape) < self.unread[places]) & told.squeeze(-1)
             places = torch.where(unread, torch.full_like(places, _UNKNOWN), places)
         vectors = self.dropped(self.vectors(places)) * told  # [batch, length, width]
         length = places.shape[1]
@@ -69,7 +69,8 @@ def taught(lesson: Lesson) -> Network:
     """Teach one network."""
     torch.set_num_threads(1)
     torch.manual_seed(lesson.seed)
-    net = _Net(torch.from_numpy(lesson.vectors), lesson.targets.shape[1])
+    vectors, unread = torch.from_numpy(lesson.vectors), torch.from_numpy(lesson.unread)
+    net = _Net(vectors, unread, lesson.targets.shape[1])
     targets = torch.from_numpy(lesson.targets)
     order = stream(lesson.seed, "lessons")
     batches = [batch for _ in range(lesson.rounds) for batch in _batches(lesson, order)]

@@ -32,12 +32,18 @@ _FPR: Final = 0.01
 
 
 def train_task(
-    database: Database, task: Task, folder: Path, clock: Clock, settings: ModelSettings
+    database: Database,
+    task: Task,
+    folder: Path,
+    clock: Clock,
+    settings: ModelSettings,
+    traffic: Sequence[str] = (),
 ) -> ModelVersion | NotEnough:
     """Train the task's owned model from the labels there are, judge it, and register it.
 
-    folder: where models lie. The model that is judged is the model that is registered. The same
-    labels give the same version, and later ones a new report on it where they left it as it is.
+    folder: where models lie. traffic: texts as it will be asked about (see `fit_text`). The model
+    that is judged is the model that is registered. The same labels and traffic give the same
+    version, and later ones a new report on it where they left it as it is.
     """
     labels = Labels(database)
     labels_to, there_are = labels.last_offset(task.name), sum(labels.counts(task.name).values())
@@ -46,7 +52,8 @@ def train_task(
     if (found := len(earlier) + len(later)) < settings.least_labels:
         return NotEnough(reason="too few labelled texts", have=found, need=settings.least_labels)
     texts = [example.text for example in earlier]
-    model = fit_text(texts, targets_of(earlier, task.categories), task.categories, _SEED)
+    targets = targets_of(earlier, task.categories)
+    model = fit_text(texts, targets, task.categories, _SEED, traffic)
     if isinstance(model, NotEnough):
         return model
     weights = weights_of(model)

@@ -184,6 +184,8 @@ def test_what_is_known_to_be_away_is_asked_by_one_alone(monkeypatch: pytest.Monk
 
     def ask() -> None:
         asked.append(threading.current_thread())
+        if len(asked) == 2:
+            raise ZeroDivisionError("nobody foresaw this")
         if not here.is_set():
             raise StoreError("still away")
 

@@ -50,8 +50,8 @@ class Away:
         while True:
             try:
                 self._ask()
-            except StoreError as error:
-                self._why = self._why or str(error)
+            except Exception as error:  # noqa: BLE001 - else it would stay away for ever
+                self._why = self._why or str(error) or type(error).__name__
             else:
                 break
             if self._ended.wait(_ASK_EVERY_S):

@@ -9,7 +9,7 @@ import pytest
 
 from inhouse.core.errors import StoreError
 from inhouse.core.ids import ItemId, PageId, UserId
-from inhouse.events.pages import PageLog
+from inhouse.events.pages import PageLog, expire_pages
 from inhouse.events.types import PageItem, RemovedItem, ServedPage
 from inhouse.store import tables
 from inhouse.store.database import Database, StoreSettings, open_database
@@ -179,3 +179,27 @@ def test_a_tailing_reader_skips_no_page(store_settings: StoreSettings) -> None:
 
     assert read == everything
     assert len(read) == 180
+
+
+def test_old_pages_go_from_the_front_and_the_newest_stays(
+    pages: PageLog, any_database: Database
+) -> None:
+    """At most so many at once; one that a fast clock dated later goes with those behind it, and
+    what is left keeps its place."""
+
+    def expire(before_ms: int, most: int = 100) -> int:
+        return any_database.write(lambda connection: expire_pages(connection, before_ms, most))
+
+    assert expire(10) == 0  # there are none
+    for at_ms in (1, 2, 900, 3, 20, 4, 30):
+        _store(pages, replace(_page(f"p{at_ms}"), at_ms=at_ms))
+    assert expire(1) == 0
+    assert expire(10, most=2) == 2
+    assert [offset for offset, _ in pages.read(0)] == [3, 4, 5, 6, 7]
+    assert expire(10) == 4  # 900, 3, 20 and 4
+    assert [(offset, page.page_id) for offset, page in pages.read(0)] == [(7, "p30")]
+    assert expire(1_000) == 0
+    assert pages.page(PageId("p1")) is None
+    assert pages.last_offset() == 7
+    _store(pages, _page("next"))
+    assert pages.last_offset() == 8

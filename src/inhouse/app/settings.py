@@ -43,6 +43,13 @@ class AppSettings:
     worker_pause_ms: int = setting(
         300, unit="ms", help="how long the worker rests when nothing waits", least=10, most=60_000
     )
+    pages_days: int = setting(
+        90,
+        unit="days",
+        help="so long served pages are kept, to explain them and to learn from them; 0 for ever",
+        least=0,
+        most=36_500,
+    )
     learn_every_s: float = setting(
         0.5, unit="s", help="how often the learner looks for new behaviour", least=0.1, most=3_600
     )

@@ -137,6 +137,21 @@ def append_pages(connection: sa.Connection, pages: Sequence[ServedPage]) -> list
     return list(newest.scalars())[::-1]
 
 
+def expire_pages(connection: sa.Connection, before_ms: int, most: int) -> int:
+    """Remove the oldest pages, at most so many, where they were served before; returns how many
+    went. The newest stays whatever its age, so that offsets go on rising.
+
+    By place in the log: one that a fast clock dated later goes with those behind it.
+    """
+    oldest = sa.select(_PAGES.log_offset, _PAGES.at_ms).order_by(_PAGES.log_offset).limit(most + 1)
+    rows = connection.execute(oldest).all()
+    old = [offset for offset, at_ms in rows[:-1] if at_ms < before_ms]
+    if not old:
+        return 0
+    gone = tables.served_pages.delete().where(_PAGES.log_offset <= old[-1])
+    return connection.execute(gone).rowcount
+
+
 def erase_pages(
     connection: sa.Connection, user_ids: Sequence[str], until: int | None = None
 ) -> int:

@@ -19,6 +19,7 @@ from inhouse.app.roles.rounds import Rounds
 from inhouse.app.settings import load_settings
 from inhouse.core.clock import DAY_MS, SystemClock
 from inhouse.core.logs import configure_logs, logger
+from inhouse.events.pages import expire_pages
 from inhouse.events.sessions import Sessions
 from inhouse.models.harvest.calls import MEGABYTE
 from inhouse.models.harvest.labels import Labels, expire_labels
@@ -35,6 +36,8 @@ from inhouse.stats.types import NotEnough
 _MODELS_EVERY_S: Final = 5.0
 _DRILLS_EVERY_S: Final = 2.0
 _TIDY_EVERY_S: Final = 3_600.0
+_PAGES_EVERY_S: Final = 1.0  # while more of them are old
+_PAGES_AT_ONCE: Final = 2_000
 # A model is trained anew when there are so many times the labels there were the last time.
 _GROWTH: Final = 1.25
 
@@ -47,6 +50,7 @@ class Worker:
         self._runner = asyncio.Runner()
         self._looked_s = 0.0
         self._tidied_s = float("-inf")
+        self._pages_due_s = 0.0
         self._drilled_s = float("-inf")
         self._eraser = Eraser(services)
         self._heeding = Heeding(services)
@@ -78,6 +82,9 @@ class Worker:
         if time.monotonic() - self._tidied_s >= _TIDY_EVERY_S:
             self._tidy()
             self._tidied_s = time.monotonic()
+        if time.monotonic() >= self._pages_due_s:
+            is_done = self._forget_pages()
+            self._pages_due_s = time.monotonic() + (_TIDY_EVERY_S if is_done else _PAGES_EVERY_S)
         return scanned or rescanned or read
 
     def close(self) -> None:
@@ -133,6 +140,18 @@ class Worker:
             before_ms = use.clock.now_ms() - settings.labels_days * DAY_MS
             labels = use.database.write(lambda c: expire_labels(c, before_ms))
             self._log.info("labels_forgotten", labels=labels)
+
+    def _forget_pages(self) -> bool:
+        """Some of what was served too long ago, so that nobody's write waits for all of it; whether
+        none is left."""
+        days = self._services.settings.app.pages_days
+        if not days:
+            return True
+        before_ms = self._services.clock.now_ms() - days * DAY_MS
+        gone = self._services.database.write(lambda c: expire_pages(c, before_ms, _PAGES_AT_ONCE))
+        if gone:
+            self._log.info("pages_forgotten", pages=gone)
+        return gone < _PAGES_AT_ONCE
 
     def _look_after_training(self) -> None:
         """A training takes minutes and no post may wait for it: it runs beside the scans. So does

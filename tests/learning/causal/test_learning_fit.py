@@ -227,6 +227,7 @@ def test_too_little_is_said() -> None:
 
 
 WORKER = """
+import os
 import sys
 sys.path.insert(0, {tests!r})
 import numpy as np
@@ -242,7 +243,9 @@ dist.init_process_group("gloo", init_method="file://{meeting}", rank=rank, world
 trainer = SequenceTrainer(_ring(60), CATALOGUE, SMALL)
 losses = [trainer.learn() for _ in range(6)]
 np.savez(path, losses=losses, **trainer.weights().arrays())
+dist.barrier()  # who lets go while the other still speaks may be aborted by the library's threads
 dist.destroy_process_group()
+os._exit(0)
 """
 
 

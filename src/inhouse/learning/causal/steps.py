@@ -330,6 +330,7 @@ def together() -> Iterator[None]:
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield
+        dist.barrier()  # who lets go while another still speaks may be aborted
     finally:
         dist.destroy_process_group()
 

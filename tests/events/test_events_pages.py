@@ -3,16 +3,18 @@
 import threading
 import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from inhouse.core.errors import StoreError
 from inhouse.core.ids import ItemId, PageId, UserId
-from inhouse.events.pages import PageLog, expire_pages
+from inhouse.events.pages import PageLog, _encode, expire_pages
 from inhouse.events.types import PageItem, RemovedItem, ServedPage
 from inhouse.store import tables
 from inhouse.store.database import Database, StoreSettings, open_database
+from inhouse.store.migrate import migrate
 
 _PAGE = ServedPage(
     page_id=PageId("p1"),
@@ -203,3 +205,24 @@ def test_old_pages_go_from_the_front_and_the_newest_stays(
     assert pages.last_offset() == 7
     _store(pages, _page("next"))
     assert pages.last_offset() == 8
+
+
+def test_nothing_of_an_old_page_stays_in_the_file(tmp_path: Path) -> None:
+    """Somebody erased later is looked for by name, and a page's body holds none to be found by."""
+    database = open_database(StoreSettings(folder=str(tmp_path)))
+    migrate(database)
+    pages = PageLog(database)
+    for number in range(40):
+        _store(pages, replace(_page(f"gone{number}", "somebody"), at_ms=1))
+    _store(pages, _page("kept"))
+    body = _encode(replace(_page("gone39", "somebody"), at_ms=1))
+    # Some systems' SQLite zeroes what it deletes by itself.
+    database.write(lambda connection: connection.exec_driver_sql("PRAGMA secure_delete=OFF").all())
+
+    assert database.write(lambda connection: expire_pages(connection, 10, 100)) == 40
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = (tmp_path / "inhouse.db").read_bytes()
+    assert body not in data
+    assert b"somebody" not in data
+    database.close()

@@ -27,7 +27,7 @@ class BoundedHeads(HttpToolsProtocol):
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._is_whole()
+        self._stop_waiting()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -43,7 +43,7 @@ class BoundedHeads(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._is_whole()
+        self._stop_waiting()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -53,7 +53,7 @@ class BoundedHeads(HttpToolsProtocol):
     def _expect(self) -> None:
         self._deadline = self.loop.call_later(_MOST_S, self._give_up)
 
-    def _is_whole(self) -> None:
+    def _stop_waiting(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

@@ -19,7 +19,7 @@ from inhouse.core.ids import PageId, UserId
 from inhouse.events.types import ServedPage
 from inhouse.store import tables
 from inhouse.store.combining import Combined
-from inhouse.store.database import Database
+from inhouse.store.database import Database, overwriting
 from inhouse.store.prepared import Prepared
 from inhouse.store.statements import delete_in
 
@@ -141,8 +141,10 @@ def expire_pages(connection: sa.Connection, before_ms: int, most: int) -> int:
     """Remove the oldest pages, at most so many, where they were served before; returns how many
     went. The newest stays whatever its age, so that offsets go on rising.
 
-    By place in the log: one that a fast clock dated later goes with those behind it.
+    By place in the log: one that a fast clock dated later goes with those behind it. Nothing of
+    them stays in free space, where an erasure of later days could not find it.
     """
+    overwriting(connection)
     oldest = sa.select(_PAGES.log_offset, _PAGES.at_ms).order_by(_PAGES.log_offset).limit(most + 1)
     rows = connection.execute(oldest).all()
     old = [offset for offset, at_ms in rows[:-1] if at_ms < before_ms]
